@@ -15,7 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 from typing import Any, NamedTuple, Protocol
 
-from aiokafka.record._crecords import DefaultRecordBatch, DefaultRecordBatchBuilder
+from aiokafka.record._crecords import (  # type: ignore[import-untyped]
+    DefaultRecordBatch,
+    DefaultRecordBatchBuilder,
+)
 from crc32c import crc32c
 
 from headwater.core.errors import LogError
@@ -179,7 +182,7 @@ def read_records(data: Buffer, first_offset: int = 0) -> list[Record]:
 
 def _decode(batch: memoryview, header: BatchHeader) -> list[Record]:
     try:
-        return list(DefaultRecordBatch(batch))  # type: ignore[arg-type]
+        return list(DefaultRecordBatch(batch))
     except Exception as error:  # the codec raises whatever its decompressor or parser trips over
         raise CorruptBatchError(
             f"The batch at offset {header.base_offset} ({header.size} bytes, {header.record_count} records) "
