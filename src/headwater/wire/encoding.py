@@ -109,10 +109,14 @@ class EncoderWriter:
             self.flush()
             self.depth -= 1
             return
-        default = "D_" + kind.path.replace(".", "_")
-        self.scope[default] = self.classes[kind.path]()
-        self.emit(f"if {inner} is None: {inner} = {default}")
+        self.emit(f"if {inner} is None: {inner} = {self.default(kind)}")
         self.struct(kind.fields, inner)
+
+    def default(self, kind: StructType) -> str:
+        """The name of an object of the struct that has all defaults."""
+        name = "D_" + kind.path.replace(".", "_")
+        self.scope[name] = self.classes[kind.path]()
+        return name
 
     def length(self, width: str, value: str, nullable: bool) -> None:
         """Code for the length of local `value`, null as the protocol writes it."""
@@ -168,7 +172,9 @@ class EncoderWriter:
         self.emit(f"{found} = []")
         for field in sorted(tagged, key=lambda f: f.tag):
             value = f"{source}.{field.name}"
-            if isinstance(field.type, StructType) or field.default is None:
+            if isinstance(field.type, StructType) and not field.is_nullable(self.version):
+                self.emit(f"if {value} is not None and {value} != {self.default(field.type)}:")
+            elif isinstance(field.type, StructType) or field.default is None:
                 self.emit(f"if {value} is not None:")
             else:
                 self.emit(f"if {value}:" if field.default is ... else f"if {value} != {field.default!r}:")
@@ -181,7 +187,8 @@ class EncoderWriter:
             self.emit(f"{found}.append(({field.tag}, {parts}))")
             self.depth -= 1
         self.add = outer
-        self.emit(f"add_tags({found}, {self.add})")
+        self.emit(f"if {found}: add_tags({found}, {self.add})")
+        self.emit(f"else: {self.add}(SMALL[0])")
 
 
 def _add_tags(tags: list[tuple[int, list[bytes]]], add: Any) -> None:
