@@ -1,0 +1,189 @@
+"""Every setting of a node, declared once: its type, default, bounds and meaning.
+
+A setting is a field of one of the small dataclasses below, one class per part of the node. In a TOML file it is a key
+of the part's table, in the environment `HEADWATER_<PART>_<KEY>`; `headwater.core.config` reads both. `docs/settings.md`
+is rendered from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+ENV_PREFIX = "HEADWATER_"
+MAX_PORT = 65_535
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a setting's declaration says besides its type and default. Bounds are inclusive."""
+
+    doc: str
+    minimum: int | None = None
+    maximum: int | None = None
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+
+
+def setting(
+    default: T,
+    doc: str,
+    *,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> T:
+    """Declare a setting: a dataclass field that carries its description."""
+    metadata = {"about": About(" ".join(doc.split()), minimum, maximum, choices, secret)}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def port(default: int, doc: str) -> int:
+    """Declare a TCP port; 0 takes a free one."""
+    return setting(default, f"{doc} 0 takes a free one.", minimum=0, maximum=MAX_PORT)
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """Where a node keeps its files and whom it listens to."""
+
+    data: Path = setting(Path(".headwater"), "Folder of the embedded log. One process at a time may use it.")
+    memory: bool = setting(False, "Keep the embedded log in memory only: everything is gone when the process ends.")
+    host: str = setting(
+        "127.0.0.1",
+        """Address that every listener binds to. Anything but loopback is refused unless clients must authenticate or
+        `insecure` is true.""",
+    )
+    insecure: bool = setting(False, "Listen on other addresses than loopback although clients need no password.")
+    maintenance_interval_ms: int = setting(
+        30_000, "Time between two rounds of retention and checkpoints in the embedded log.", minimum=100
+    )
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """The Kafka listener, in front of the embedded log."""
+
+    port: int = port(9092, "Port of the Kafka protocol.")
+    advertised_host: str = setting(
+        "", "Host that clients are told to connect to, where that is not the address listened on."
+    )
+    default_partitions: int = setting(
+        1, "Partitions of a topic whose creator names no number, or that is created by being used.", minimum=1
+    )
+    auto_create_topics: bool = setting(True, "Create a topic when a producer or consumer first asks for it.")
+
+
+@dataclass(frozen=True)
+class KsqlSettings:
+    """The SQL engine and its REST API."""
+
+    port: int = port(8088, "Port of ksqlDB's REST API.")
+    service_id: str = setting(
+        "default_", "ksqlDB's `ksql.service.id`: names the command topic, and prefixes internal topics and groups."
+    )
+    properties: Mapping[str, str] = setting(
+        {},
+        """Server-wide values of ksqlDB's properties, as `ksql-server.properties` has them: `ksql.*`,
+        `auto.offset.reset`, …""",
+    )
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """The embedded log."""
+
+    fsync: str = setting(
+        "adaptive",
+        """When what was written is forced to disk. `adaptive`: at once, and what arrives meanwhile goes into the next
+        sync; a power cut loses nothing that was acknowledged with acks=all. `interval`: every `fsync_interval_ms`; a
+        power cut loses at most that much. `none`: when the operating system likes, usually within 30 s. A crash of the
+        process alone loses nothing under any of them.""",
+        choices=("adaptive", "interval", "none"),
+    )
+    fsync_interval_ms: int = setting(1_000, 'For `fsync = "interval"`.', minimum=1)
+    checkpoint_interval_ms: int = setting(
+        30_000,
+        "Time between two notes of how far the files are known good; bounds the scan after a crash.",
+        minimum=100,
+    )
+    topic_defaults: Mapping[str, str] = setting(
+        {}, "Topic configurations that hold where a topic has none of its own, for example `retention.ms`."
+    )
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """The Apache Kafka cluster that holds the topics instead of the embedded log."""
+
+    bootstrap_servers: str = setting(
+        "", "`host:port` of some brokers, separated by commas. Empty: the embedded log is used."
+    )
+    security_protocol: str = setting(
+        "PLAINTEXT",
+        "How brokers are spoken to.",
+        choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    )
+    sasl_mechanism: str = setting("PLAIN", "How to log in, for the SASL protocols.", choices=("PLAIN",))
+    sasl_username: str = setting("", "User name, or API key.")
+    sasl_password: str = setting("", "Password, or API secret.", secret=True)
+    ssl_ca_file: str = setting("", "PEM file of the authorities to trust. Empty: those of the system.")
+    ssl_certificate_file: str = setting("", "PEM file with the client's certificate, where brokers ask for one.")
+    ssl_key_file: str = setting("", "PEM file with the key of `ssl_certificate_file`.")
+    ssl_check_hostname: bool = setting(True, "Whether a broker's certificate must name the host connected to.")
+    client_id: str = setting("headwater", "Name under which brokers log and count this client.")
+    connect_timeout_ms: int = setting(10_000, "Longest wait for one connection, and for the first at start.", minimum=1)
+    request_timeout_ms: int = setting(30_000, "Longest wait for an answer, retries included.", minimum=1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a node, by part."""
+
+    node: NodeSettings = field(default_factory=NodeSettings)
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    ksql: KsqlSettings = field(default_factory=KsqlSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One setting as the loader and the reference see it."""
+
+    part: str
+    key: str
+    type: Any
+    default: Any
+    about: About
+
+    @property
+    def name(self) -> str:
+        return f"{self.part}.{self.key}"
+
+    @property
+    def env(self) -> str:
+        return f"{ENV_PREFIX}{self.part}_{self.key}".upper()
+
+
+def parts() -> dict[str, type[Any]]:
+    """The parts, in the order of the reference: name to dataclass."""
+    return dict(get_type_hints(Settings))
+
+
+def declared() -> Iterator[Declared]:
+    """Every setting, in the order of the reference."""
+    for part, cls in parts().items():
+        types = get_type_hints(cls)
+        for item in fields(cls):
+            yield Declared(part, item.name, types[item.name], _default(item), item.metadata["about"])
+
+
+def _default(item: Field[Any]) -> Any:
+    return item.default_factory() if callable(item.default_factory) else item.default

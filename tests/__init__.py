@@ -1,0 +1,1 @@
+"""The tests of Headwater; each folder mirrors a package."""

@@ -1,0 +1,56 @@
+"""What every test may use: free ports, required tools, the markers' consequences."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Callable
+
+import pytest
+
+pytest_plugins = ["tests.kafka_fixture"]
+
+IN_CI = os.environ.get("HEADWATER_CI") == "1"
+"""Set by `.ci/run`: there a test that cannot run has failed."""
+
+
+def skip_or_fail(reason: str) -> None:
+    """Skip the test with its reason; where everything is meant to be there (`.ci/run`), fail it."""
+    if IN_CI:
+        pytest.fail(f"{reason} (required here: HEADWATER_CI=1)", pytrace=False)
+    pytest.skip(reason)
+
+
+def take_ports(count: int) -> list[int]:
+    """So many different TCP ports on loopback that were free a moment ago."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+@pytest.fixture(scope="session")
+def require_tool() -> Callable[[str], str]:
+    """A function that gives the path of a command, or skips the test (fails it in CI)."""
+
+    def require(command: str) -> str:
+        path = shutil.which(command)
+        if path is None:
+            skip_or_fail(f"needs the command `{command}`, which is not installed")
+            raise AssertionError("unreachable")
+        return path
+
+    return require
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on one real Kafka stay in one process, which starts it once."""
+    for item in items:
+        if item.get_closest_marker("kafka") is not None:
+            item.add_marker(pytest.mark.xdist_group("kafka"))
+            item.add_marker(pytest.mark.timeout(180))
