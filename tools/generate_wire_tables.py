@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from headwater.wire.definitions import ArrayType, Field, Message, PrimitiveType, StructType, WireType, parse_tables  # noqa: E402
+from headwater.wire.definitions import ArrayType, Field, PrimitiveType, StructType, WireType, parse_tables  # noqa: E402
 
 WIRE = ROOT / "src" / "headwater" / "wire"
 TABLE = WIRE / "messages.txt"
@@ -28,9 +28,9 @@ STUB = WIRE / "messages.pyi"
 APIS = """
     Produce Fetch ListOffsets Metadata OffsetCommit OffsetFetch FindCoordinator JoinGroup Heartbeat LeaveGroup SyncGroup
     DescribeGroups ListGroups SaslHandshake ApiVersions CreateTopics DeleteTopics DeleteRecords InitProducerId
-    OffsetForLeaderEpoch AddPartitionsToTxn AddOffsetsToTxn EndTxn WriteTxnMarkers TxnOffsetCommit DescribeAcls CreateAcls
-    DeleteAcls DescribeConfigs AlterConfigs DescribeLogDirs SaslAuthenticate CreatePartitions DeleteGroups
-    IncrementalAlterConfigs OffsetDelete DescribeClientQuotas AlterClientQuotas DescribeUserScramCredentials
+    OffsetForLeaderEpoch AddPartitionsToTxn AddOffsetsToTxn EndTxn WriteTxnMarkers TxnOffsetCommit
+    DescribeAcls CreateAcls DeleteAcls DescribeConfigs AlterConfigs DescribeLogDirs SaslAuthenticate CreatePartitions
+    DeleteGroups    IncrementalAlterConfigs OffsetDelete DescribeClientQuotas AlterClientQuotas DescribeUserScramCredentials
     AlterUserScramCredentials DescribeCluster DescribeProducers DescribeTransactions ListTransactions
     DescribeTopicPartitions
 """.split()
@@ -59,7 +59,7 @@ def load(name: str) -> dict[str, Any]:
 
 
 def versions(text: str, limit: tuple[int, int]) -> tuple[int, int] | None:
-    """"3+", "0-4" or "none" as an inclusive range inside `limit`; None when nothing is left."""
+    """A text like "3+", "0-4" or "none" as an inclusive range inside `limit`; None when nothing is left."""
     if text == "none":
         return None
     low, _, high = text.partition("-")
@@ -160,6 +160,7 @@ def stub(table: str) -> str:
         "",
         "def message_class(message: Message) -> type[Struct]: ...",
         "def definition(name: str) -> Message: ...",
+        "def api_names() -> dict[int, str]: ...",
         "def definitions() -> dict[str, Message]: ...",
     ]
     for message in parse_tables(table).values():

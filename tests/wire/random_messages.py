@@ -18,7 +18,7 @@ def random_message(message: Message, version: int, random: Random) -> Struct:
 
 
 def _fields(fields: tuple[Field, ...], version: int, random: Random, top: type[Struct]) -> dict[str, Any]:
-    values = {}
+    values: dict[str, Any] = {}
     for field in fields:
         if not field.within(version):
             continue

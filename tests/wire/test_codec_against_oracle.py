@@ -8,11 +8,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from random_messages import random_message
 
 from headwater.wire.codec import decode, encode
 from headwater.wire.definitions import Message
 from headwater.wire.messages import definitions, message_class
+from tests.wire.random_messages import random_message
 
 kio_serial = pytest.importorskip("kio.serial", reason="kio is not installed")
 kio_index = importlib.import_module("kio.schema.index")

@@ -40,7 +40,7 @@ def test_header_tells_offsets_times_and_producer() -> None:
     assert (header.base_offset, header.last_offset, header.record_count) == (0, 2, 3)
     assert (header.base_timestamp, header.max_timestamp) == (1_000, 1_001)
     assert (header.producer_id, header.producer_epoch, header.base_sequence) == (7, 1, 40)
-    assert not (header.is_control or header.is_transactional or header.is_append_time)
+    assert [header.is_control, header.is_transactional, header.is_append_time] == [False] * 3
 
 
 def test_offsets_are_assigned_in_place_without_touching_the_checksum() -> None:

@@ -46,7 +46,7 @@ def encoder(name: str, version: int) -> Encode:
 
 
 def decode(kind: type[S], version: int, data: Buffer, position: int = 0) -> S:
-    """The message of class `kind` that is all of `data` from `position` on. Raises `WireError`, also for trailing bytes."""
+    """The message of class `kind` that is all of `data` from `position` on. Raises `WireError`."""
     view = memoryview(data)
     try:
         value, position = decoder(kind.__name__, version)(view, position)

@@ -1,9 +1,9 @@
 """Writes the Python function that decodes one version of a message, as straight-line code.
 
-The function takes a memoryview and a position and returns the object and the position after it. Neighbouring fields
-of fixed width, and the length that follows them, are taken by one `struct` call. Bytes of record batches are not copied: the field is
-a view of the input. Slices beyond the end come out short instead of failing, so the caller must compare the final
-position with the length; `codec` does.
+The function takes a memoryview and a position and returns the object and the position after it. Neighbouring fields of
+fixed width, and the length that follows them, are taken by one `struct` call. Bytes of record batches are not copied:
+the field is a view of the input. Slices beyond the end come out short instead of failing, so the caller must compare
+the final position with the length; `codec` does.
 """
 
 from __future__ import annotations

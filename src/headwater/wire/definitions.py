@@ -114,7 +114,8 @@ def parse_message(block: str) -> Message:
     name, versions, _, flexible = words[-4:]
     span = _span(versions)
     fields, end = _parse_fields(lines, 0, 1, span, name)
-    assert end == len(lines), name
+    if end != len(lines):
+        raise ValueError(f"{name}: the table is indented wrongly at {lines[end]!r}")
     return Message(kind, key, name, span, NEVER if flexible == "-" else int(flexible), fields)
 
 
@@ -152,7 +153,7 @@ def _type(text: str, fields: tuple[Field, ...], message: str) -> WireType:
 
 
 def _default(kind: WireType, text: str | None) -> Any:
-    """The value of a field that a version lacks or a caller leaves out; None stands for an empty array or struct too."""
+    """The value of a field that is not there; `...` for an empty array or a struct of defaults."""
     if text == "null" or not isinstance(kind, PrimitiveType):
         return None if text == "null" else ...
     if text is None:

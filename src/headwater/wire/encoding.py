@@ -1,8 +1,8 @@
 """Writes the Python function that encodes one version of a message, as straight-line code.
 
-The function takes the object and an `append` of a list of buffers. Neighbouring fields of fixed width are packed by one `struct`
-call together with the length that follows them and the empty tag sections between them. Record batches are appended as
-they are, never copied.
+The function takes the object and an `append` of a list of buffers. Neighbouring fields of fixed width are packed by one
+`struct` call together with the length that follows them and the empty tag sections between them. Record batches are
+appended as they are, never copied.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One class per message of the protocol, with its structs inside: `FetchRequest`, `FetchRequest.FetchTopic`.
 
-The classes are made from `messages.txt` when first asked for, so importing this module costs nothing; their types are in
-`messages.pyi`. An object stands for a message of any version: a field that a version lacks has its default after
+The classes are made from `messages.txt` when first asked for, so importing this module costs nothing; their types are
+in `messages.pyi`. An object stands for a message of any version: a field that a version lacks has its default after
 decoding and is left out by encoding.
 """
 
@@ -22,7 +22,7 @@ from headwater.wire.definitions import (
     split_tables,
 )
 
-__all__ = ["Buffer", "Struct", "definition", "definitions", "message_class"]
+__all__ = ["Buffer", "Struct", "api_names", "definition", "definitions", "message_class"]
 
 _EMPTY: list[Any] = []
 """Marks "no argument given" for array fields: each object gets a list of its own."""
@@ -37,6 +37,13 @@ def _blocks() -> dict[str, str]:
 def definition(name: str) -> Message:
     """The definition of the message of this name, `FetchRequest`. Raises `KeyError`."""
     return parse_message(_blocks()[name])
+
+
+@cache
+def api_names() -> dict[int, str]:
+    """API key to name without suffix: 1 is `Fetch`."""
+    heads = (block.split(maxsplit=3) for block in _blocks().values())
+    return {int(words[1]): words[2].removesuffix("Request") for words in heads if words[0] == "request"}
 
 
 def definitions() -> dict[str, Message]:

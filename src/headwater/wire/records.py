@@ -15,10 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 from typing import Any, NamedTuple, Protocol
 
-from aiokafka.record._crecords import (  # type: ignore[import-untyped]
-    DefaultRecordBatch,
-    DefaultRecordBatchBuilder,
-)
+from aiokafka.record._crecords import DefaultRecordBatch, DefaultRecordBatchBuilder
 from crc32c import crc32c
 
 from headwater.core.errors import LogError
@@ -142,7 +139,7 @@ def check_crc(data: Buffer, start: int, size: int) -> bool:
 
 
 def assign_offsets(batch: bytearray | memoryview, base_offset: int, leader_epoch: int = 0) -> int:
-    """Give the batches of a run consecutive offsets from `base_offset` on, in place; returns the offset after the last."""
+    """Give the batches of a run consecutive offsets from `base_offset` on, in place; returns the offset after them."""
     for header in batch_headers(batch):
         _OFFSET.pack_into(batch, header.start, base_offset)
         _EPOCH.pack_into(batch, header.start + LENGTH_END, leader_epoch)
@@ -151,7 +148,7 @@ def assign_offsets(batch: bytearray | memoryview, base_offset: int, leader_epoch
 
 
 def stamp_append_time(batch: bytearray | memoryview, timestamp: int) -> None:
-    """Mark every batch of a run as appended at `timestamp` (ms), in place; readers then see that as each record's time."""
+    """Mark every batch of a run as appended at `timestamp` (ms), in place; readers see that as each record's time."""
     for header in batch_headers(batch):
         start = header.start
         _ATTRIBUTES.pack_into(batch, start + _CRC_START, header.attributes | _APPEND_TIME)
@@ -161,7 +158,7 @@ def stamp_append_time(batch: bytearray | memoryview, timestamp: int) -> None:
 
 
 def read_records(data: Buffer, first_offset: int = 0) -> list[Record]:
-    """All records of a run of batches in order, decompressed; control batches and records before `first_offset` left out.
+    """All records of a run of batches, decompressed; control batches and records before `first_offset` are left out.
 
     Raises `CorruptBatchError` when the bytes inside a batch are not records. The checksum is not looked at.
     """
