@@ -1,0 +1,151 @@
+"""The lexer: one regular expression cuts SQL text into words, literals and signs, each with its place in the text.
+
+A token's kind is a string: the word itself for a keyword (`SELECT`), the sign itself for a sign (`->`), else one of the
+kinds named below. Comments and white space leave no token. Tokens are held as parallel lists, since a parser asks for
+nothing but kinds most of the time.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import cached_property
+
+from headwater.core.errors import Position
+from headwater.sql.words import KEYWORDS
+
+IDENTIFIER = "identifier"
+QUOTED_IDENTIFIER = "quoted identifier"
+STRING_VALUE = "STRING_VALUE"
+INTEGER_VALUE = "INTEGER_VALUE"
+DECIMAL_VALUE = "DECIMAL_VALUE"
+FLOATING_POINT_VALUE = "FLOATING_POINT_VALUE"
+VARIABLE = "VARIABLE"
+BAD = "unrecognised text"
+END = "<EOF>"
+
+_SKIP = r"(?:[\s]++|--[^\n]*+|/\*(?s:.*?)\*/)*+"
+_TOKEN = re.compile(
+    _SKIP + r"(?:"
+    r"(?P<word>[A-Za-z_][A-Za-z0-9_@]*+)"
+    r"|(?P<sign><>|<=|>=|!=|\|\||->|=>|:=|[-+*%=<>().,;\[\]:]|/(?!\*))"
+    r"|(?P<string>'[^']*+(?:''[^']*+)*+')"
+    r"|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_@]))"
+    r"|(?P<quoted>`[^`]*+(?:``[^`]*+)*+`|\"[^\"]*+(?:\"\"[^\"]*+)*+\")"
+    r"|(?P<digits>[0-9][A-Za-z0-9_@]*+)"
+    r"|(?P<variable>\$\{[A-Za-z_][A-Za-z0-9_]*+\})"
+    r"|(?P<end>\Z)"
+    r"|(?P<bad>(?s:.))"
+    r")"
+)
+
+
+class TokenList:
+    """The tokens of one text, closed by an `END` token.
+
+    `kinds[i]`, `texts[i]` (as written), `starts[i]` and `ends[i]` (offsets in `source`, end exclusive) describe token i.
+    After variable substitution texts differ from the source, places do not.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        kinds: list[str],
+        texts: list[str],
+        starts: list[int],
+        ends: list[int],
+        *,
+        substituted: bool = False,
+    ) -> None:
+        self.source = source
+        self.substituted = substituted
+        self.kinds = kinds
+        self.texts = texts
+        self.starts = starts
+        self.ends = ends
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\n", self.source))]
+
+    def position(self, offset: int, length: int) -> Position:
+        """The place of an offset in the source."""
+        lines = self._line_starts
+        line = bisect_right(lines, offset)
+        return Position(line, offset - lines[line - 1], length)
+
+    def line_text(self, line: int) -> str:
+        """A line of the source, counted from 1, without its line end."""
+        return self.source.split("\n")[line - 1].rstrip("\r")
+
+    def text(self, first: int, last: int) -> str:
+        """The text from one token to another (inclusive), as written but for substituted variables."""
+        if not self.substituted:
+            return self.source[self.starts[first] : self.ends[last]]
+        parts = [self.texts[first]]
+        for index in range(first + 1, last + 1):
+            parts.append(self.source[self.ends[index - 1] : self.starts[index]])
+            parts.append(self.texts[index])
+        return "".join(parts)
+
+    def slice(self, start: int, stop: int) -> TokenList:
+        """Tokens start to stop (exclusive) and an END token at the start of token `stop`; the source stays whole."""
+        at = self.starts[stop]
+        part = TokenList(
+            self.source,
+            [*self.kinds[start:stop], END],
+            [*self.texts[start:stop], ""],
+            [*self.starts[start:stop], at],
+            [*self.ends[start:stop], at],
+        )
+        part.__dict__["_line_starts"] = self._line_starts
+        return part
+
+
+def tokenize(source: str) -> TokenList:
+    """Cut SQL text into tokens. Never fails: text that belongs to no token becomes `BAD` tokens."""
+    kinds: list[str] = []
+    texts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for match in _TOKEN.finditer(source):
+        group = match.lastgroup
+        assert group is not None
+        text = match[group]
+        if group == "word":
+            upper = text.upper()
+            kinds.append(upper if upper in KEYWORDS else IDENTIFIER)
+        elif group == "sign":
+            kinds.append(text)
+        elif group == "number":
+            kinds.append(_number_kind(text))
+        else:
+            kinds.append(_KINDS[group])
+        texts.append(text)
+        ends.append(end := match.end())
+        starts.append(end - len(text))
+        if group == "end":
+            break
+    return TokenList(source, kinds, texts, starts, ends)
+
+
+_KINDS = {
+    "string": STRING_VALUE,
+    "quoted": QUOTED_IDENTIFIER,
+    "digits": IDENTIFIER,
+    "variable": VARIABLE,
+    "bad": BAD,
+    "end": END,
+}
+
+
+def _number_kind(text: str) -> str:
+    if text.isdigit():
+        return INTEGER_VALUE
+    return FLOATING_POINT_VALUE if "e" in text or "E" in text else DECIMAL_VALUE
+
+
+def unquote(text: str) -> str:
+    """The content of a quoted token, doubled quotes halved."""
+    mark = text[0]
+    return text[1:-1].replace(mark + mark, mark)
