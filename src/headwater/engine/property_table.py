@@ -201,7 +201,7 @@ num.standby.replicas                       int>=0   0
 num.stream.threads                         int>=1   4
 poll.ms                                    long     100
 probing.rebalance.interval.ms              long     600000
-processing.guarantee                       string=at_least_once,exactly_once,exactly_once_beta,exactly_once_v2 at_least_once
+processing.guarantee string=at_least_once,exactly_once,exactly_once_beta,exactly_once_v2 at_least_once
 repartition.purge.interval.ms              long     30000
 replication.factor                         int      -1
 rocksdb.config.setter                      string   -
