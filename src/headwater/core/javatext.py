@@ -34,7 +34,7 @@ def double_text(value: float) -> str:
         return repr(value)
     if magnitude == 0.0:
         return "-0.0" if math.copysign(1.0, value) < 0 else "0.0"
-    if magnitude != magnitude:
+    if math.isnan(magnitude):
         return "NaN"
     if magnitude == math.inf:
         return "Infinity" if value > 0 else "-Infinity"

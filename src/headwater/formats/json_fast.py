@@ -1,0 +1,225 @@
+"""Reads JSON at msgspec's speed: a struct class is generated for a schema and the member names its topic really uses.
+
+JSON members match columns regardless of case, which no compiled decoder can do. So the spellings are learned: a `Shape`
+holds, per object, how each column was spelled last and which other members were seen. The decoder made from it knows
+exactly these names and refuses every record with another, or with a value that needs a coercion; the exact reader then
+decides that record, and the shape learns from it for the next decoder.
+"""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from headwater.core import types as t
+from headwater.core.javatext import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN
+from headwater.formats.decimals import fitter
+from headwater.formats.failures import Refused
+from headwater.formats.json_exact import MILLIS_PER_DAY
+
+FAST_ERRORS: tuple[type[Exception], ...] = (
+    msgspec.MsgspecError,
+    UnicodeDecodeError,
+    RecursionError,
+    decimal.DecimalException,
+    Refused,
+)
+"""What a quick decoder raises to have the exact reader decide."""
+
+IGNORED_LIMIT = 256
+"""Names of members without a column that one object may declare: more means the names are data, and stay unlearned."""
+
+_INT32 = Annotated[int, msgspec.Meta(ge=INT_MIN, le=INT_MAX)]
+_INT64 = Annotated[int, msgspec.Meta(ge=LONG_MIN, le=LONG_MAX)]
+_SCALARS: dict[str, Any] = {
+    "BOOLEAN": bool,
+    "INTEGER": _INT32,
+    "BIGINT": _INT64,
+    "DOUBLE": float,
+    "STRING": str,
+    "BYTES": bytes,
+    "DATE": _INT32,
+    "TIME": Annotated[int, msgspec.Meta(ge=0, le=MILLIS_PER_DAY)],
+    "TIMESTAMP": _INT64,
+}
+
+
+class Shape:
+    """What was learned about the objects of one place in a payload; places without objects below have no shape."""
+
+    def __init__(self, fields: Sequence[tuple[str, t.SqlType]]) -> None:
+        self.fields = tuple(fields)
+        self.spelling = {name: name for name, _ in fields}
+        self.ignored: set[str] = set()
+        self.below = {name: shape_of(field_type) for name, field_type in fields}
+
+    def learn(self, node: object) -> bool:
+        """Take in the spellings of one document; whether there was anything new."""
+        if not isinstance(node, dict):
+            return False
+        new = False
+        for member in node:
+            column = member if member in self.spelling else member.upper()
+            if column not in self.spelling:
+                new |= self._ignore(member)
+            elif (column == member or column not in node) and self.spelling[column] != member and _is_text(member):
+                self.spelling[column] = member
+                new = True
+        for name, field_type in self.fields:
+            shape = self.below[name]
+            if shape is not None:
+                new |= learn(field_type, shape, node.get(self.spelling[name]))
+        return new
+
+    def _ignore(self, member: str) -> bool:
+        if member in self.ignored or len(self.ignored) >= IGNORED_LIMIT or not _is_text(member):
+            return False
+        self.ignored.add(member)
+        return True
+
+
+def _is_text(member: str) -> bool:
+    return member.isascii() or not any("\ud800" <= c <= "\udfff" for c in member)
+
+
+def shape_of(sql_type: t.SqlType) -> Shape | None:
+    """The shape of the objects inside a value of the type, or None where there are none."""
+    if isinstance(sql_type, t.Struct):
+        return Shape([(f.name, f.type) for f in sql_type.fields])
+    if isinstance(sql_type, t.Array):
+        return shape_of(sql_type.element)
+    if isinstance(sql_type, t.Map):
+        return shape_of(sql_type.value)
+    return None
+
+
+def learn(sql_type: t.SqlType, shape: Shape, node: object) -> bool:
+    """Let the shape inside a value of the type learn from a document's node; whether there was anything new."""
+    if isinstance(sql_type, t.Array):
+        return isinstance(node, list) and any([learn(sql_type.element, shape, element) for element in node])
+    if isinstance(sql_type, t.Map):
+        return isinstance(node, dict) and any([learn(sql_type.value, shape, value) for value in node.values()])
+    return shape.learn(node)
+
+
+def can_be_fast(fields: Sequence[tuple[str, t.SqlType]]) -> bool:
+    """False where one member may feed two columns, because their names differ by case only."""
+    names = {name for name, _ in fields}
+    if any(name.upper() != name and name.upper() in names for name in names):
+        return False
+    return all(_inner_can_be_fast(field_type) for _, field_type in fields)
+
+
+def _inner_can_be_fast(sql_type: t.SqlType) -> bool:
+    if isinstance(sql_type, t.Struct):
+        return can_be_fast([(f.name, f.type) for f in sql_type.fields])
+    if isinstance(sql_type, t.Array):
+        return _inner_can_be_fast(sql_type.element)
+    return not isinstance(sql_type, t.Map) or _inner_can_be_fast(sql_type.value)
+
+
+def row_decoder(shape: Shape) -> Callable[[bytes], Any]:
+    """A decoder of objects of this shape into rows with slots c0, c1, ..."""
+    fixes = _Fixes()
+    decode = msgspec.json.Decoder(_struct_class(shape), float_hook=decimal.Decimal).decode
+    lines = []
+    for i, (name, field_type) in enumerate(shape.fields):
+        fixed = fixes.expression(field_type, shape.below[name], f"row.c{i}")
+        if fixed:
+            lines.append(f"    row.c{i} = {fixed}")
+    if not lines:
+        return decode
+    return fixes.function("row_of", ["    row = decode(payload)", *lines, "    return row"], decode)
+
+
+def value_decoder(sql_type: t.SqlType, shape: Shape | None) -> Callable[[bytes], Any]:
+    """A decoder of bare values of a type."""
+    fixes = _Fixes()
+    decode = msgspec.json.Decoder(_member_type(sql_type, shape), float_hook=decimal.Decimal).decode
+    fixed = fixes.expression(sql_type, shape, "value")
+    if not fixed:
+        return decode
+    return fixes.function("value_of", ["    value = decode(payload)", f"    return {fixed}"], decode)
+
+
+def _struct_class(shape: Shape) -> Any:
+    fields: list[Any] = [
+        (f"c{i}", _member_type(field_type, shape.below[name]), None) for i, (name, field_type) in enumerate(shape.fields)
+    ]
+    rename = {f"c{i}": shape.spelling[name] for i, (name, _) in enumerate(shape.fields)}
+    for i, member in enumerate(sorted(shape.ignored)):
+        fields.append((f"x{i}", msgspec.Raw, None))
+        rename[f"x{i}"] = member
+    return msgspec.defstruct("Row", fields, rename=rename, forbid_unknown_fields=True, gc=False)
+
+
+def _member_type(sql_type: t.SqlType, shape: Shape | None) -> Any:
+    if isinstance(sql_type, t.Scalar):
+        return _SCALARS[sql_type.name] | None
+    if isinstance(sql_type, t.Decimal):
+        return Any
+    if isinstance(sql_type, t.Array):
+        return list[_member_type(sql_type.element, shape)] | None  # type: ignore[misc]
+    if isinstance(sql_type, t.Map):
+        return dict[str, _member_type(sql_type.value, shape)] | None  # type: ignore[misc]
+    if shape is None:
+        raise TypeError(f"not a SQL type: {sql_type!r}")
+    return _struct_class(shape) | None
+
+
+class _Fixes:
+    """Source that turns what msgspec decoded into the in-memory values: structs to tuples, numbers to fitted decimals."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {}
+
+    def function(self, name: str, body: Sequence[str], decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        self.names["decode"] = decode
+        source = "\n".join([f"def {name}(payload):", *body])
+        exec(compile(source, "<json reader>", "exec"), self.names)
+        made: Callable[[bytes], Any] = self.names[name]
+        return made
+
+    def expression(self, sql_type: t.SqlType, shape: Shape | None, value: str) -> str | None:
+        """Source of the fixed value, or None where the decoded value is right already."""
+        if isinstance(sql_type, t.Decimal):
+            return f"{self._named('fit', _fit_any(sql_type))}({value})"
+        if isinstance(sql_type, t.Array):
+            inner = self.expression(sql_type.element, shape, "x")
+            return inner and f"{self._lambda(f'[{inner} for x in v]')}({value})"
+        if isinstance(sql_type, t.Map):
+            inner = self.expression(sql_type.value, shape, "x")
+            return inner and f"{self._lambda(f'{{k: {inner} for k, x in v.items()}}')}({value})"
+        if isinstance(sql_type, t.Struct) and shape is not None:
+            items = [
+                self.expression(f.type, shape.below[f.name], f"v.c{i}") or f"v.c{i}" for i, f in enumerate(sql_type.fields)
+            ]
+            return f"{self._lambda('(' + ', '.join(items) + ',)')}({value})"
+        return None
+
+    def _lambda(self, body: str) -> str:
+        made = eval(compile(f"lambda v: None if v is None else {body}", "<json reader>", "eval"), self.names)
+        return self._named("f", made)
+
+    def _named(self, prefix: str, item: Any) -> str:
+        name = f"{prefix}{len(self.names)}"
+        self.names[name] = item
+        return name
+
+
+def _fit_any(sql_type: t.Decimal) -> Callable[[object], object]:
+    fit = fitter(sql_type)
+
+    def fit_any(node: object) -> object:
+        if isinstance(node, decimal.Decimal):
+            return fit(node)
+        if node is None:
+            return None
+        if isinstance(node, int) and not isinstance(node, bool):
+            return fit(decimal.Decimal(node))
+        raise Refused("not a JSON number")
+
+    return fit_any
