@@ -1,1 +1,1 @@
-"""SQL text to syntax trees and back: tokens, parser, AST, printer. Pure: knows no source, function or type but by name."""
+"""SQL text to syntax trees and back: tokens, parser, AST, printer. Pure: sources, functions and types are but names."""

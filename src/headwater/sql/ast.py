@@ -12,11 +12,12 @@ from enum import Enum
 
 from headwater.core.errors import Position
 from headwater.core.types import SqlType
+from headwater.sql.node import node
 
 # --- types as written ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@node
 class NamedType(SqlType):
     """A custom type by name, resolved when the statement is analysed. May stand anywhere inside a written type."""
 
@@ -37,44 +38,44 @@ class Expression:
     position: Position | None = field(default=None, compare=False, kw_only=True)
 
 
-@dataclass(frozen=True)
+@node
 class NullLiteral(Expression):
     pass
 
 
-@dataclass(frozen=True)
+@node
 class BooleanLiteral(Expression):
     value: bool
 
 
-@dataclass(frozen=True)
+@node
 class IntegerLiteral(Expression):
     """INTEGER; the sign of `-2147483648` is folded in by the parser."""
 
     value: int
 
 
-@dataclass(frozen=True)
+@node
 class BigintLiteral(Expression):
     value: int
 
 
-@dataclass(frozen=True)
+@node
 class DecimalLiteral(Expression):
     value: decimal.Decimal
 
 
-@dataclass(frozen=True)
+@node
 class DoubleLiteral(Expression):
     value: float
 
 
-@dataclass(frozen=True)
+@node
 class StringLiteral(Expression):
     value: str
 
 
-@dataclass(frozen=True)
+@node
 class ColumnRef(Expression):
     """`name` or `source.name`."""
 
@@ -82,7 +83,7 @@ class ColumnRef(Expression):
     source: str | None = None
 
 
-@dataclass(frozen=True)
+@node
 class FieldRef(Expression):
     """`struct -> name`; `name` None is `->*` (select list only)."""
 
@@ -90,13 +91,13 @@ class FieldRef(Expression):
     name: str
 
 
-@dataclass(frozen=True)
+@node
 class Subscript(Expression):
     base: Expression
     index: Expression
 
 
-@dataclass(frozen=True)
+@node
 class FunctionCall(Expression):
     """`name` is upper-cased. COUNT(*) is a call with `star` set and no arguments."""
 
@@ -105,14 +106,14 @@ class FunctionCall(Expression):
     star: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class IntervalUnit(Expression):
     """DAYS, HOURS, MINUTES, SECONDS or MILLISECONDS as the first argument of DATEADD and its kin."""
 
     unit: str
 
 
-@dataclass(frozen=True)
+@node
 class Lambda(Expression):
     parameters: tuple[str, ...]
     body: Expression
@@ -126,14 +127,14 @@ class ArithmeticOp(Enum):
     MODULO = "%"
 
 
-@dataclass(frozen=True)
+@node
 class Arithmetic(Expression):
     op: ArithmeticOp
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True)
+@node
 class Negate(Expression):
     """Unary minus on something that is not a literal; unary plus leaves no trace."""
 
@@ -151,37 +152,37 @@ class ComparisonOp(Enum):
     NOT_DISTINCT = "IS NOT DISTINCT FROM"
 
 
-@dataclass(frozen=True)
+@node
 class Comparison(Expression):
     op: ComparisonOp
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True)
+@node
 class And(Expression):
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True)
+@node
 class Or(Expression):
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True)
+@node
 class Not(Expression):
     operand: Expression
 
 
-@dataclass(frozen=True)
+@node
 class IsNull(Expression):
     operand: Expression
     negated: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class Between(Expression):
     operand: Expression
     low: Expression
@@ -189,14 +190,14 @@ class Between(Expression):
     negated: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class InList(Expression):
     operand: Expression
     items: tuple[Expression, ...]
     negated: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class Like(Expression):
     operand: Expression
     pattern: Expression
@@ -204,7 +205,7 @@ class Like(Expression):
     negated: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class When:
     """One branch of a CASE."""
 
@@ -212,7 +213,7 @@ class When:
     result: Expression
 
 
-@dataclass(frozen=True)
+@node
 class Case(Expression):
     """CASE WHEN c THEN r … END; with `operand` the simple form, whose conditions are values to compare with it."""
 
@@ -221,28 +222,28 @@ class Case(Expression):
     operand: Expression | None = None
 
 
-@dataclass(frozen=True)
+@node
 class Cast(Expression):
     operand: Expression
     target: SqlType
 
 
-@dataclass(frozen=True)
+@node
 class ArrayConstructor(Expression):
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True)
+@node
 class MapConstructor(Expression):
     entries: tuple[tuple[Expression, Expression], ...]
 
 
-@dataclass(frozen=True)
+@node
 class StructConstructor(Expression):
     fields: tuple[tuple[str, Expression], ...]
 
 
-@dataclass(frozen=True)
+@node
 class AtTimeZone(Expression):
     """Parses, is refused by analysis."""
 
@@ -263,7 +264,7 @@ class TimeUnit(Enum):
     MILLISECONDS = 1
 
 
-@dataclass(frozen=True)
+@node
 class Duration:
     amount: int
     unit: TimeUnit
@@ -280,27 +281,27 @@ class SelectItem:
     position: Position | None = field(default=None, compare=False, kw_only=True)
 
 
-@dataclass(frozen=True)
+@node
 class SingleColumn(SelectItem):
     expression: Expression
     alias: str | None = None
 
 
-@dataclass(frozen=True)
+@node
 class Star(SelectItem):
     """`*`, or `source.*`."""
 
     source: str | None = None
 
 
-@dataclass(frozen=True)
+@node
 class StructStar(SelectItem):
     """`expression -> *`."""
 
     base: Expression
 
 
-@dataclass(frozen=True)
+@node
 class Source:
     """A stream or table in FROM or JOIN; without an alias its own name qualifies its columns."""
 
@@ -320,7 +321,7 @@ class JoinKind(Enum):
     FULL = "FULL OUTER"
 
 
-@dataclass(frozen=True)
+@node
 class Within:
     """WITHIN before / after, in ms; `grace` None when not written."""
 
@@ -329,7 +330,7 @@ class Within:
     grace: Duration | None = None
 
 
-@dataclass(frozen=True)
+@node
 class Join:
     kind: JoinKind
     source: Source
@@ -344,7 +345,7 @@ class WindowKind(Enum):
     SESSION = "SESSION"
 
 
-@dataclass(frozen=True)
+@node
 class Window:
     """`size` is the gap of a session window; `advance` only for hopping windows."""
 
@@ -360,9 +361,9 @@ class Emit(Enum):
     FINAL = "FINAL"
 
 
-@dataclass(frozen=True)
+@node
 class Query:
-    """SELECT. Top-level without `emit` it is a pull query. Empty `group_by`/`partition_by` tuples mean written but empty."""
+    """SELECT. Top-level without `emit` it is a pull query. Empty `group_by`/`partition_by` mean written but empty."""
 
     select: tuple[SelectItem, ...]
     source: Source
@@ -387,7 +388,7 @@ class ColumnKind(Enum):
     HEADERS = "HEADERS"
 
 
-@dataclass(frozen=True)
+@node
 class ColumnDef:
     """A column of CREATE STREAM/TABLE; a HEADERS column with `header_key` is HEADER('key')."""
 
@@ -401,7 +402,7 @@ class ColumnDef:
 Literal = NullLiteral | BooleanLiteral | IntegerLiteral | BigintLiteral | DecimalLiteral | DoubleLiteral | StringLiteral
 
 
-@dataclass(frozen=True)
+@node
 class Property:
     """One WITH entry; `name` as written (unquoted names upper-cased, quoted ones verbatim)."""
 
@@ -423,7 +424,7 @@ class SourceKind(Enum):
     TABLE = "TABLE"
 
 
-@dataclass(frozen=True)
+@node
 class CreateSource(Statement):
     """(1, 2) CREATE [OR REPLACE] [SOURCE] STREAM|TABLE."""
 
@@ -436,7 +437,7 @@ class CreateSource(Statement):
     read_only: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class CreateAsSelect(Statement):
     """(3, 4) CREATE [OR REPLACE] STREAM|TABLE … AS SELECT."""
 
@@ -448,7 +449,7 @@ class CreateAsSelect(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class InsertInto(Statement):
     """(5) INSERT INTO … SELECT."""
 
@@ -457,7 +458,7 @@ class InsertInto(Statement):
     properties: tuple[Property, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class InsertValues(Statement):
     """(6) INSERT INTO … VALUES; `columns` None when not written."""
 
@@ -466,7 +467,7 @@ class InsertValues(Statement):
     values: tuple[Expression, ...]
 
 
-@dataclass(frozen=True)
+@node
 class DropSource(Statement):
     """(7, 8)"""
 
@@ -476,7 +477,7 @@ class DropSource(Statement):
     delete_topic: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class AlterSource(Statement):
     """(9, 10) ALTER STREAM|TABLE … ADD COLUMN."""
 
@@ -485,7 +486,7 @@ class AlterSource(Statement):
     columns: tuple[ColumnDef, ...]
 
 
-@dataclass(frozen=True)
+@node
 class CreateType(Statement):
     """(11)"""
 
@@ -494,7 +495,7 @@ class CreateType(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class DropType(Statement):
     """(12)"""
 
@@ -502,28 +503,28 @@ class DropType(Statement):
     if_exists: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class TerminateQuery(Statement):
     """(13) `query_id` None means ALL."""
 
     query_id: str | None
 
 
-@dataclass(frozen=True)
+@node
 class PauseQuery(Statement):
     """(14)"""
 
     query_id: str | None
 
 
-@dataclass(frozen=True)
+@node
 class ResumeQuery(Statement):
     """(15)"""
 
     query_id: str | None
 
 
-@dataclass(frozen=True)
+@node
 class AlterSystem(Statement):
     """(16)"""
 
@@ -531,14 +532,14 @@ class AlterSystem(Statement):
     value: str
 
 
-@dataclass(frozen=True)
+@node
 class QueryStatement(Statement):
     """(17, 18) a top-level SELECT: pull without EMIT, push with it."""
 
     query: Query
 
 
-@dataclass(frozen=True)
+@node
 class PrintTopic(Statement):
     """(19)"""
 
@@ -563,7 +564,7 @@ class ShowWhat(Enum):
     CONNECTOR_PLUGINS = "CONNECTOR PLUGINS"
 
 
-@dataclass(frozen=True)
+@node
 class Show(Statement):
     """(20-29) SHOW/LIST; `all` only for topics."""
 
@@ -572,7 +573,7 @@ class Show(Statement):
     all: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class DescribeSource(Statement):
     """(30)"""
 
@@ -580,7 +581,7 @@ class DescribeSource(Statement):
     extended: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class DescribeSources(Statement):
     """(31, 32) DESCRIBE STREAMS|TABLES."""
 
@@ -588,21 +589,21 @@ class DescribeSources(Statement):
     extended: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class DescribeFunction(Statement):
     """(33)"""
 
     name: str
 
 
-@dataclass(frozen=True)
+@node
 class DescribeConnector(Statement):
     """(34)"""
 
     name: str
 
 
-@dataclass(frozen=True)
+@node
 class Explain(Statement):
     """(35) of a statement or of a running query: exactly one is set."""
 
@@ -610,7 +611,7 @@ class Explain(Statement):
     query_id: str | None = None
 
 
-@dataclass(frozen=True)
+@node
 class SetProperty(Statement):
     """(36)"""
 
@@ -618,14 +619,14 @@ class SetProperty(Statement):
     value: str
 
 
-@dataclass(frozen=True)
+@node
 class UnsetProperty(Statement):
     """(37)"""
 
     name: str
 
 
-@dataclass(frozen=True)
+@node
 class DefineVariable(Statement):
     """(38)"""
 
@@ -633,14 +634,14 @@ class DefineVariable(Statement):
     value: str
 
 
-@dataclass(frozen=True)
+@node
 class UndefineVariable(Statement):
     """(39)"""
 
     name: str
 
 
-@dataclass(frozen=True)
+@node
 class CreateConnector(Statement):
     """(40)"""
 
@@ -650,7 +651,7 @@ class CreateConnector(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class DropConnector(Statement):
     """(41)"""
 
@@ -658,7 +659,7 @@ class DropConnector(Statement):
     if_exists: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class AssertTopic(Statement):
     """(42)"""
 
@@ -668,7 +669,7 @@ class AssertTopic(Statement):
     exists: bool = True
 
 
-@dataclass(frozen=True)
+@node
 class AssertSchema(Statement):
     """(43)"""
 
@@ -678,7 +679,7 @@ class AssertSchema(Statement):
     exists: bool = True
 
 
-@dataclass(frozen=True)
+@node
 class AssertValues(Statement):
     """(44)"""
 
@@ -687,7 +688,7 @@ class AssertValues(Statement):
     values: tuple[Expression, ...]
 
 
-@dataclass(frozen=True)
+@node
 class AssertTombstone(Statement):
     """(45)"""
 
@@ -696,7 +697,7 @@ class AssertTombstone(Statement):
     values: tuple[Expression, ...]
 
 
-@dataclass(frozen=True)
+@node
 class AssertSource(Statement):
     """(46, 47)"""
 
@@ -706,14 +707,14 @@ class AssertSource(Statement):
     properties: tuple[Property, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class RunScript(Statement):
     """(48)"""
 
     path: str
 
 
-@dataclass(frozen=True)
+@node
 class Spool(Statement):
     """(49) `path` None is OFF."""
 

@@ -1,4 +1,4 @@
-"""What a syntax error says: where, what was found, what was expected, the line with a marker, and a remedy if one is known."""
+"""What a syntax error says: the place, what was found, what was expected, the line with a marker, and a remedy."""
 
 from __future__ import annotations
 

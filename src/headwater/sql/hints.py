@@ -64,7 +64,7 @@ def _undefined_variable(tokens: TokenList, index: int, production: str | None, e
 def _unsupported(tokens: TokenList, index: int, production: str | None, expected: Sequence[str]) -> str | None:
     word = tokens.texts[index].upper()
     before = tokens.texts[index - 1].upper() if index else ""
-    if word == "BY" and before == "ORDER" or word == "ORDER" and "GROUP" in expected:
+    if (word == "BY" and before == "ORDER") or (word == "ORDER" and "GROUP" in expected):
         return "ORDER BY is not part of the language: streams have no end at which they could be sorted."
     if word == "," and "JOIN" in expected:
         return "A list of sources is not part of the language: write JOIN ... ON."
@@ -77,7 +77,7 @@ def _unsupported(tokens: TokenList, index: int, production: str | None, expected
 
 def _reserved_word(tokens: TokenList, index: int, production: str | None, expected: Sequence[str]) -> str | None:
     kind = tokens.kinds[index]
-    if kind in RESERVED and (production in _NAMES or "identifier" in expected and kind not in _CLAUSES):
+    if kind in RESERVED and (production in _NAMES or ("identifier" in expected and kind not in _CLAUSES)):
         return f"'{tokens.texts[index]}' is a reserved keyword: to use it as a name, write it in quotes as `{kind}`."
     return None
 
@@ -92,10 +92,14 @@ def _string_for_name(tokens: TokenList, index: int, production: str | None, expe
 
 def _name_for_string(tokens: TokenList, index: int, production: str | None, expected: Sequence[str]) -> str | None:
     kind = tokens.kinds[index]
-    if kind == END or STRING_VALUE not in expected and production != "literal":
+    if STRING_VALUE not in expected and production != "literal":
         return None
-    text = unquote(tokens.texts[index]) if kind == QUOTED_IDENTIFIER else tokens.texts[index]
-    return f"Strings stand in single quotes: did you mean '{text}'?" if text.isidentifier() or kind == QUOTED_IDENTIFIER else None
+    text = tokens.texts[index]
+    if kind == QUOTED_IDENTIFIER:
+        text = unquote(text)
+    elif not text.isidentifier():
+        return None
+    return f"Strings stand in single quotes: did you mean '{text}'?"
 
 
 def _hyphen_in_name(tokens: TokenList, index: int, production: str | None, expected: Sequence[str]) -> str | None:

@@ -6,7 +6,6 @@ method per rule.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -169,9 +168,7 @@ def _whole(parser: _Parser, rule: Callable[[_Parser], T]) -> T:
     return result
 
 
-def _explained(
-    tokens: TokenList, rule: Callable[[_Parser], object], dialect: Dialect, error: Unexpected
-) -> ParseError:
+def _explained(tokens: TokenList, rule: Callable[[_Parser], object], dialect: Dialect, error: Unexpected) -> ParseError:
     observer = _ObservedParser(tokens, dialect)
     try:
         _whole(observer, rule)

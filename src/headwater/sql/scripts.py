@@ -10,8 +10,8 @@ _OPENERS = ("'", '"', "`", "/")
 def split_statements(text: str) -> tuple[list[str], str]:
     """The complete statements of a text, each with its `;`, and what is left after the last of them.
 
-    Quotes and comments are respected; an unclosed one makes the rest incomplete. Comments between statements are dropped;
-    a rest of nothing but white space and comments is empty.
+    Quotes and comments are respected; an unclosed one makes the rest incomplete. Comments between statements are
+    dropped; a rest of nothing but white space and comments is empty.
     """
     tokens = tokenize(text)
     statements: list[str] = []

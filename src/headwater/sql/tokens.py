@@ -24,18 +24,30 @@ VARIABLE = "VARIABLE"
 BAD = "unrecognised text"
 END = "<EOF>"
 
+_WORD, _SIGN, _STRING, _NUMBER, _QUOTED, _DIGITS, _VARIABLE, _END, _BAD = range(1, 10)
+"""Groups of the expression below, in its order."""
+
+_KINDS = {
+    _STRING: STRING_VALUE,
+    _QUOTED: QUOTED_IDENTIFIER,
+    _DIGITS: IDENTIFIER,
+    _VARIABLE: VARIABLE,
+    _END: END,
+    _BAD: BAD,
+}
+
 _SKIP = r"(?:[\s]++|--[^\n]*+|/\*(?s:.*?)\*/)*+"
 _TOKEN = re.compile(
     _SKIP + r"(?:"
-    r"(?P<word>[A-Za-z_][A-Za-z0-9_@]*+)"
-    r"|(?P<sign><>|<=|>=|!=|\|\||->|=>|:=|[-+*%=<>().,;\[\]:]|/(?!\*))"
-    r"|(?P<string>'[^']*+(?:''[^']*+)*+')"
-    r"|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_@]))"
-    r"|(?P<quoted>`[^`]*+(?:``[^`]*+)*+`|\"[^\"]*+(?:\"\"[^\"]*+)*+\")"
-    r"|(?P<digits>[0-9][A-Za-z0-9_@]*+)"
-    r"|(?P<variable>\$\{[A-Za-z_][A-Za-z0-9_]*+\})"
-    r"|(?P<end>\Z)"
-    r"|(?P<bad>(?s:.))"
+    r"([A-Za-z_][A-Za-z0-9_@]*+)"
+    r"|(<>|<=|>=|!=|\|\||->|=>|:=|[-+*%=<>().,;\[\]:]|/(?!\*))"
+    r"|('[^']*+(?:''[^']*+)*+')"
+    r"|((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_@]))"
+    r"|(`[^`]*+(?:``[^`]*+)*+`|\"[^\"]*+(?:\"\"[^\"]*+)*+\")"
+    r"|([0-9][A-Za-z0-9_@]*+)"
+    r"|(\$\{[A-Za-z_][A-Za-z0-9_]*+\})"
+    r"|(\Z)"
+    r"|((?s:.))"
     r")"
 )
 
@@ -43,8 +55,8 @@ _TOKEN = re.compile(
 class TokenList:
     """The tokens of one text, closed by an `END` token.
 
-    `kinds[i]`, `texts[i]` (as written), `starts[i]` and `ends[i]` (offsets in `source`, end exclusive) describe token i.
-    After variable substitution texts differ from the source, places do not.
+    `kinds[i]`, `texts[i]` (as written), `starts[i]` and `ends[i]` (offsets in `source`, end exclusive) are of token i.
+    After variable substitution texts differ from the source; places do not.
     """
 
     def __init__(
@@ -109,34 +121,24 @@ def tokenize(source: str) -> TokenList:
     starts: list[int] = []
     ends: list[int] = []
     for match in _TOKEN.finditer(source):
-        group = match.lastgroup
-        assert group is not None
+        group = match.lastindex or 0
         text = match[group]
-        if group == "word":
+        if group == _WORD:
             upper = text.upper()
             kinds.append(upper if upper in KEYWORDS else IDENTIFIER)
-        elif group == "sign":
+        elif group == _SIGN:
             kinds.append(text)
-        elif group == "number":
+        elif group == _NUMBER:
             kinds.append(_number_kind(text))
         else:
             kinds.append(_KINDS[group])
         texts.append(text)
-        ends.append(end := match.end())
+        end = match.end()
+        ends.append(end)
         starts.append(end - len(text))
-        if group == "end":
+        if group == _END:
             break
     return TokenList(source, kinds, texts, starts, ends)
-
-
-_KINDS = {
-    "string": STRING_VALUE,
-    "quoted": QUOTED_IDENTIFIER,
-    "digits": IDENTIFIER,
-    "variable": VARIABLE,
-    "bad": BAD,
-    "end": END,
-}
 
 
 def _number_kind(text: str) -> str:

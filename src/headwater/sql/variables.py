@@ -1,9 +1,9 @@
 """Variable substitution: `${name}` becomes what DEFINE said, and never more than one identifier or literal.
 
-In a string or a quoted identifier the value is inserted as text, the quotes in it doubled. Elsewhere the value must be a
-complete identifier, string, number or boolean; a value that is a keyword counts as a name, so that no variable can change
+In a string or a quoted identifier the value is inserted as text, the quotes in it doubled. Elsewhere the value must be
+a complete identifier, string, number or boolean; a value that is a keyword is a name, so that no variable can change
 what a statement does. Undefined variables stay as they are. `$${name}` inside quotes stands for the text `${name}`.
-Names are looked up exactly first, then without regard to case.
+Variables are looked up exactly first, then without regard to case.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The grammar: one method per rule, whose docstring is the rule. Each file adds the rules of one part of the language."""
+"""The grammar: one method per rule, its docstring the rule. Each file adds the rules of one part of the language."""

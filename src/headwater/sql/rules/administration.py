@@ -21,8 +21,8 @@ class AdministrationRules(DefinitionRules):
     def statement(self) -> ast.Statement:
         """Any statement, told by its first word.
 
-        statement = query | create | insert | drop | alter | print | show | describe | explain | terminate | pause | resume
-                  | set | unset | define | undefine | assert | run_script | spool ;
+        statement = query | create | insert | drop | alter | print | show | describe | explain | terminate | pause
+                  | resume | set | unset | define | undefine | assert | run_script | spool ;
         script = ( statement ";" )* ;
         """
         rule = _STATEMENTS.get(self.kind)

@@ -187,5 +187,3 @@ class Cursor:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.refuse(f"Nested too deeply: more than {MAX_DEPTH} levels.", self.i)
-
-

@@ -117,8 +117,8 @@ class DefinitionRules(QueryRules):
 
     def create_source(self, start: int) -> ast.Statement:
         """
-        create_source = "CREATE" ( "OR" "REPLACE" )? "SOURCE"? ( "STREAM" | "TABLE" ) ( "IF" "NOT" "EXISTS" )? source_name
-                        ( "(" column ( "," column )* ")" )? properties? ;
+        create_source = "CREATE" ( "OR" "REPLACE" )? "SOURCE"? ( "STREAM" | "TABLE" ) ( "IF" "NOT" "EXISTS" )?
+                        source_name ( "(" column ( "," column )* ")" )? properties? ;
         create_as_select = "CREATE" ( "OR" "REPLACE" )? ( "STREAM" | "TABLE" ) ( "IF" "NOT" "EXISTS" )? source_name
                            properties? "AS" query ;
         """
@@ -169,7 +169,8 @@ class DefinitionRules(QueryRules):
 
     def insert(self) -> ast.Statement:
         """
-        insert = "INSERT" "INTO" source_name ( properties? query | names? "VALUES" "(" expression ( "," expression )* ")" ) ;
+        insert = "INSERT" "INTO" source_name
+                 ( properties? query | names? "VALUES" "(" expression ( "," expression )* ")" ) ;
         """
         start = self.expect("INSERT")
         self.expect("INTO")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import math
+import re
 from collections.abc import Callable
 
 from headwater.core.types import DATE, TIME, TIMESTAMP, SqlType
@@ -47,6 +48,7 @@ _UNIT_FUNCTIONS = frozenset({"DATEADD", "DATESUB", "TIMEADD", "TIMESUB", "TIMEST
 
 _RESERVED_UNITS = frozenset(_UNITS) - NAME_KINDS
 _NUMBERS = frozenset({INTEGER_VALUE, DECIMAL_VALUE, FLOATING_POINT_VALUE})
+_DECIMAL_TEXT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)\Z")
 _TYPED_LITERALS: dict[str, SqlType] = {"DATE": DATE, "TIME": TIME, "TIMESTAMP": TIMESTAMP}
 
 
@@ -211,7 +213,8 @@ class ExpressionRules(TypeRules):
             return ast.ColumnRef(self.name(), name, position=self.span(start))
         return ast.ColumnRef(name, position=self.position(start))
 
-    def _parenthesised(self) -> ast.Expression:
+    def parenthesised(self) -> ast.Expression:
+        """Parentheses leave no trace in the tree."""
         self.expect("(")
         inner = self.expression()
         self.expect(")")
@@ -371,20 +374,25 @@ class ExpressionRules(TypeRules):
             self.fail("literal")
         return rule(self)
 
-    def _string_literal(self) -> ast.Literal:
+    def string_literal(self) -> ast.Literal:
+        """A string."""
         index = self.advance()
         return ast.StringLiteral(unquote(self.texts[index]), position=self.position(index))
 
-    def _null(self) -> ast.Literal:
+    def null(self) -> ast.Literal:
+        """NULL."""
         return ast.NullLiteral(position=self.position(self.advance()))
 
-    def _true(self) -> ast.Literal:
+    def true(self) -> ast.Literal:
+        """TRUE."""
         return ast.BooleanLiteral(True, position=self.position(self.advance()))
 
-    def _false(self) -> ast.Literal:
+    def false(self) -> ast.Literal:
+        """FALSE."""
         return ast.BooleanLiteral(False, position=self.position(self.advance()))
 
-    def _unsigned(self) -> ast.Literal:
+    def unsigned(self) -> ast.Literal:
+        """A number without a sign."""
         return self.number(self.i, "")
 
     def number(self, start: int, sign: str) -> ast.Literal:
@@ -415,30 +423,26 @@ class ExpressionRules(TypeRules):
         name = self.name()
         if name == "DECIMAL":
             text = self.string()
-            try:
-                value = decimal.Decimal(text)
-            except decimal.InvalidOperation:
+            if not _DECIMAL_TEXT.match(text):
                 self.refuse(f"Invalid DECIMAL literal: '{text}'", start)
-            if not value.is_finite():
-                self.refuse(f"Invalid DECIMAL literal: '{text}'", start)
-            return ast.DecimalLiteral(value, position=self.span(start))
+            return ast.DecimalLiteral(decimal.Decimal(text), position=self.span(start))
         target = _TYPED_LITERALS.get(name)
         if target is None:
             self.fail()
-        operand = self._string_literal()
+        operand = self.string_literal()
         return ast.Cast(operand, target, position=self.span(start))
 
 
 _LITERALS: dict[str, Callable[[ExpressionRules], ast.Literal]] = {
-    STRING_VALUE: ExpressionRules._string_literal,
-    "NULL": ExpressionRules._null,
-    "TRUE": ExpressionRules._true,
-    "FALSE": ExpressionRules._false,
-    **dict.fromkeys(_NUMBERS, ExpressionRules._unsigned),
+    STRING_VALUE: ExpressionRules.string_literal,
+    "NULL": ExpressionRules.null,
+    "TRUE": ExpressionRules.true,
+    "FALSE": ExpressionRules.false,
+    **dict.fromkeys(_NUMBERS, ExpressionRules.unsigned),
 }
 _PRIMARIES: dict[str, Callable[[ExpressionRules], ast.Expression]] = {
     **_LITERALS,
-    "(": ExpressionRules._parenthesised,
+    "(": ExpressionRules.parenthesised,
     "CASE": ExpressionRules.case,
     "CAST": ExpressionRules.cast,
 }
