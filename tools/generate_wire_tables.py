@@ -30,11 +30,31 @@ APIS = """
     DescribeGroups ListGroups SaslHandshake ApiVersions CreateTopics DeleteTopics DeleteRecords InitProducerId
     OffsetForLeaderEpoch AddPartitionsToTxn AddOffsetsToTxn EndTxn WriteTxnMarkers TxnOffsetCommit
     DescribeAcls CreateAcls DeleteAcls DescribeConfigs AlterConfigs DescribeLogDirs SaslAuthenticate CreatePartitions
-    DeleteGroups    IncrementalAlterConfigs OffsetDelete DescribeClientQuotas AlterClientQuotas DescribeUserScramCredentials
+    DeleteGroups IncrementalAlterConfigs OffsetDelete DescribeClientQuotas AlterClientQuotas
+    DescribeUserScramCredentials
     AlterUserScramCredentials DescribeCluster DescribeProducers DescribeTransactions ListTransactions
     DescribeTopicPartitions
 """.split()
 DATA = ["ConsumerProtocolSubscription", "ConsumerProtocolAssignment"]
+
+OWN_TABLE = """
+data GroupMetadataValue 0-4 flexible 4
+  protocol_type string
+  generation int32
+  protocol string ?0-4 =null
+  leader string ?0-4 =null
+  current_state_timestamp int64 2-4 =-1
+  members []MemberMetadata
+    member_id string
+    group_instance_id string 3-4 ?3-4 =null
+    client_id string
+    client_host string
+    rebalance_timeout int32 1-4
+    session_timeout int32
+    subscription bytes
+    assignment bytes
+"""
+"""What no package brings: the layout of Kafka's own records in `__consumer_offsets`."""
 
 HEADER = """\
 # The messages of Kafka's protocol: names, types and versions. Written by tools/generate_wire_tables.py; do not edit.
@@ -178,7 +198,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the committed files differ")
     check = parser.parse_args().check
     names = [api + suffix for api in APIS for suffix in ("Request", "Response")] + DATA
-    table = HEADER + "".join("\n" + "\n".join(message_lines(name)) + "\n" for name in names)
+    table = HEADER + "".join("\n" + "\n".join(message_lines(name)) + "\n" for name in names) + OWN_TABLE
     stale = []
     for path, text in ((TABLE, table), (STUB, stub(table))):
         if not path.exists() or path.read_text() != text:

@@ -1,0 +1,27 @@
+"""What a broker can be told: identity, limits and defaults. Times in ms, sizes in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    """Defaults are Apache Kafka's unless the comment says otherwise."""
+
+    node_id: int = 1
+    advertised_host: str = ""
+    """Host that clients are told to connect to; empty: the address over which each client came."""
+    advertised_port: int = 0
+    """Port that clients are told to connect to; 0: the port over which each client came."""
+    default_partitions: int = 1
+    auto_create_topics: bool = True
+    max_request_bytes: int = 100 << 20
+    """`socket.request.max.bytes`: a longer frame closes the connection."""
+    max_fetch_bytes: int = 55 << 20
+    """`fetch.max.bytes`: bounds one fetch answer whatever the client asks for."""
+    group_min_session_timeout_ms: int = 6_000
+    group_max_session_timeout_ms: int = 1_800_000
+    group_initial_rebalance_delay_ms: int = 0
+    """Kafka waits 3 s for more members of a new group. One node with few consumers answers at once instead."""
+    max_offset_metadata_bytes: int = 4_096
