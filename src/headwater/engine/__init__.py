@@ -1,1 +1,1 @@
-"""Statements and queries: what a SQL text does to topics, from the statement log to running stages."""
+"""Runs queries: plans compiled to Python functions over record batches, state stores, tasks, push and pull queries."""

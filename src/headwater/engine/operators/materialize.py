@@ -1,0 +1,113 @@
+"""How pull queries see a table: from the state of its last aggregation, or from rows kept at the sink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from headwater.core.types import BIGINT
+from headwater.engine.operators import aggregate, stateless
+from headwater.engine.operators.tables import Layout
+from headwater.engine.program import Materialized
+from headwater.engine.rows import Row
+from headwater.engine.stores import KeyValueStore, Store, key_annotation
+from headwater.plan.expressions import Binding
+from headwater.plan.steps import Aggregate, Filter, Project, Step
+from headwater.sql.ast import SourceKind, WindowKind
+
+if TYPE_CHECKING:
+    from headwater.engine.compiler import ProgramCompiler
+
+
+def _above_aggregate(root: Step) -> tuple[list[Filter | Project], Aggregate] | None:
+    """The steps between the root and the aggregation they only reshape, nearest to the aggregation first."""
+    path: list[Filter | Project] = []
+    step = root
+    while isinstance(step, Filter | Project):
+        path.insert(0, step)
+        step = step.input
+    return (path, step) if isinstance(step, Aggregate) else None
+
+
+def result_store(program: ProgramCompiler) -> tuple[Step, Layout, Callable[[], Store]] | None:
+    """The step, layout and factory of the store that keeps result rows; None if the query needs none."""
+    plan = program.plan
+    if plan.sink is None or plan.sink.kind is not SourceKind.TABLE or _above_aggregate(plan.root) is not None:
+        return None
+    values = plan.sink.schema.value
+    layout = Layout(tuple(c.name for c in values), tuple(c.type for c in values))
+    key_types = [c.type for c in plan.sink.schema.key] + ([BIGINT, BIGINT] if plan.root.windowed is not None else [])
+    key_type, value_type = key_annotation(key_types), layout.annotation()
+    return plan.root, layout, lambda: KeyValueStore(key_type, value_type)
+
+
+def reader(program: ProgramCompiler, texts: list[str]) -> Materialized | None:
+    """Write the function that reads a result row out of a store; None for streams and push queries.
+
+    The function takes (task, key, entry, window start, window end) and returns the values of the sink's columns in schema
+    order followed by the row's time, or None where HAVING hides the row.
+    """
+    plan = program.plan
+    if plan.sink is None or plan.sink.kind is not SourceKind.TABLE:
+        return None
+    found = result_store(program)
+    if found is not None:
+        step, layout, make = found
+        row = _key_row(program, step)
+        text = _write(program, layout.unpack(row, "entry"), [])
+        role = "result"
+    else:
+        path = _above_aggregate(plan.root)
+        assert path is not None
+        text, make, role, step = _aggregate_reader(program, *path)
+    texts.append(text)
+    unit, index = program.store(step, role, make)
+    return Materialized(unit, index, plan.sink.schema, "read_row")
+
+
+def _key_row(program: ProgramCompiler, step: Step) -> Row:
+    keys = step.schema.key
+    windowed = step.windowed is not None
+    size = len(keys) + (2 if windowed and not isinstance(step, Aggregate) else 0)
+    codes = ["key"] if size == 1 else [f"key[{i}]" for i in range(len(keys))]
+    columns = {c.name: Binding(c.type, code) for c, code in zip(keys, codes, strict=True)}
+    window = ("window_start", "window_end") if windowed else None
+    return Row(columns, tuple(c.name for c in keys), "ts", window)
+
+
+def _aggregate_reader(
+    program: ProgramCompiler, path: list[Filter | Project], step: Aggregate
+) -> tuple[str, Callable[[], Store], str, Step]:
+    from headwater.engine.compiler import StageCompiler
+
+    role = "groups"
+    first = 0
+    if step.window is not None:
+        role = "sessions" if step.window.kind is WindowKind.SESSION else "windows"
+        first = 2 if role == "sessions" else 0
+
+    def missing() -> Store:
+        raise AssertionError("the aggregation's store exists before it is read")
+
+    stage = StageCompiler(program, program.unit_of[id(step)])
+    calls = program.bound_calls[id(step)]
+    row = aggregate.result_row(stage, step, _key_row(program, step), calls, "entry", first)
+    return _write(program, row, path, stage), missing, role, step
+
+
+def _write(program: ProgramCompiler, row: Row, path: list[Filter | Project], stage: object = None) -> str:
+    from headwater.engine.compiler import StageCompiler
+
+    if not isinstance(stage, StageCompiler):
+        stage = StageCompiler(program, 0)
+    for step in path:
+        if isinstance(step, Filter):
+            with stage.body.block(f"if not {stateless.condition(stage, step, row)}:"):
+                stage.body.line("return None")
+        else:
+            row = stateless.project_row(stage, step, row, list(step.values))
+    assert program.plan.sink is not None
+    values = "".join(f"{row.code(c.name)}, " for c in program.plan.sink.schema.columns)
+    stage.body.line(f"return ({values}{replace(row).ts})")
+    return stage.text("read_row", "task, key, entry, window_start, window_end")

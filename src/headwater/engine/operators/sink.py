@@ -1,0 +1,163 @@
+"""The end of a query: rows encoded for the sink topic, or handed to a push query's reader."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headwater.core.schema import Column
+from headwater.core.types import STRING
+from headwater.engine.operators.keys import state_key
+from headwater.engine.operators.materialize import result_store
+from headwater.engine.program import QueryFailedError
+from headwater.engine.rows import Change, Row
+from headwater.formats import registry as formats
+from headwater.formats.api import SerdeOptions, Writer
+from headwater.formats.windowed import SESSION_SUFFIX, TIME_SUFFIX
+from headwater.plan.functions.java_time import timestamp_parser
+from headwater.plan.steps import FormatSpec, Sink
+
+if TYPE_CHECKING:
+    from headwater.engine.compiler import StageCompiler
+
+
+def write(stage: StageCompiler, flow: Row | Change) -> None:
+    """Put the row out: to the sink topic, or as a tuple to whoever listens."""
+    target = stage.program.plan.sink
+    if target is None:
+        _hand_over(stage, flow)
+        return
+    if isinstance(flow, Row):
+        _append(stage, target, flow, "True" if flow.null else None)
+        return
+    _append(stage, target, flow.new, flow.absent)
+    if result_store(stage.program) is not None:
+        _remember(stage, flow)
+
+
+def _hand_over(stage: StageCompiler, flow: Row | Change) -> None:
+    """(values in the schema's order, tombstone?) for a push query; null-valued stream records show NULL columns."""
+    columns = stage.program.plan.schema.columns
+    row, absent = (flow.new, flow.absent) if isinstance(flow, Change) else (flow, None)
+    add = stage.local("task.rows.append", "add_row")
+    full = "".join(f"{row.code(c.name)}, " for c in columns)
+    key_only = "".join(f"{row.code(c.name) if c.name in row.keys else None}, " for c in columns)
+    if absent is None:
+        stage.body.line(f"{add}((({full}), False))")
+    elif absent == "True":
+        stage.body.line(f"{add}((({key_only}), True))")
+    else:
+        stage.body.line(f"{add}((({key_only}), True) if {absent} else (({full}), False))")
+
+
+def writer_for(stage: StageCompiler, columns: tuple[Column, ...], spec: FormatSpec, topic: str, *, is_key: bool) -> Writer:
+    options = SerdeOptions(is_key, spec.wrap, spec.properties)
+    return formats.get(spec.name).writer(columns, options, topic, stage.program.registry)
+
+
+def encode(stage: StageCompiler, variable: str, writer: Writer, codes: list[str], what: str) -> None:
+    """Code that sets `variable` to the payload; what cannot be written stops the query."""
+    body = stage.body
+    arguments = ", ".join(codes)
+    exact = stage.names.add(writer.encode, "encode")
+    if writer.inline is None:
+        fast = f"{exact}({arguments})"
+    else:
+        renamed = {name: stage.names.add(value, "encode") for name, value in writer.names.items()}
+        fast = writer.inline.format(args=arguments, **renamed)
+    with body.block("try:"):
+        body.line(f"{variable} = {fast}")
+    with body.block("except Exception:"):
+        with body.block("try:"):
+            body.line(f"{variable} = {exact}({arguments})")
+        with body.block("except Exception as error:"):
+            failure = stage.names.add(QueryFailedError, "query_failed")
+            body.line(f'raise {failure}(f"{what} cannot be written: {{error}}") from error')
+
+
+def key_bytes(stage: StageCompiler, row: Row, columns: tuple[Column, ...], spec: FormatSpec, topic: str) -> str:
+    """A local that holds the record key: the source's own bytes where nothing about the key has changed."""
+    body = stage.body
+    if not columns:
+        return "None"
+    if row.raw_key is not None and row.raw_key.format == spec and row.window is None:
+        return row.raw_key.code
+    variable = stage.names.temp("key_bytes")
+    encode(stage, variable, writer_for(stage, columns, spec, topic, is_key=True), row.key_codes(), f"A key of topic {topic}")
+    return variable
+
+
+def _append(stage: StageCompiler, target: Sink, row: Row, absent: str | None) -> None:
+    body = stage.body
+    index = stage.program.output(stage.unit, id(target), target.topic, internal=False)
+    emit = stage.local(f"task.outputs[{index}].append", "emit")
+    key = key_bytes(stage, row, target.schema.key, target.formats.key, target.topic)
+    if row.window is not None:
+        key = _with_window(stage, key, target, row.window)
+    payload = stage.names.temp("payload")
+    writer = writer_for(stage, target.schema.value, target.formats.value, target.topic, is_key=False)
+    codes = [row.code(column.name) for column in target.schema.value] if absent != "True" else []
+    what = f"A row of {target.source_name}"
+    if absent is None:
+        encode(stage, payload, writer, codes, what)
+    elif absent == "True":
+        body.line(f"{payload} = None")
+    else:
+        with body.block(f"if {absent}:"):
+            body.line(f"{payload} = None")
+        with body.block("else:"):
+            encode(stage, payload, writer, codes, what)
+    ts = row.ts
+    if target.timestamp is not None and absent != "True":
+        ts = _sink_time(stage, target, row, absent)
+        with body.block(f"if {ts} is not None:"):
+            body.line(f"{emit}(({key}, {payload}, {ts}, {row.headers}))")
+    else:
+        body.line(f"{emit}(({key}, {payload}, {ts}, {row.headers}))")
+
+
+def _with_window(stage: StageCompiler, key: str, target: Sink, window: tuple[str, str]) -> str:
+    start, end = window
+    if target.window is not None and target.window.size_ms is None:
+        pack = stage.names.add(SESSION_SUFFIX.pack, "pack_session")
+        return f"{key} + {pack}({end}, {start})"
+    pack = stage.names.add(TIME_SUFFIX.pack, "pack_start")
+    return f"{key} + {pack}({start})"
+
+
+def _sink_time(stage: StageCompiler, target: Sink, row: Row, absent: str | None) -> str:
+    """Event time of the written record from one of its columns; a row without a usable time is logged and dropped."""
+    assert target.timestamp is not None
+    body = stage.body
+    ts = stage.names.temp("out_ts")
+    column = row.binding(target.timestamp.name)
+    code = column.code
+    if column.type == STRING:
+        assert target.timestamp.format is not None
+        code = f"{stage.names.add(timestamp_parser(target.timestamp.format), 'parse_time')}({code})"
+    body.line(f"{ts} = {row.ts}")
+    with body.block("try:"):
+        body.line(f"{ts} = {code}" if absent is None else f"{ts} = {ts} if {absent} else {code}")
+        with body.block(f"if {ts} is None or {ts} < 0:"):
+            body.line(f'raise ValueError(f"the time is {{{ts}}}")')
+    with body.block("except Exception as error:"):
+        message = f"A row of {target.source_name} has no usable time in column {target.timestamp.name}."
+        body.line(f"{stage.reporter('Sink')}({message!r}, error)")
+        body.line(f"{ts} = None")
+    return ts
+
+
+def _remember(stage: StageCompiler, change: Change) -> None:
+    """Keep the result row for pull queries where no operator's own state can give it."""
+    found = result_store(stage.program)
+    assert found is not None
+    step, layout, make = found
+    store = stage.store(step, "result", make)
+    put = stage.local(f"{store}.put", "put")
+    packed = layout.pack(change.new)
+    key = state_key(change.new)
+    if change.absent is None:
+        stage.body.line(f"{put}({key}, {packed})")
+    elif change.absent == "True":
+        stage.body.line(f"{put}({key}, None)")
+    else:
+        stage.body.line(f"{put}({key}, None if {change.absent} else {packed})")

@@ -1,0 +1,124 @@
+"""What compiling a plan gives: stage functions, the stores they use, and the topics between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from headwater.core.errors import HeadwaterError
+from headwater.core.schema import Schema
+from headwater.engine.stores import Store
+from headwater.plan.steps import QueryPlan, SourceStep
+
+OutputRecord = tuple[bytes | None, bytes | None, int, Sequence[tuple[str, bytes | None]]]
+"""Key, value, timestamp ms, headers: a record to append."""
+
+
+class QueryFailedError(HeadwaterError):
+    """A query cannot go on: a result that cannot be written, or a setting that makes bad input fatal."""
+
+
+class InputRecord(Protocol):
+    """A record as stage functions read it; `wire.records.Record` is one."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+Report = Callable[[str, BaseException], None]
+
+
+class TaskContext(Protocol):
+    """What generated code asks of the task that runs it, once per batch."""
+
+    partition: int
+    stores: Sequence[Store]
+    outputs: Sequence[list[OutputRecord]]
+    rows: list[tuple[tuple[object, ...], bool]]
+
+    def reporter(self, operator: str) -> Report:
+        """Where failed expressions and skipped rows of that operator are logged."""
+        ...
+
+    def bad_record(self, topic: str, target: str, error: Exception, payload: bytes | None, record: InputRecord) -> None:
+        """Log a record whose key or value cannot be read, with its place in the source topic."""
+        ...
+
+
+Stage = Callable[[TaskContext, Sequence[InputRecord]], None]
+
+
+@dataclass(frozen=True)
+class StageInput:
+    """A topic that a unit reads, and the function its records go through.
+
+    `source` is None for an internal repartition topic, whose `topic` is then the operator's name: the runtime makes the
+    topic's name of it. `table` inputs are always read from the earliest offset.
+    """
+
+    topic: str
+    function: str
+    source: SourceStep | None
+    table: bool = False
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """A topic that a unit writes: the sink, or an internal topic named after its operator."""
+
+    topic: str
+    internal: bool
+
+
+@dataclass(frozen=True)
+class StoreSpec:
+    """A store every task of a unit has; `name` is unique in the program."""
+
+    name: str
+    make: Callable[[], Store]
+
+
+@dataclass
+class Unit:
+    """Steps that run together on the same partition: between repartition topics there is one unit each."""
+
+    inputs: list[StageInput] = field(default_factory=list)
+    outputs: list[StageOutput] = field(default_factory=list)
+    stores: list[StoreSpec] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Materialized:
+    """How pull queries read the result: which store of which unit, and the function from (key, entry) to a row.
+
+    `read(key, entry)` gives the values of `schema` in order followed by the row's time, or None when HAVING hides the row. For windowed
+    results `window` says how entries are laid out.
+    """
+
+    unit: int
+    store: int
+    schema: Schema
+    function: str
+
+
+@dataclass
+class Program:
+    """A compiled query. `source` is the generated Python text; `functions` are its functions by name."""
+
+    plan: QueryPlan
+    units: list[Unit]
+    source: str
+    functions: Mapping[str, Callable[..., object]]
+    materialized: Materialized | None = None
+
+    def stage(self, stage_input: StageInput) -> Stage:
+        return self.functions[stage_input.function]

@@ -1,0 +1,279 @@
+"""A persistent query: its tasks, run cooperatively in slices, committed slice by slice, restarted when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headwater.cluster.api import EARLIEST, LATEST, Cluster, Commit, TopicPartition, TopicSpec
+from headwater.core.clock import Clock
+from headwater.core.errors import HeadwaterError, TopicExistsError
+from headwater.engine.batches import Partitioner
+from headwater.engine.processing_log import ProcessingLogger
+from headwater.engine.program import Program, Unit
+from headwater.engine.task import Feed, Task
+from headwater.plan.steps import QueryPlan
+from headwater.wire.records import read_records
+
+_LOGGER = logging.getLogger(__name__)
+SLICE_SECONDS = 0.005
+"""How long one task may hold the loop: 5 ms keeps the p99 of everything else on the loop below some 15 ms."""
+_FETCH_BYTES = 1 << 20
+_RESTORE_BYTES = 8 << 20
+_IDLE_SECONDS = 5.0
+_ERRORS_KEPT = 10
+
+
+@dataclass(frozen=True)
+class QueryError:
+    """Why a query stopped; `kind` is USER, SYSTEM or UNKNOWN."""
+
+    timestamp: int
+    message: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class QueryContext:
+    """What queries share: the cluster, the clock, the log and the names of things."""
+
+    cluster: Cluster
+    clock: Clock
+    log: ProcessingLogger
+    service_id: str = "default_"
+    retry_initial_ms: int = 15_000
+    retry_max_ms: int = 900_000
+
+    def application_id(self, query_id: str) -> str:
+        """Consumer group and prefix of the internal topics of a query."""
+        return f"_confluent-ksql-{self.service_id}query_{query_id}"
+
+
+class PersistentQuery:
+    """Runs until stopped. `start` prepares topics and positions, then the tasks live in one asyncio task."""
+
+    def __init__(
+        self, query_id: str, plan: QueryPlan, sql: str, properties: Mapping[str, str], program: Program, context: QueryContext
+    ) -> None:
+        self.id = query_id
+        self.plan = plan
+        self.sql = sql
+        self.properties = dict(properties)
+        self.program = program
+        self.errors: list[QueryError] = []
+        self.tasks: list[Task] = []
+        self.processed = 0
+        """Input records processed since the start of the process."""
+        self._context = context
+        self._paused = asyncio.Event()
+        self._paused.set()
+        self._failed = False
+        self._runner: asyncio.Task[None] | None = None
+        self._idle = asyncio.Event()
+        self._retry_ms = context.retry_initial_ms
+
+    @property
+    def group(self) -> str:
+        return self._context.application_id(self.id)
+
+    @property
+    def state(self) -> str:
+        """RUNNING, PAUSED or ERROR."""
+        if self._failed:
+            return "ERROR"
+        return "RUNNING" if self._paused.is_set() else "PAUSED"
+
+    @property
+    def source(self) -> str:
+        """The generated Python text."""
+        return self.program.source
+
+    @property
+    def positions(self) -> dict[TopicPartition, int]:
+        """What has been consumed of each input partition, exclusive."""
+        return {place: offset for task in self.tasks for place, offset in task.positions().items()}
+
+    def pause(self) -> None:
+        self._paused.clear()
+
+    def resume(self) -> None:
+        self._paused.set()
+
+    async def start(self) -> None:
+        """Create internal topics, restore state, and begin; raises `ClusterError` if that cannot be done."""
+        await self._create_topics()
+        await self._build_tasks()
+        self._runner = asyncio.create_task(self._run(), name=f"query {self.id}")
+
+    async def stop(self) -> None:
+        """End after the slice at hand is committed."""
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+            self._runner = None
+
+    async def cleanup(self) -> None:
+        """Delete internal topics and the group's offsets."""
+        cluster = self._context.cluster
+        names = [name for name in self._internal_topics() if cluster.topic(name) is not None]
+        if names:
+            await cluster.delete_topics(names)
+        await cluster.delete_group(self.group)
+
+    async def caught_up(self) -> bool:
+        """Whether every record of the inputs has been processed and committed."""
+        if self._failed or not self._paused.is_set():
+            return True
+        cluster = self._context.cluster
+        for place, position in self.positions.items():
+            if position < await cluster.list_offset(place, LATEST):
+                return False
+        return True
+
+    # --- topics and tasks ---------------------------------------------------------------------------------------
+
+    def _internal_topics(self) -> dict[str, TopicSpec]:
+        specs: dict[str, TopicSpec] = {}
+        for number, unit in enumerate(self.program.units):
+            partitions = self._partitions(unit)
+            if unit.stores:
+                name = self._changelog(number)
+                specs[name] = TopicSpec(name, partitions, configs={"cleanup.policy": "compact"})
+            for stage_input in unit.inputs:
+                if stage_input.source is None:
+                    name = self._topic(stage_input.topic)
+                    specs[name] = TopicSpec(name, partitions, configs={"cleanup.policy": "delete", "retention.ms": "-1"})
+        return specs
+
+    def _topic(self, operator: str) -> str:
+        return f"{self.group}-{operator}-repartition"
+
+    def _changelog(self, unit: int) -> str:
+        return f"{self.group}-{unit}-changelog"
+
+    def _partitions(self, unit: Unit) -> int:
+        """Of the unit's topics: that of its sources if it has any, else the most of all sources of the query."""
+        cluster = self._context.cluster
+        own = [i.source.topic for i in unit.inputs if i.source is not None]
+        names = own or [i.source.topic for u in self.program.units for i in u.inputs if i.source is not None]
+        counts = [info.partitions for name in names if (info := cluster.topic(name)) is not None]
+        return max(counts, default=1)
+
+    async def _create_topics(self) -> None:
+        cluster = self._context.cluster
+        missing = [spec for name, spec in self._internal_topics().items() if cluster.topic(name) is None]
+        for spec in missing:
+            try:
+                await cluster.create_topics([spec])
+            except TopicExistsError:
+                await cluster.refresh()
+
+    async def _build_tasks(self) -> None:
+        context = self._context
+        names = {
+            i.topic: self._topic(i.topic) for unit in self.program.units for i in unit.inputs if i.source is None
+        }
+        self.tasks = []
+        for number, unit in enumerate(self.program.units):
+            partitioners = []
+            for output in unit.outputs:
+                info = context.cluster.topic(names[output.topic] if output.internal else output.topic)
+                partitioners.append(Partitioner(info.partitions if info is not None else 1))
+            for partition in range(self._partitions(unit)):
+                task = Task(
+                    self.program, number, partition, self.id, context.log,
+                    fail_on_bad_record=self.properties.get("ksql.fail.on.deserialization.error", "").lower() == "true",
+                    topic_names=names, partitioners=partitioners,
+                )  # fmt: skip
+                self.tasks.append(task)
+                if unit.stores:
+                    await self._restore(task)
+        await self._position()
+
+    async def _restore(self, task: Task) -> None:
+        cluster = self._context.cluster
+        place = TopicPartition(self._changelog(task.unit), task.partition)
+        position, end = 0, await cluster.list_offset(place, LATEST)
+        while position < end:
+            for fetched in await cluster.fetch({place: position}, _RESTORE_BYTES):
+                task.restore(read_records(fetched.data, position))
+                position = fetched.next_offset
+
+    async def _position(self) -> None:
+        """Resume from committed offsets; first time from the earliest or latest, which is committed at once."""
+        cluster = self._context.cluster
+        reset = self.properties.get("auto.offset.reset", "latest")
+        wanted: list[tuple[Task, TopicPartition, str, bool]] = []
+        for task in self.tasks:
+            for stage_input in self.program.units[task.unit].inputs:
+                internal = stage_input.source is None
+                topic = self._topic(stage_input.topic) if internal else stage_input.topic
+                earliest = internal or stage_input.table or reset == "earliest"
+                wanted.append((task, TopicPartition(topic, task.partition), stage_input.function, earliest))
+        places = [place for _, place, _, _ in wanted]
+        committed = await cluster.committed(self.group, places)
+        fresh: dict[TopicPartition, int] = {}
+        for task, place, function, earliest in wanted:
+            start = committed.get(place)
+            if start is None:
+                start = fresh[place] = await cluster.list_offset(place, EARLIEST if earliest else LATEST)
+            stage = self.program.functions[function]
+            task.feeds.append(Feed(place, stage, start, fetched_to=start))
+        if fresh:
+            await cluster.commit(Commit(group=self.group, offsets=fresh))
+
+    # --- running ------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._work()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever breaks a query must be shown as its state
+                self._record_failure(error)
+                await self._context.clock.sleep(self._retry_ms / 1000)
+                self._retry_ms = min(self._retry_ms * 2, self._context.retry_max_ms)
+                try:
+                    await self._build_tasks()
+                    self._failed = False
+                except HeadwaterError as again:
+                    self._record_failure(again)
+
+    def _record_failure(self, error: Exception) -> None:
+        self._failed = True
+        kind = "USER" if isinstance(error, HeadwaterError) else "SYSTEM"
+        message = str(error) if isinstance(error, HeadwaterError) else f"{type(error).__name__}: {error}"
+        _LOGGER.error("Query %s failed: %s", self.id, message, exc_info=None if isinstance(error, HeadwaterError) else error)
+        self._context.log.task_error(self.id, self.id, message, error)
+        self.errors = [*self.errors, QueryError(self._context.clock.now_ms(), message, kind)][-_ERRORS_KEPT:]
+
+    async def _work(self) -> None:
+        cluster = self._context.cluster
+        while True:
+            if not self._paused.is_set():
+                await self._paused.wait()
+            wanted = {place: offset for task in self.tasks for place, offset in task.wanted().items()}
+            if wanted:
+                for fetched in await cluster.fetch(wanted, _FETCH_BYTES):
+                    self._task_of[fetched.partition].accept(fetched)
+            busy = False
+            for task in self.tasks:
+                if task.has_input:
+                    busy = True
+                    await self._slice(task)
+                    await asyncio.sleep(0)
+            if not busy:
+                await cluster.wait({p: o for task in self.tasks for p, o in task.wanted().items()}, _IDLE_SECONDS)
+
+    @property
+    def _task_of(self) -> dict[TopicPartition, Task]:
+        return {feed.place: task for task in self.tasks for feed in task.feeds}
+
+    async def _slice(self, task: Task) -> None:
+        self.processed += task.run(SLICE_SECONDS)
+        changelog = self._changelog(task.unit) if task.stores else None
+        appended = task.take_output(self._context.clock.now_ms(), changelog)
+        await self._context.cluster.commit(Commit(appended, self.group, task.positions()))

@@ -1,0 +1,168 @@
+"""Results of SELECT: rows in batches, from a transient query over topics or from a table's state."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from headwater.cluster.api import EARLIEST, LATEST, TopicPartition
+from headwater.core.schema import Schema
+from headwater.engine.program import Program
+from headwater.engine.query import SLICE_SECONDS, QueryContext
+from headwater.engine.task import Feed, Task
+
+_FETCH_BYTES = 1 << 20
+_IDLE_SECONDS = 5.0
+_ROWS_PER_BATCH = 500
+
+
+class ResultRow(NamedTuple):
+    """Values in the schema's order; a tombstone has its key columns only."""
+
+    values: tuple[object, ...]
+    tombstone: bool = False
+
+
+class RowStream(Protocol):
+    """An async iterator over batches of rows. `close` may be called at any time and more than once."""
+
+    query_id: str
+    schema: Schema
+    is_table: bool
+    limit_reached: bool
+
+    def __aiter__(self) -> AsyncIterator[list[ResultRow]]: ...
+
+    async def __anext__(self) -> list[ResultRow]: ...
+
+    async def close(self) -> None: ...
+
+
+class TransientQuery:
+    """A push query (endless or to its LIMIT), or with `bounded` a scan of what is there now.
+
+    It runs in its reader: records are fetched and processed when the next batch of rows is asked for, all partitions in one task.
+    """
+
+    def __init__(self, query_id: str, program: Program, context: QueryContext, *, bounded: bool = False) -> None:
+        self.query_id = query_id
+        self.program = program
+        self.schema = program.plan.schema
+        self.is_table = program.plan.root.is_table
+        self.limit_reached = False
+        self._context = context
+        self._left = program.plan.limit
+        self._bounded = bounded
+        self._ends: dict[TopicPartition, int] = {}
+        self._closed = False
+        self._task = Task(program, 0, 0, query_id, context.log)
+
+    async def start(self, properties: Mapping[str, str]) -> None:
+        """Find the starting positions: latest unless `auto.offset.reset` says earliest; tables always from the earliest."""
+        cluster = self._context.cluster
+        from_start = self._bounded or properties.get("auto.offset.reset") == "earliest"
+        for stage_input in self.program.units[0].inputs:
+            info = cluster.topic(stage_input.topic)
+            timestamp = EARLIEST if from_start or stage_input.table else LATEST
+            for partition in range(info.partitions if info is not None else 0):
+                place = TopicPartition(stage_input.topic, partition)
+                start = await cluster.list_offset(place, timestamp)
+                self._task.feeds.append(Feed(place, self.program.stage(stage_input), start, fetched_to=start))
+                if self._bounded:
+                    self._ends[place] = await cluster.list_offset(place, LATEST)
+
+    def __aiter__(self) -> AsyncIterator[list[ResultRow]]:
+        return self
+
+    async def __anext__(self) -> list[ResultRow]:
+        while not self._closed and self._left != 0:
+            rows = await self._more()
+            if rows:
+                return self._within_limit(rows)
+            if self._bounded and self._finished():
+                break
+        self.limit_reached = self._left == 0
+        raise StopAsyncIteration
+
+    def _within_limit(self, rows: list[ResultRow]) -> list[ResultRow]:
+        if self._left is not None:
+            rows = rows[: self._left]
+            self._left -= len(rows)
+        return rows
+
+    def _finished(self) -> bool:
+        return not self._task.has_input and all(
+            feed.position >= self._ends[feed.place] for feed in self._task.feeds)
+
+    async def _more(self) -> list[ResultRow]:
+        """Rows of one slice of work; waits for input if there is none."""
+        task, cluster = self._task, self._context.cluster
+        wanted = self._wanted()
+        if wanted:
+            feeds = {feed.place: feed for feed in task.feeds}
+            for fetched in await cluster.fetch(wanted, _FETCH_BYTES):
+                task.accept(fetched)
+                self._cut(feeds[fetched.partition])
+        if task.has_input:
+            task.run(SLICE_SECONDS)
+            for output in task.outputs:
+                output.clear()
+            for store in task.stores:
+                for _ in store.changes():
+                    pass
+            rows = [ResultRow(values, tombstone) for values, tombstone in task.rows]
+            task.rows.clear()
+            await self._context.clock.sleep(0)
+            return rows
+        if not (self._bounded and self._finished()):
+            await cluster.wait(self._wanted(), _IDLE_SECONDS)
+        return []
+
+    def _wanted(self) -> dict[TopicPartition, int]:
+        wanted = self._task.wanted()
+        if self._bounded:
+            return {place: offset for place, offset in wanted.items() if offset < self._ends[place]}
+        return wanted
+
+    def _cut(self, feed: Feed) -> None:
+        """A bounded scan stops at the end seen when it began."""
+        if self._bounded and feed.fetched_to > self._ends[feed.place]:
+            end = self._ends[feed.place]
+            feed.records = [record for record in feed.records if record.offset < end]
+
+    async def close(self) -> None:
+        self._closed = True
+
+
+class StateRows:
+    """Rows read from a table's state, handed out in batches."""
+
+    is_table = True
+
+    def __init__(self, query_id: str, schema: Schema, rows: Iterator[tuple[object, ...]], limit: int | None) -> None:
+        self.query_id = query_id
+        self.schema = schema
+        self.limit_reached = False
+        self._rows: Iterator[tuple[object, ...]] = rows
+        self._left = limit
+
+    def __aiter__(self) -> AsyncIterator[list[ResultRow]]:
+        return self
+
+    async def __anext__(self) -> list[ResultRow]:
+        batch: list[ResultRow] = []
+        for values in self._rows:
+            if self._left == 0:
+                break
+            batch.append(ResultRow(values))
+            if self._left is not None:
+                self._left -= 1
+            if len(batch) >= _ROWS_PER_BATCH:
+                break
+        if not batch:
+            self.limit_reached = self._left == 0
+            raise StopAsyncIteration
+        return batch
+
+    async def close(self) -> None:
+        self._rows = iter(())

@@ -1,0 +1,166 @@
+"""Runs queries: compiles plans, starts and stops persistent queries, opens push and pull queries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headwater.cluster.api import Cluster
+from headwater.core.clock import Clock
+from headwater.core.errors import SqlError
+from headwater.engine.compiler import CompileOptions, compile_plan
+from headwater.engine.processing_log import ProcessingLogger, SilentLogger
+from headwater.engine.program import Program
+from headwater.engine.pull import PullReader
+from headwater.engine.query import PersistentQuery, QueryContext
+from headwater.engine.rowstream import RowStream, StateRows, TransientQuery
+from headwater.formats.api import SchemaRegistry
+from headwater.plan.expressions import ExpressionOptions
+from headwater.plan.functions import FunctionRegistry
+from headwater.plan.pull import PullPlan
+from headwater.plan.steps import QueryPlan, SourceStep, Step
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Settings of the SQL engine."""
+
+    service_id: str = "default_"
+    retry_initial_ms: int = 15_000
+    retry_max_ms: int = 900_000
+
+
+class QueryRuntime:
+    """All queries of a node."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        functions: FunctionRegistry,
+        registry: SchemaRegistry | None = None,
+        settings: EngineSettings | None = None,
+        log: ProcessingLogger | None = None,
+    ) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._functions = functions
+        self._registry = registry
+        settings = settings or EngineSettings()
+        self.context = QueryContext(
+            cluster, clock, log or SilentLogger(), settings.service_id, settings.retry_initial_ms, settings.retry_max_ms)
+        self._queries: dict[str, PersistentQuery] = {}
+
+    @property
+    def queries(self) -> Mapping[str, PersistentQuery]:
+        """Persistent queries by id, in order of creation."""
+        return self._queries
+
+    async def start(self) -> None:
+        """Nothing to do: queries are started one by one as the command topic is replayed."""
+
+    async def close(self) -> None:
+        """Stop all queries; they go on from their last commit at the next start."""
+        await asyncio.gather(*(query.stop() for query in self._queries.values()))
+        self._queries.clear()
+
+    def compile(self, plan: QueryPlan, properties: Mapping[str, str], name: str) -> Program:
+        """The plan's program; steps that would repartition a single partition stay in one task."""
+        return compile_plan(
+            plan, self._functions, self._registry, self._options(properties, single_task=self._single_partition(plan)), name)
+
+    def _options(self, properties: Mapping[str, str], *, single_task: bool, pull: bool = False) -> CompileOptions:
+        def flag(name: str, default: bool) -> bool:
+            return str(properties.get(name, default)).lower() == "true"
+
+        return CompileOptions(
+            single_task=single_task,
+            expressions=ExpressionOptions(
+                preserve_null_strings=flag("ksql.cast.strings.preserve.nulls", default=True),
+                nested_error_null=flag("ksql.nested.error.set.null", default=True),
+                null_concat_is_text=not pull,
+                clock=self._clock,
+            ),
+            throw_on_invalid_timestamp=flag("ksql.timestamp.throw.on.invalid", default=False),
+        )
+
+    def _single_partition(self, plan: QueryPlan) -> bool:
+        infos = [self._cluster.topic(topic) for topic in source_topics(plan.root)]
+        return all(info is None or info.partitions == 1 for info in infos)
+
+    async def start_query(
+        self, query_id: str, plan: QueryPlan, sql: str, properties: Mapping[str, str]
+    ) -> PersistentQuery:
+        """Compile and start; resumes where a query of this id left off."""
+        program = self.compile(plan, properties, query_id)
+        query = PersistentQuery(query_id, plan, sql, properties, program, self.context)
+        self._queries[query_id] = query
+        try:
+            await query.start()
+        except BaseException:
+            del self._queries[query_id]
+            raise
+        return query
+
+    async def replace_query(
+        self, query_id: str, plan: QueryPlan, sql: str, properties: Mapping[str, str]
+    ) -> PersistentQuery:
+        """Stop the query and go on with a new plan from the same positions and state."""
+        old = self._queries.get(query_id)
+        if old is not None:
+            await old.stop()
+        query = PersistentQuery(query_id, plan, sql, properties, self.compile(plan, properties, query_id), self.context)
+        self._queries[query_id] = query
+        await query.start()
+        return query
+
+    async def stop_query(self, query_id: str, *, cleanup: bool) -> None:
+        """Stop; with `cleanup` also delete the query's internal topics and offsets."""
+        query = self._queries.pop(query_id, None)
+        if query is not None:
+            await query.stop()
+            if cleanup:
+                await query.cleanup()
+
+    def pause(self, query_id: str) -> None:
+        self._queries[query_id].pause()
+
+    def resume(self, query_id: str) -> None:
+        self._queries[query_id].resume()
+
+    async def push(self, plan: QueryPlan, properties: Mapping[str, str], query_id: str) -> RowStream:
+        """Open a push query."""
+        program = compile_plan(plan, self._functions, self._registry, self._options(properties, single_task=True), query_id)
+        stream = TransientQuery(query_id, program, self.context)
+        await stream.start(properties)
+        return stream
+
+    async def pull(self, plan: PullPlan, properties: Mapping[str, str], query_id: str) -> RowStream:
+        """Read the present state of a table, or scan a stream up to its present end."""
+        if plan.scan is not None:
+            options = self._options(properties, single_task=True, pull=True)
+            program = compile_plan(plan.scan, self._functions, self._registry, options, query_id)
+            stream = TransientQuery(query_id, program, self.context, bounded=True)
+            await stream.start(properties)
+            return stream
+        query = next((q for q in self._queries.values() if q.plan.sink and q.plan.sink.source_name == plan.source.name), None)
+        if query is None or query.program.materialized is None:
+            raise SqlError(f"Table '{plan.source.name}' cannot be read by a pull query: no running query keeps its state.")
+        reader = PullReader(plan, query.program, self._functions, self._options(properties, single_task=True, pull=True))
+        return StateRows(query_id, plan.schema, reader.rows(query.tasks), plan.limit)
+
+    async def settle(self) -> None:
+        """Return once every running query has consumed everything there is, twice in a row."""
+        calm = 0
+        while calm < 2:
+            states = [await query.caught_up() for query in self._queries.values()]
+            calm = calm + 1 if all(states) else 0
+            await asyncio.sleep(0)
+
+
+def source_topics(step: Step) -> list[str]:
+    """Topics of the sources below a step, left to right."""
+    if isinstance(step, SourceStep):
+        return [step.topic]
+    return [topic for child in step.inputs for topic in source_topics(child)]

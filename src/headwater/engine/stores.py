@@ -1,0 +1,303 @@
+"""State of a task: what its operators remember between records, held in memory and written to the changelog topic.
+
+A store keeps Python values, so that generated code works on them directly; only what a batch touched is encoded (msgpack),
+once per commit, for the changelog. Restoring is replaying the changelog. Keys and values are typed by annotations, because
+msgpack alone does not tell a tuple from a list or a decimal from text.
+"""
+
+from __future__ import annotations
+
+import bisect
+import decimal
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from headwater.core import types
+from headwater.core.types import SqlType
+
+ChangelogRecord = tuple[bytes, bytes | None]
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def annotation(sql_type: SqlType) -> Any:
+    """The msgspec annotation for values of a SQL type; NULL is always possible."""
+    match sql_type:
+        case types.Decimal():
+            base: Any = decimal.Decimal
+        case types.Array(element):
+            base = list[annotation(element)]  # type: ignore[misc]
+        case types.Map(key, value):
+            base = dict[annotation(key), annotation(value)]  # type: ignore[misc]
+        case types.Struct(fields):
+            base = tuple[tuple(annotation(field.type) for field in fields)]  # type: ignore[misc]
+        case _:
+            base = _SCALARS[sql_type]
+    return base | None
+
+
+_SCALARS: dict[SqlType, Any] = {
+    types.BOOLEAN: bool, types.INTEGER: int, types.BIGINT: int, types.DOUBLE: float, types.STRING: str,
+    types.BYTES: bytes, types.DATE: int, types.TIME: int, types.TIMESTAMP: int,
+}  # fmt: skip
+
+
+def tuple_of(annotations: list[Any]) -> Any:
+    """The annotation of a tuple with these items."""
+    return tuple[tuple(annotations)] if annotations else tuple[()]
+
+
+def key_annotation(key_types: list[SqlType]) -> Any:
+    """State keys are the bare value for one column and a tuple for several."""
+    return annotation(key_types[0]) if len(key_types) == 1 else tuple_of([annotation(t) for t in key_types])
+
+
+@dataclass
+class StreamTime:
+    """The largest record time an operator has seen, ms; -1 before the first record. Never goes back."""
+
+    now: int = -1
+
+
+class Store(Protocol):
+    """What a task needs of its stores: to save what changed, and to be rebuilt from what was saved."""
+
+    time: StreamTime
+
+    def changes(self) -> Iterator[ChangelogRecord]:
+        """What changed since the last call, as changelog records; forgets it."""
+        ...
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Apply one changelog record."""
+        ...
+
+
+class KeyValueStore:
+    """Key to value. Values are replaced or, if mutable, changed in place and marked with `touch`."""
+
+    def __init__(self, key_type: Any, value_type: Any, *, as_list: bool = False) -> None:
+        """With `as_list` values are lists (changed in place) whose items `value_type`, a tuple, describes."""
+        self._as_list = as_list
+        self.data: dict[Any, Any] = {}
+        self.dirty: dict[Any, Any] = {}
+        self.time = StreamTime()
+        self.get = self.data.get
+        self.touch = self.dirty.__setitem__
+        self._decode_key = msgspec.msgpack.Decoder(key_type).decode
+        self._decode_value = msgspec.msgpack.Decoder(value_type).decode
+
+    def put(self, key: Any, value: Any) -> None:
+        """Set, or delete with None."""
+        if value is None:
+            self.data.pop(key, None)
+        else:
+            self.data[key] = value
+        self.dirty[key] = value
+
+    def changes(self) -> Iterator[ChangelogRecord]:
+        for key, value in self.dirty.items():
+            yield _encode(key), None if value is None else _encode(value)
+        self.dirty.clear()
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        name = self._decode_key(key)
+        if value is None:
+            self.data.pop(name, None)
+        else:
+            row = self._decode_value(value)
+            self.data[name] = list(row) if self._as_list else row
+
+
+class WindowStore:
+    """Per window start, per key: an entry. Windows that fall out of the retention time are dropped whole."""
+
+    def __init__(self, key_type: Any, value_type: Any, retention_ms: int) -> None:
+        self.windows: dict[int, dict[Any, Any]] = {}
+        self.dirty: dict[tuple[int, Any], Any] = {}
+        self.time = StreamTime()
+        self.retention_ms = retention_ms
+        self.newest_start = -1
+        self.closed_to = -1
+        """End of the last window already put out as final; -1 for none. Exclusive."""
+        self.touch = self.dirty.__setitem__
+        self._decode_key = msgspec.msgpack.Decoder(tuple[int, key_type]).decode
+        self._decode_value = msgspec.msgpack.Decoder(value_type).decode
+
+    def open(self, start: int) -> dict[Any, Any]:
+        """The entries of the window that starts at `start` ms; expires old windows when this is a newer one."""
+        entries = self.windows.get(start)
+        if entries is None:
+            entries = self.windows[start] = {}
+            if start > self.newest_start:
+                self.newest_start = start
+                horizon = start - self.retention_ms
+                for old in [s for s in self.windows if s < horizon]:
+                    del self.windows[old]
+        return entries
+
+    def expired(self, start: int) -> bool:
+        """Whether the window that starts at `start` is out of the retention time."""
+        return start < self.newest_start - self.retention_ms
+
+    def changes(self) -> Iterator[ChangelogRecord]:
+        for key, value in self.dirty.items():
+            yield _encode(key), _encode(value)
+        self.dirty.clear()
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        start, name = self._decode_key(key)
+        if value is not None and not self.expired(start):
+            self.open(start)[name] = list(self._decode_value(value))
+
+
+class SessionStore(KeyValueStore):
+    """Key to its sessions, a list ordered by start; an entry is `[start, end, state…, time]`."""
+
+    def __init__(self, key_type: Any, entry_type: Any, retention_ms: int) -> None:
+        super().__init__(key_type, list[entry_type])
+        self.retention_ms = retention_ms
+        self.closed_to = -1
+        """Sessions that end before this time, ms, have been put out as final."""
+        self._swept_at = 0
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        super().restore(key, value)
+        name = self._decode_key(key)
+        if value is not None:
+            self.data[name] = [list(session) for session in self.data[name]]
+
+    def sweep(self) -> None:
+        """Drop sessions out of the retention time; costs a pass over all keys once per retention period."""
+        if self.time.now - self._swept_at <= self.retention_ms:
+            return
+        self._swept_at = self.time.now
+        horizon = self.time.now - self.retention_ms
+        for key, sessions in list(self.data.items()):
+            kept = [s for s in sessions if s[1] >= horizon]
+            if len(kept) < len(sessions):
+                self.put(key, kept or None)
+
+
+class JoinBuffer:
+    """One side of a stream-stream join: per key, (time, row) pairs in time order, as long as something may still match."""
+
+    def __init__(self, key_type: Any, row_type: Any, retention_ms: int) -> None:
+        self.data: dict[Any, list[tuple[int, Any]]] = {}
+        self.time = StreamTime()
+        self.retention_ms = retention_ms
+        self.get = self.data.get
+        self._dirty: list[tuple[Any, int, int, Any]] = []
+        self._sequence = 0
+        self._swept_at = 0
+        self._decode_key = msgspec.msgpack.Decoder(tuple[key_type, int, int]).decode
+        self._decode_row = msgspec.msgpack.Decoder(row_type).decode
+
+    def add(self, key: Any, time: int, row: Any) -> None:
+        """Remember a row of this side."""
+        if time < self.time.now - self.retention_ms:
+            return
+        self._insert(key, time, row)
+        self._dirty.append((key, time, self._sequence, row))
+        self._sequence += 1
+        if self.time.now - self._swept_at > self.retention_ms:
+            self._sweep()
+
+    def _insert(self, key: Any, time: int, row: Any) -> None:
+        rows = self.data.get(key)
+        if rows is None:
+            self.data[key] = [(time, row)]
+        elif rows[-1][0] <= time:
+            rows.append((time, row))
+        else:
+            rows.insert(bisect.bisect_right(rows, time, key=_time_of), (time, row))
+
+    def _sweep(self) -> None:
+        self._swept_at = self.time.now
+        horizon = self.time.now - self.retention_ms
+        for key, rows in list(self.data.items()):
+            if rows[0][0] < horizon:
+                kept = rows[bisect.bisect_left(rows, horizon, key=_time_of) :]
+                if kept:
+                    self.data[key] = kept
+                else:
+                    del self.data[key]
+
+    def changes(self) -> Iterator[ChangelogRecord]:
+        for key, time, sequence, row in self._dirty:
+            yield _encode((key, time, sequence)), _encode(row)
+        self._dirty.clear()
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        name, time, sequence = self._decode_key(key)
+        self._sequence = max(self._sequence, sequence + 1)
+        if value is not None:
+            self.time.now = max(self.time.now, time)
+            self._insert(name, time, self._decode_row(value))
+
+
+def _time_of(pair: tuple[int, Any]) -> int:
+    return pair[0]
+
+
+class PendingOuter:
+    """Rows of an outer stream-stream join that have found no match yet, to be put out alone when their window closes."""
+
+    def __init__(self, key_type: Any, left_type: Any, right_type: Any) -> None:
+        self.time = StreamTime()
+        self._rows: dict[tuple[int, int, Any], list[Any]] = {}
+        self._queue: list[tuple[int, int, int, Any]] = []
+        self._order = 0
+        self._dirty: dict[tuple[int, int, Any], list[Any] | None] = {}
+        self._decode_key = msgspec.msgpack.Decoder(tuple[int, int, key_type]).decode
+        self._decode_rows = [msgspec.msgpack.Decoder(list[t]).decode for t in (left_type, right_type)]
+
+    def add(self, time: int, side: int, key: Any, row: Any) -> None:
+        """Wait for a match; `side` 0 is left, 1 right."""
+        place = (time, side, key)
+        rows = self._rows.get(place)
+        if rows is None:
+            rows = self._rows[place] = []
+            heapq.heappush(self._queue, (time, side, self._order, key))
+            self._order += 1
+        rows.append(row)
+        self._dirty[place] = rows
+
+    def matched(self, time: int, side: int, key: Any) -> None:
+        """The rows of that key and time have found a match."""
+        if self._rows.pop((time, side, key), None) is not None:
+            self._dirty[(time, side, key)] = None
+
+    def closed(self, left_horizon: int, right_horizon: int) -> Iterator[tuple[int, int, Any, Any]]:
+        """Take out (time, side, key, row) in time order whose time lies before its side's horizon."""
+        queue = self._queue
+        while queue:
+            time, side, _, key = queue[0]
+            if time >= (right_horizon if side else left_horizon):
+                return
+            heapq.heappop(queue)
+            rows = self._rows.pop((time, side, key), None)
+            if rows is not None:
+                self._dirty[(time, side, key)] = None
+                for row in rows:
+                    yield time, side, key, row
+
+    def changes(self) -> Iterator[ChangelogRecord]:
+        for place, rows in self._dirty.items():
+            yield _encode(place), None if rows is None else _encode(rows)
+        self._dirty.clear()
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        time, side, name = self._decode_key(key)
+        place = (time, side, name)
+        if value is None:
+            self._rows.pop(place, None)
+            return
+        if place not in self._rows:
+            heapq.heappush(self._queue, (time, side, self._order, name))
+            self._order += 1
+        self._rows[place] = self._decode_rows[side](value)

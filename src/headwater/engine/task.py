@@ -1,0 +1,203 @@
+"""A task: one unit of a program on one partition, with its stores, its place in its input topics, and its outputs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from headwater.cluster.api import Append, Fetched, TopicPartition
+from headwater.engine.batches import Partitioner, appends
+from headwater.engine.processing_log import ProcessingLogger
+from headwater.engine.program import InputRecord, OutputRecord, Program, QueryFailedError, Report, Stage
+from headwater.wire.records import read_records
+
+_FIRST_CHUNK = 256
+_LARGEST_CHUNK = 8192
+_TIME_KEY = b"\xff"
+"""Changelog records under this key plus a store's number hold the operator's stream time."""
+
+
+@dataclass
+class Feed:
+    """One partition of one input topic: what has been fetched and not yet processed."""
+
+    place: TopicPartition
+    stage: Stage
+    position: int
+    """Offset of the next record to process: what is committed as consumed."""
+    records: Sequence[InputRecord] = ()
+    at: int = 0
+    fetched_to: int = 0
+    """Where to fetch next, once `records` is used up."""
+
+    @property
+    def empty(self) -> bool:
+        return self.at >= len(self.records)
+
+
+
+
+@dataclass
+class Task:
+    """Runs stage functions over fetched records; the runtime moves bytes in and commits what comes out.
+
+    Generated code sees this object as `program.TaskContext`.
+    """
+
+    program: Program
+    unit: int
+    partition: int
+    query_id: str
+    log: ProcessingLogger
+    fail_on_bad_record: bool = False
+    topic_names: Mapping[str, str] = field(default_factory=dict)
+    """Real topic names of internal inputs and outputs, by operator name."""
+    partitioners: Sequence[Partitioner] = ()
+    """One per output of the unit."""
+
+    def __post_init__(self) -> None:
+        unit = self.program.units[self.unit]
+        self.stores = [spec.make() for spec in unit.stores]
+        self.outputs: list[list[OutputRecord]] = [[] for _ in unit.outputs]
+        self.rows: list[tuple[tuple[object, ...], bool]] = []
+        self.feeds: list[Feed] = []
+        self._chunk = _FIRST_CHUNK
+        self._saved_times = [-1] * len(self.stores)
+
+    # --- called by generated code -------------------------------------------------------------------------------
+
+    def reporter(self, operator: str) -> Report:
+        log, query_id = self.log, self.query_id
+
+        def report(message: str, cause: BaseException) -> None:
+            log.record_error(query_id, operator, message, cause)
+
+        return report
+
+    def bad_record(self, topic: str, target: str, error: Exception, payload: bytes | None, record: InputRecord) -> None:
+        message = f"The {target} of the record at offset {record.offset} of topic {topic} cannot be read: {error}"
+        self.log.deserialization_error(self.query_id, "Source", topic, target, message, error, payload)
+        if self.fail_on_bad_record:
+            raise QueryFailedError(message) from error
+
+    # --- input --------------------------------------------------------------------------------------------------
+
+    def accept(self, fetched: Fetched) -> None:
+        """Take over fetched batches for one of the feeds."""
+        for feed in self.feeds:
+            if feed.place == fetched.partition:
+                feed.records = read_records(fetched.data, feed.fetched_to)
+                feed.at = 0
+                feed.fetched_to = fetched.next_offset
+                if not feed.records:
+                    feed.position = fetched.next_offset
+                return
+
+    @property
+    def has_input(self) -> bool:
+        return any(not feed.empty for feed in self.feeds)
+
+    def wanted(self) -> dict[TopicPartition, int]:
+        """Where to fetch: positions of the feeds that are used up."""
+        return {feed.place: feed.fetched_to for feed in self.feeds if feed.empty}
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """What has been consumed, exclusive."""
+        return {feed.place: feed.position for feed in self.feeds}
+
+    # --- work ---------------------------------------------------------------------------------------------------
+
+    def run(self, seconds: float, limit: int = 1 << 62) -> int:
+        """Process fetched records for about `seconds`, in time order over the feeds; returns how many.
+
+        Stops early when a feed that could have older records is used up, so that the runtime fetches first.
+        """
+        clock = time.perf_counter
+        started = clock()
+        done = 0
+        while done < limit:
+            feed = self._next_feed()
+            if feed is None:
+                break
+            count = min(self._run_length(feed), self._chunk, limit - done)
+            before = clock()
+            records = feed.records[feed.at : feed.at + count] if count < len(feed.records) else feed.records
+            self.partition = feed.place.partition
+            feed.stage(self, records)
+            feed.at += count
+            feed.position = feed.fetched_to if feed.empty else feed.records[feed.at - 1].offset + 1
+            done += count
+            now = clock()
+            self._adapt(count, now - before, seconds)
+            if now - started > seconds or feed.empty:
+                break
+        return done
+
+    def _adapt(self, count: int, took: float, seconds: float) -> None:
+        """Size chunks so that one takes about half the slice."""
+        if count >= self._chunk:
+            if took < seconds / 4:
+                self._chunk = min(self._chunk * 2, _LARGEST_CHUNK)
+            elif took > seconds and self._chunk > 16:
+                self._chunk //= 2
+
+    def _next_feed(self) -> Feed | None:
+        """The feed whose next record is the oldest; ties go to the first input of the plan."""
+        best: Feed | None = None
+        for feed in self.feeds:
+            if not feed.empty and (best is None or feed.records[feed.at].timestamp < best.records[best.at].timestamp):
+                best = feed
+        return best
+
+    def _run_length(self, feed: Feed) -> int:
+        """How many records of the feed come before the next record of any other."""
+        bounds = [other.records[other.at].timestamp for other in self.feeds if other is not feed and not other.empty]
+        if not bounds:
+            return len(feed.records) - feed.at
+        bound = min(bounds)
+        count = 1
+        records = feed.records
+        end = min(len(records), feed.at + self._chunk)
+        while feed.at + count < end and records[feed.at + count].timestamp <= bound:
+            count += 1
+        return count
+
+    # --- output -------------------------------------------------------------------------------------------------
+
+    def take_output(self, now_ms: int, changelog: str | None) -> list[Append]:
+        """Everything to append since the last call: results, then the changelog (if there is one); forgets it."""
+        result: list[Append] = []
+        outputs = self.program.units[self.unit].outputs
+        for output, partitioner, records in zip(outputs, self.partitioners, self.outputs, strict=True):
+            if records:
+                topic = self.topic_names[output.topic] if output.internal else output.topic
+                for partition, part in partitioner.split(records):
+                    result += appends(topic, partition, part)
+                records.clear()
+        if changelog is not None:
+            result += appends(changelog, self.partition, self._changelog(now_ms))
+        return result
+
+    def _changelog(self, now_ms: int) -> list[OutputRecord]:
+        records: list[OutputRecord] = []
+        for number, store in enumerate(self.stores):
+            prefix = bytes([number])
+            records += [(prefix + key, value, now_ms, ()) for key, value in store.changes()]
+            if store.time.now != self._saved_times[number]:
+                self._saved_times[number] = store.time.now
+                records.append((_TIME_KEY + prefix, msgspec.msgpack.encode(store.time.now), now_ms, ()))
+        return records
+
+    def restore(self, records: Sequence[InputRecord]) -> None:
+        """Apply changelog records."""
+        for record in records:
+            key = record.key
+            if key is None:
+                continue
+            if key[:1] == _TIME_KEY and record.value is not None:
+                self.stores[key[1]].time.now = self._saved_times[key[1]] = msgspec.msgpack.decode(record.value, type=int)
+            else:
+                self.stores[key[0]].restore(key[1:], record.value)

@@ -1,0 +1,44 @@
+"""Writing Python source: lines with indentation, and compiling them so that tracebacks show the generated text."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FunctionType
+
+
+class SourceText:
+    """Generated source under construction."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._depth = 0
+
+    def line(self, text: str) -> None:
+        """Add one line at the current depth."""
+        self._lines.append("    " * self._depth + text)
+
+    @contextmanager
+    def block(self, header: str) -> Iterator[None]:
+        """Lines added inside are indented below `header`; an empty body becomes `pass`."""
+        self.line(header)
+        self._depth += 1
+        before = len(self._lines)
+        yield
+        if len(self._lines) == before:
+            self.line("pass")
+        self._depth -= 1
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines) + "\n"
+
+
+def compile_function(name: str, text: str, names: Mapping[str, object], filename: str) -> FunctionType:
+    """The function `name` that `text` defines, with `names` as its globals; tracebacks show its lines under `filename`."""
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    scope = dict(names)
+    exec(compile(text, filename, "exec"), scope)  # noqa: S102 - the text is generated from a typed plan, never from input
+    function = scope[name]
+    assert isinstance(function, FunctionType)
+    return function
