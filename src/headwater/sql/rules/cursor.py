@@ -1,4 +1,4 @@
-"""The parser's place in the tokens, and what every rule uses to move it and to refuse the text."""
+"""Names and other terminals; the parser's place in the tokens, how rules move it and refuse the text."""
 
 from __future__ import annotations
 

@@ -35,6 +35,8 @@ class DefinitionRules(QueryRules):
         """
         start = self.i
         name = self.name()
+        if self.kind in ("KEY", "PRIMARY", "HEADER", "HEADERS"):
+            self.fail("type")
         sql_type = self.sql_type()
         role, header_key = ast.ColumnKind.VALUE, None
         if self.accept_all("PRIMARY", "KEY"):
