@@ -42,6 +42,8 @@ _EPOCH = Struct(">i")
 _CRC = Struct(">I")
 _ATTRIBUTES = Struct(">h")
 _MAX_TIMESTAMP_AT = 35
+_PRODUCER = Struct(">qhi")
+_PRODUCER_AT = 43
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
 _UNBOUNDED = (1 << 31) - 1
 
@@ -155,6 +157,18 @@ def stamp_append_time(batch: bytearray | memoryview, timestamp: int) -> None:
         _OFFSET.pack_into(batch, start + _MAX_TIMESTAMP_AT, timestamp)
         crc = crc32c(memoryview(batch)[start + _CRC_START : start + header.size])
         _CRC.pack_into(batch, start + _CRC_AT, crc)
+
+
+def stamp_producer(
+    batch: bytearray | memoryview, producer_id: int, epoch: int, sequence: int, *, transactional: bool = False
+) -> None:
+    """Make one batch, in place, that of a producer about to send it: offsets from 0, `sequence` of its first record."""
+    attributes: int = _ATTRIBUTES.unpack_from(batch, _CRC_START)[0] & ~_TRANSACTIONAL
+    _OFFSET.pack_into(batch, 0, 0)
+    _EPOCH.pack_into(batch, LENGTH_END, -1)
+    _ATTRIBUTES.pack_into(batch, _CRC_START, attributes | (_TRANSACTIONAL if transactional else 0))
+    _PRODUCER.pack_into(batch, _PRODUCER_AT, producer_id, epoch, sequence)
+    _CRC.pack_into(batch, _CRC_AT, crc32c(memoryview(batch)[_CRC_START:]))
 
 
 def read_records(data: Buffer, first_offset: int = 0) -> list[Record]:

@@ -1,0 +1,1 @@
+"""What `KafkaCluster` is made of: connections, brokers, error codes, reading, writing, groups."""
