@@ -112,7 +112,7 @@ class GroupCoordinator:
         assignments: Mapping[str, bytes],
         reply: SyncReply,
     ) -> None:
-        """A member asks for its assignment; the leader brings everybody's. `protocol` is (type, name) as it knows them."""
+        """A member asks for its assignment; the leader brings everybody's. `protocol` is (type, name) as it knows."""
         group = self.groups.get(group_id)
         error = self._check(group, generation, member_id, instance_id)
         if group is None or error:

@@ -1,0 +1,84 @@
+"""The table of APIs: which versions are served and by which function.
+
+An API that is not here is neither advertised nor answered. Versions are those of spec KIP pages up to Kafka 4.0, minus
+what one node has no use for; where the advertised range is wider than the served one, a comment says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from headwater.broker.handlers import (
+    commits,
+    configs,
+    fetch,
+    groups,
+    metadata,
+    offsets,
+    produce,
+    producers,
+    sasl,
+    topics,
+)
+
+Handler = Callable[[Any, Any, Any], Any]
+"""(broker, context, request) to a response, an awaitable of one, or None for no answer."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """One API: `name` without "Request", versions inclusive."""
+
+    key: int
+    name: str
+    first: int
+    last: int
+    handler: Handler
+    advertised_first: int = -1
+    before_login: bool = False
+    """Whether a client may use it before it has authenticated."""
+
+    @property
+    def advertised(self) -> tuple[int, int]:
+        return (self.first if self.advertised_first < 0 else self.advertised_first), self.last
+
+
+PRODUCE, FETCH, API_VERSIONS = 0, 1, 18
+
+APIS: dict[int, Api] = {
+    api.key: api
+    for api in (
+        # librdkafka 2.0 drops compressed batches unless version 0 is advertised (KAFKA-18659); nobody uses it.
+        Api(PRODUCE, "Produce", 3, 11, produce.produce, advertised_first=0),
+        Api(FETCH, "Fetch", 4, 16, fetch.fetch),
+        Api(2, "ListOffsets", 1, 10, offsets.list_offsets),
+        Api(3, "Metadata", 0, 13, metadata.metadata),
+        Api(8, "OffsetCommit", 2, 9, commits.offset_commit),
+        Api(9, "OffsetFetch", 1, 9, commits.offset_fetch),
+        Api(10, "FindCoordinator", 0, 6, metadata.find_coordinator),
+        Api(11, "JoinGroup", 0, 9, groups.join_group),
+        Api(12, "Heartbeat", 0, 4, groups.heartbeat),
+        Api(13, "LeaveGroup", 0, 5, groups.leave_group),
+        Api(14, "SyncGroup", 0, 5, groups.sync_group),
+        Api(15, "DescribeGroups", 0, 6, groups.describe_groups),
+        Api(16, "ListGroups", 0, 5, groups.list_groups),
+        Api(17, "SaslHandshake", 0, 1, sasl.sasl_handshake, before_login=True),
+        Api(API_VERSIONS, "ApiVersions", 0, 4, metadata.api_versions, before_login=True),
+        Api(19, "CreateTopics", 2, 7, topics.create_topics),
+        Api(20, "DeleteTopics", 1, 6, topics.delete_topics),
+        Api(21, "DeleteRecords", 0, 2, offsets.delete_records),
+        Api(22, "InitProducerId", 0, 5, producers.init_producer_id),
+        Api(23, "OffsetForLeaderEpoch", 2, 4, offsets.offset_for_leader_epoch),
+        Api(32, "DescribeConfigs", 1, 4, configs.describe_configs),
+        Api(33, "AlterConfigs", 0, 2, configs.alter_configs),
+        Api(35, "DescribeLogDirs", 1, 4, metadata.describe_log_dirs),
+        Api(36, "SaslAuthenticate", 0, 2, sasl.sasl_authenticate, before_login=True),
+        Api(37, "CreatePartitions", 0, 3, topics.create_partitions),
+        Api(42, "DeleteGroups", 0, 2, groups.delete_groups),
+        Api(44, "IncrementalAlterConfigs", 0, 1, configs.incremental_alter_configs),
+        Api(47, "OffsetDelete", 0, 0, commits.offset_delete),
+        Api(60, "DescribeCluster", 0, 2, metadata.describe_cluster),
+    )
+}

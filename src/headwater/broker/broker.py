@@ -1,0 +1,121 @@
+"""The broker: the log, the coordinators and what handlers share. Front doors hand it frames through its dispatcher."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from headwater.broker.apis import APIS
+from headwater.broker.auth import Verifier
+from headwater.broker.dispatch import Dispatcher
+from headwater.broker.errors import Code
+from headwater.broker.groups.coordinator import GroupCoordinator
+from headwater.broker.session import ANONYMOUS, Session
+from headwater.broker.settings import BrokerSettings
+from headwater.broker.timers import Timers
+from headwater.core.clock import Clock
+from headwater.log.log import Log, Topic
+from headwater.log.offsets import OffsetAndMetadata, OffsetStore
+from headwater.log.partition import Partition
+
+
+class Broker:
+    """Serves the Kafka protocol over an open log. All calls on the event loop's thread.
+
+    `offsets` is shared with whoever else commits offsets through the same log; it is made here if not given. `verifier`
+    turns authentication on. `timers` are those of the event loop unless a test brings its own.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        clock: Clock,
+        settings: BrokerSettings | None = None,
+        *,
+        offsets: OffsetStore | None = None,
+        verifier: Verifier | None = None,
+        timers: Timers | None = None,
+    ) -> None:
+        self.log = log
+        self.clock = clock
+        self.settings = settings or BrokerSettings()
+        self.verifier = verifier
+        self.offsets = offsets or OffsetStore(log, clock)
+        self._shared_offsets = offsets is not None
+        self._timers = timers
+        self.dispatcher = Dispatcher(self)
+        self.advertised_versions = {key: api.advertised for key, api in sorted(APIS.items())}
+        self._groups: GroupCoordinator | None = None
+
+    async def start(self) -> None:
+        """Replay committed offsets and groups. The log is open already."""
+        if not self._shared_offsets:
+            self.offsets.load()
+        if self._timers is None:
+            self._timers = asyncio.get_running_loop()
+        self._groups = GroupCoordinator(self.offsets, self.clock, self.timers, self.settings)
+        self._groups.load()
+
+    async def close(self) -> None:
+        """Stop timers. Listeners are to be closed before, the log after."""
+        if self._groups is not None:
+            self._groups.close()
+
+    @property
+    def timers(self) -> Timers:
+        if self._timers is None:
+            raise RuntimeError("The broker has not been started")
+        return self._timers
+
+    @property
+    def groups(self) -> GroupCoordinator:
+        if self._groups is None:
+            raise RuntimeError("The broker has not been started")
+        return self._groups
+
+    @property
+    def topic_defaults(self) -> Mapping[str, str]:
+        """Topic configs that the node's settings give where a topic has none."""
+        return self.log.settings.topic_defaults
+
+    def new_session(self, peer: str, local_host: str, local_port: int) -> Session:
+        """The state of a new connection."""
+        return Session(peer, local_host, local_port, None if self.verifier is not None else ANONYMOUS)
+
+    def advertised(self, session: Session) -> tuple[str, int]:
+        """Host and port that the client is told to connect to."""
+        settings = self.settings
+        return settings.advertised_host or session.local_host, settings.advertised_port or session.local_port
+
+    def partition(self, topic: str, index: int) -> Partition | None:
+        found = self.log.topic(topic)
+        return found.partitions[index] if found is not None and 0 <= index < len(found.partitions) else None
+
+    def auto_create(self, name: str) -> Topic:
+        """Create a topic because a client asked for it. Raises `HeadwaterError`."""
+        return self.log.create_topic(name, self.settings.default_partitions)
+
+    def delete_topic(self, name: str) -> None:
+        """Delete the topic and what groups committed for it. Raises `HeadwaterError`."""
+        self.log.delete_topic(name)
+        for group in list(self.offsets.groups()):
+            stale = [place for place in self.offsets.fetch(group) if place[0] == name]
+            if stale:
+                self.offsets.delete(group, stale)
+
+    def delete_group(self, name: str) -> Code:
+        """Forget a group and its offsets."""
+        code = self.groups.delete(name)
+        has_offsets = name in self.offsets.groups()
+        if code is Code.GROUP_ID_NOT_FOUND and has_offsets:
+            code = Code.NONE
+        if not code and has_offsets:
+            self.offsets.delete(name, None)
+        return code
+
+    async def commit_offsets(self, group: str, offsets: Mapping[tuple[str, int], OffsetAndMetadata]) -> None:
+        """Store a group's positions; returns when they are durable. Raises `HeadwaterError`."""
+        partition, data = self.offsets.commit_batch(group, offsets)
+        partition.append(data)
+        self.offsets.applied(group, offsets)
+        await self.log.durable()

@@ -1,0 +1,112 @@
+"""From a frame to its answer: decode, find the handler, call it, encode.
+
+Everything here is synchronous up to a handler that has to wait; only then does the answer come as an awaitable.
+"""
+
+from __future__ import annotations
+
+import inspect
+import struct
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headwater.broker.apis import API_VERSIONS, APIS, Api, Handler
+from headwater.broker.errors import Code
+from headwater.broker.handlers.sasl import authenticate
+from headwater.broker.session import Context, Session
+from headwater.wire.codec import Decode, WireError, decoder
+from headwater.wire.definitions import Buffer, Struct
+from headwater.wire.frames import RequestHeader, read_request_header, response_frame
+from headwater.wire.messages import definition, message_class
+
+if TYPE_CHECKING:
+    from headwater.broker.broker import Broker
+
+Answer = list[Buffer] | None
+"""Buffers to send, or None if the client does not want an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How to serve one version of one API."""
+
+    api: Api
+    decode: Decode
+    handler: Handler
+
+
+class Dispatcher:
+    """Serves requests of one broker; routes are made as versions are first used."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._routes: dict[tuple[int, int], Route | None] = {}
+
+    def handle(self, frame: memoryview, session: Session) -> Answer | Awaitable[Answer]:
+        """The answer to a request. Raises `WireError` if it cannot be understood: the connection is unusable then."""
+        if session.sasl_raw:
+            return self._raw_sasl(frame, session)
+        header = read_request_header(frame)
+        route = self._route(header.api_key, header.version)
+        if route is None:
+            return self._unsupported(header)
+        if session.principal is None and not route.api.before_login:
+            raise WireError(f"{route.api.name} before the client has authenticated")
+        request = _decode(route, frame, header)
+        response = route.handler(self._broker, Context(session, header.version, header.client_id or ""), request)
+        if response is None:
+            return None
+        if inspect.isawaitable(response):
+            return _when_done(response, header)
+        return response_frame(header.api_key, header.version, header.correlation_id, response)
+
+    def _route(self, key: int, version: int) -> Route | None:
+        try:
+            return self._routes[key, version]
+        except KeyError:
+            api = APIS.get(key)
+            if api is None or not api.first <= version <= api.last:
+                return None  # not kept: a client could make the table grow without end
+            route = Route(api, decoder(f"{api.name}Request", version), api.handler)
+            self._routes[key, version] = route
+            return route
+
+    def _raw_sasl(self, frame: memoryview, session: Session) -> Answer:
+        """A bare token after SaslHandshake v0 is answered by an empty frame or a closed connection."""
+        session.sasl_raw = False
+        return [bytes(4)] if authenticate(self._broker, session, bytes(frame)) else None
+
+    def _unsupported(self, header: RequestHeader) -> Answer:
+        """UNSUPPORTED_VERSION where the answer has a place for it; ApiVersions answers in version 0 (KIP-511)."""
+        api = APIS.get(header.api_key)
+        if api is not None and api.key == API_VERSIONS:
+            versions = api.handler(self._broker, None, None)
+            versions.error_code = Code.UNSUPPORTED_VERSION
+            return response_frame(API_VERSIONS, 0, header.correlation_id, versions)
+        if api is not None:
+            version = min(max(header.version, api.first), api.last)
+            response: Any = message_class(definition(f"{api.name}Response"))()
+            if hasattr(response, "error_code"):
+                response.error_code = Code.UNSUPPORTED_VERSION
+                return response_frame(api.key, version, header.correlation_id, response)
+        name = api.name if api is not None else f"API {header.api_key}"
+        raise WireError(f"Version {header.version} of {name} is not served")
+
+
+def _decode(route: Route, frame: memoryview, header: RequestHeader) -> Struct:
+    try:
+        request, end = route.decode(frame, header.body_at)
+    except (ValueError, IndexError, struct.error) as error:
+        raise WireError(f"Malformed {route.api.name} v{header.version} ({len(frame)} bytes): {error}") from None
+    if end != len(frame):
+        raise WireError(f"Malformed {route.api.name} v{header.version}: it ends at byte {end} of {len(frame)}")
+    result: Struct = request
+    return result
+
+
+async def _when_done(response: Awaitable[Struct | None], header: RequestHeader) -> Answer:
+    done = await response
+    if done is None:
+        return None
+    return response_frame(header.api_key, header.version, header.correlation_id, done)

@@ -1,0 +1,170 @@
+"""Offsets of consumer groups: OffsetCommit, OffsetFetch, OffsetDelete."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING
+
+from headwater.broker.errors import Code, code_of
+from headwater.broker.session import Context
+from headwater.core.errors import HeadwaterError
+from headwater.log.offsets import OffsetAndMetadata
+from headwater.wire.codec import WireError, decode
+from headwater.wire.messages import (
+    ConsumerProtocolSubscription,
+    OffsetCommitRequest,
+    OffsetCommitResponse,
+    OffsetDeleteRequest,
+    OffsetDeleteResponse,
+    OffsetFetchRequest,
+    OffsetFetchResponse,
+)
+
+if TYPE_CHECKING:
+    from headwater.broker.broker import Broker
+
+CommitTopic = OffsetCommitResponse.OffsetCommitResponseTopic
+CommitPartition = OffsetCommitResponse.OffsetCommitResponsePartition
+Place = tuple[str, int]
+_FIRST_WITH_GROUPS = 8
+_UNKNOWN_OFFSET = -1
+
+
+def offset_commit(
+    broker: Broker, context: Context, request: OffsetCommitRequest
+) -> OffsetCommitResponse | Awaitable[OffsetCommitResponse]:
+    """Store the group's positions; the answer comes when they are durable."""
+    error = broker.groups.check_commit(
+        request.group_id, request.generation_id_or_member_epoch, request.member_id, request.group_instance_id
+    )
+    codes: dict[Place, Code] = {}
+    offsets: dict[Place, OffsetAndMetadata] = {}
+    for topic in request.topics:
+        for place in topic.partitions:
+            key = topic.name, place.partition_index
+            codes[key] = error or _check_offset(broker, topic.name, place)
+            if not codes[key]:
+                offsets[key] = OffsetAndMetadata(
+                    place.committed_offset, place.committed_leader_epoch, place.committed_metadata or ""
+                )
+    response = OffsetCommitResponse(
+        topics=[
+            CommitTopic(
+                name=topic.name,
+                partitions=[
+                    CommitPartition(
+                        partition_index=place.partition_index, error_code=codes[topic.name, place.partition_index]
+                    )
+                    for place in topic.partitions
+                ],
+            )
+            for topic in request.topics
+        ]
+    )
+    return _store(broker, request.group_id, offsets, response) if offsets else response
+
+
+def _check_offset(broker: Broker, topic: str, place: OffsetCommitRequest.OffsetCommitRequestPartition) -> Code:
+    if broker.partition(topic, place.partition_index) is None:
+        return Code.UNKNOWN_TOPIC_OR_PARTITION
+    if len(place.committed_metadata or "") > broker.settings.max_offset_metadata_bytes:
+        return Code.OFFSET_METADATA_TOO_LARGE
+    return Code.NONE
+
+
+async def _store(
+    broker: Broker, group: str, offsets: dict[Place, OffsetAndMetadata], response: OffsetCommitResponse
+) -> OffsetCommitResponse:
+    try:
+        await broker.commit_offsets(group, offsets)
+    except HeadwaterError as error:
+        for topic in response.topics:
+            for place in topic.partitions:
+                if not place.error_code:
+                    place.error_code = code_of(error)
+    return response
+
+
+def offset_fetch(broker: Broker, context: Context, request: OffsetFetchRequest) -> OffsetFetchResponse:
+    """Committed positions of one group or, from version 8 on, of several; -1 where there is none."""
+    if context.version >= _FIRST_WITH_GROUPS:
+        return OffsetFetchResponse(groups=[_fetch_group(broker, wanted) for wanted in request.groups])
+    committed = broker.offsets.fetch(request.group_id)
+    topics = []
+    for name, indexes in _wanted(request.topics, committed):
+        partitions = []
+        for index in indexes:
+            offset, epoch, metadata = committed.get((name, index), (_UNKNOWN_OFFSET, -1, ""))
+            partitions.append(
+                OffsetFetchResponse.OffsetFetchResponsePartition(
+                    partition_index=index, committed_offset=offset, committed_leader_epoch=epoch, metadata=metadata
+                )
+            )
+        topics.append(OffsetFetchResponse.OffsetFetchResponseTopic(name=name, partitions=partitions))
+    return OffsetFetchResponse(topics=topics)
+
+
+def _fetch_group(
+    broker: Broker, wanted: OffsetFetchRequest.OffsetFetchRequestGroup
+) -> OffsetFetchResponse.OffsetFetchResponseGroup:
+    committed = broker.offsets.fetch(wanted.group_id)
+    topics = []
+    for name, indexes in _wanted(wanted.topics, committed):
+        partitions = []
+        for index in indexes:
+            offset, epoch, metadata = committed.get((name, index), (_UNKNOWN_OFFSET, -1, ""))
+            partitions.append(
+                OffsetFetchResponse.OffsetFetchResponsePartitions(
+                    partition_index=index, committed_offset=offset, committed_leader_epoch=epoch, metadata=metadata
+                )
+            )
+        topics.append(OffsetFetchResponse.OffsetFetchResponseTopics(name=name, partitions=partitions))
+    return OffsetFetchResponse.OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
+
+
+def _wanted(
+    topics: Sequence[OffsetFetchRequest.OffsetFetchRequestTopic | OffsetFetchRequest.OffsetFetchRequestTopics] | None,
+    committed: dict[Place, OffsetAndMetadata],
+) -> list[tuple[str, list[int]]]:
+    """The partitions asked for by topic; null asks for all that have an offset."""
+    if topics is not None:
+        return [(topic.name, topic.partition_indexes) for topic in topics]
+    found: dict[str, list[int]] = {}
+    for name, index in committed:
+        found.setdefault(name, []).append(index)
+    return list(found.items())
+
+
+def offset_delete(broker: Broker, context: Context, request: OffsetDeleteRequest) -> OffsetDeleteResponse:
+    """Forget positions of a group for topics that none of its members is subscribed to (KIP-496)."""
+    group = broker.groups.groups.get(request.group_id)
+    committed = broker.offsets.fetch(request.group_id)
+    if group is None and not committed:
+        return OffsetDeleteResponse(error_code=Code.GROUP_ID_NOT_FOUND)
+    subscribed: set[str] = set()
+    if group is not None and group.members:
+        if group.protocol_type != "consumer":
+            return OffsetDeleteResponse(error_code=Code.NON_EMPTY_GROUP)
+        for member in group.members.values():
+            for _, metadata in member.protocols:
+                subscribed |= _subscription(metadata)
+    topics = []
+    for topic in request.topics:
+        code = Code.GROUP_SUBSCRIBED_TO_TOPIC if topic.name in subscribed else Code.NONE
+        if not code:
+            broker.offsets.delete(request.group_id, [(topic.name, place.partition_index) for place in topic.partitions])
+        partitions = [
+            OffsetDeleteResponse.OffsetDeleteResponsePartition(partition_index=p.partition_index, error_code=code)
+            for p in topic.partitions
+        ]
+        topics.append(OffsetDeleteResponse.OffsetDeleteResponseTopic(name=topic.name, partitions=partitions))
+    return OffsetDeleteResponse(topics=topics)
+
+
+def _subscription(metadata: bytes) -> set[str]:
+    """The topics in a consumer's subscription; nothing if it is in a form of its own."""
+    version = int.from_bytes(metadata[:2], "big")
+    try:
+        return set(decode(ConsumerProtocolSubscription, min(version, 3), metadata, 2).topics)
+    except WireError:
+        return set()

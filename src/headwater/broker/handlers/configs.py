@@ -1,0 +1,203 @@
+"""Configs of topics and of the broker: DescribeConfigs, AlterConfigs, IncrementalAlterConfigs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from headwater.broker.errors import Code, code_of
+from headwater.broker.session import Context
+from headwater.core.errors import HeadwaterError
+from headwater.log.configs import TOPIC_CONFIGS, ConfigType, limits_of, parse_config
+from headwater.wire.messages import (
+    AlterConfigsRequest,
+    AlterConfigsResponse,
+    DescribeConfigsRequest,
+    DescribeConfigsResponse,
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+)
+
+if TYPE_CHECKING:
+    from headwater.broker.broker import Broker
+
+TOPIC, BROKER = 2, 4
+"""Resource types."""
+SET, DELETE, APPEND, SUBTRACT = range(4)
+"""Operations of IncrementalAlterConfigs (KIP-339)."""
+DYNAMIC_TOPIC, STATIC_BROKER, DEFAULT = 1, 4, 5
+"""Where a value comes from."""
+
+_WIRE_TYPES = {
+    ConfigType.BOOLEAN: 1,
+    ConfigType.STRING: 2,
+    ConfigType.INT: 3,
+    ConfigType.LONG: 5,
+    ConfigType.DOUBLE: 6,
+    ConfigType.LIST: 7,
+}
+
+Entry = DescribeConfigsResponse.DescribeConfigsResourceResult
+Result = DescribeConfigsResponse.DescribeConfigsResult
+Changes = dict[str, str | None]
+
+
+def describe_configs(broker: Broker, context: Context, request: DescribeConfigsRequest) -> DescribeConfigsResponse:
+    """Every config of each resource with its value, source and, if asked for, its documentation."""
+    results = []
+    for wanted in request.resources:
+        result = Result(resource_type=wanted.resource_type, resource_name=wanted.resource_name)
+        entries: list[Entry] = []
+        if wanted.resource_type == TOPIC:
+            topic = broker.log.topic(wanted.resource_name)
+            if topic is None:
+                result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
+                result.error_message = f"The topic '{wanted.resource_name}' does not exist."
+            else:
+                entries = config_entries(broker, topic.configs, documented=request.include_documentation)
+        elif wanted.resource_type == BROKER and wanted.resource_name in ("", str(broker.settings.node_id)):
+            entries = _broker_entries(broker)
+        else:
+            result.error_code = Code.INVALID_REQUEST
+            result.error_message = f"There are no configs of '{wanted.resource_name}' (type {wanted.resource_type})."
+        keys = wanted.configuration_keys
+        result.configs = [entry for entry in entries if keys is None or entry.name in keys]
+        results.append(result)
+    return DescribeConfigsResponse(results=results)
+
+
+def config_entries(broker: Broker, explicit: Mapping[str, str], *, documented: bool = False) -> list[Entry]:
+    """All topic configs: what `explicit` sets, else what the broker or Kafka has as default."""
+    defaults = broker.topic_defaults
+    entries = []
+    for name, definition in TOPIC_CONFIGS.items():
+        if name in explicit:
+            value, source = explicit[name], DYNAMIC_TOPIC
+        elif name in defaults:
+            value, source = defaults[name], STATIC_BROKER
+        else:
+            value, source = definition.default, DEFAULT
+        entries.append(
+            Entry(
+                name=name,
+                value=value,
+                config_source=source,
+                config_type=_WIRE_TYPES[definition.type],
+                documentation=definition.doc if documented else None,
+            )
+        )
+    return entries
+
+
+def _broker_entries(broker: Broker) -> list[Entry]:
+    settings = broker.settings
+    values = {
+        "broker.id": (settings.node_id, ConfigType.INT),
+        "node.id": (settings.node_id, ConfigType.INT),
+        "num.partitions": (settings.default_partitions, ConfigType.INT),
+        "default.replication.factor": (1, ConfigType.INT),
+        "auto.create.topics.enable": (settings.auto_create_topics, ConfigType.BOOLEAN),
+        "delete.topic.enable": (True, ConfigType.BOOLEAN),
+        "socket.request.max.bytes": (settings.max_request_bytes, ConfigType.INT),
+        "fetch.max.bytes": (settings.max_fetch_bytes, ConfigType.INT),
+        "group.min.session.timeout.ms": (settings.group_min_session_timeout_ms, ConfigType.INT),
+        "group.max.session.timeout.ms": (settings.group_max_session_timeout_ms, ConfigType.INT),
+        "group.initial.rebalance.delay.ms": (settings.group_initial_rebalance_delay_ms, ConfigType.INT),
+        "offset.metadata.max.bytes": (settings.max_offset_metadata_bytes, ConfigType.INT),
+    }
+    return [
+        Entry(
+            name=name,
+            value=str(value).lower(),
+            read_only=True,
+            config_source=STATIC_BROKER,
+            config_type=_WIRE_TYPES[kind],
+        )
+        for name, (value, kind) in values.items()
+    ]
+
+
+def alter_configs(broker: Broker, context: Context, request: AlterConfigsRequest) -> AlterConfigsResponse:
+    """Replace all explicit configs of a topic by those given."""
+    results = []
+    for wanted in request.resources:
+        topic = broker.log.topic(wanted.resource_name)
+        present = topic.configs if topic is not None else {}
+        changes: Changes = dict.fromkeys(present)
+        changes.update({config.name: config.value for config in wanted.configs})
+        code, message = _alter(broker, wanted.resource_type, wanted.resource_name, changes, request.validate_only)
+        results.append(
+            AlterConfigsResponse.AlterConfigsResourceResponse(
+                error_code=code,
+                error_message=message,
+                resource_type=wanted.resource_type,
+                resource_name=wanted.resource_name,
+            )
+        )
+    return AlterConfigsResponse(responses=results)
+
+
+def incremental_alter_configs(
+    broker: Broker, context: Context, request: IncrementalAlterConfigsRequest
+) -> IncrementalAlterConfigsResponse:
+    """Set, delete, append to or subtract from single configs of a topic."""
+    results = []
+    for wanted in request.resources:
+        code, message, changes = _changes(broker, wanted)
+        if not code:
+            code, message = _alter(broker, wanted.resource_type, wanted.resource_name, changes, request.validate_only)
+        results.append(
+            IncrementalAlterConfigsResponse.AlterConfigsResourceResponse(
+                error_code=code,
+                error_message=message,
+                resource_type=wanted.resource_type,
+                resource_name=wanted.resource_name,
+            )
+        )
+    return IncrementalAlterConfigsResponse(responses=results)
+
+
+def _changes(
+    broker: Broker, wanted: IncrementalAlterConfigsRequest.AlterConfigsResource
+) -> tuple[Code, str | None, Changes]:
+    topic = broker.log.topic(wanted.resource_name)
+    present = topic.configs if topic is not None else {}
+    changes: Changes = {}
+    for config in wanted.configs:
+        definition = TOPIC_CONFIGS.get(config.name)
+        operation = config.config_operation
+        if operation in (SET, DELETE):
+            changes[config.name] = config.value if operation == SET else None
+            continue
+        if operation not in (APPEND, SUBTRACT) or definition is None or definition.type is not ConfigType.LIST:
+            what = "is not a list" if definition is not None else "does not exist"
+            return Code.INVALID_CONFIG, f"Config {config.name} {what}: operation {operation} cannot be applied.", {}
+        items = [item for item in present.get(config.name, definition.default).split(",") if item]
+        given = [item for item in (config.value or "").split(",") if item]
+        if operation == APPEND:
+            items += [item for item in given if item not in items]
+        else:
+            items = [item for item in items if item not in given]
+        changes[config.name] = ",".join(items)
+    return Code.NONE, None, changes
+
+
+def _alter(broker: Broker, kind: int, name: str, changes: Changes, validate_only: bool) -> tuple[Code, str | None]:
+    if kind != TOPIC:
+        return (
+            Code.INVALID_REQUEST,
+            "Only configs of topics can be altered; the node's settings are in its settings file.",
+        )
+    topic = broker.log.topic(name)
+    if topic is None:
+        return Code.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist."
+    try:
+        for config, value in changes.items():
+            if value is not None:
+                parse_config(config, value)
+        limits_of({**topic.configs, **{k: v for k, v in changes.items() if v is not None}})
+        if not validate_only:
+            broker.log.alter_configs(name, changes)
+    except HeadwaterError as error:
+        return code_of(error), str(error)
+    return Code.NONE, None

@@ -1,0 +1,208 @@
+"""Consumer groups: joining, syncing, heartbeats, leaving, and their administration."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from headwater.broker.errors import Code
+from headwater.broker.groups.group import Group, JoinRequest, JoinResult, State, SyncResult
+from headwater.broker.session import Context
+from headwater.wire.messages import (
+    DeleteGroupsRequest,
+    DeleteGroupsResponse,
+    DescribeGroupsRequest,
+    DescribeGroupsResponse,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    JoinGroupRequest,
+    JoinGroupResponse,
+    LeaveGroupRequest,
+    LeaveGroupResponse,
+    ListGroupsRequest,
+    ListGroupsResponse,
+    SyncGroupRequest,
+    SyncGroupResponse,
+)
+
+if TYPE_CHECKING:
+    from headwater.broker.broker import Broker
+
+T = TypeVar("T")
+CLASSIC = "classic"
+_FIRST_WITH_REQUIRED_ID = 4
+_FIRST_WITH_SKIPPED_ASSIGNMENT = 9
+_FIRST_WITH_NULL_PROTOCOL = 7
+_FIRST_LEAVING_IN_BATCHES = 3
+_FIRST_WITH_NOT_FOUND = 6
+
+
+def _reply_to(future: asyncio.Future[T]) -> Callable[[T], None]:
+    """Resolves the future, unless its connection is gone already."""
+
+    def reply(result: T) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    return reply
+
+
+def _answer(future: asyncio.Future[T], make: Callable[[T], JoinGroupResponse | SyncGroupResponse]) -> Awaitable[object]:
+    async def wait() -> object:
+        return make(await future)
+
+    return wait()
+
+
+def join_group(broker: Broker, context: Context, request: JoinGroupRequest) -> Awaitable[object] | JoinGroupResponse:
+    """Answered when the group's next generation begins."""
+    future: asyncio.Future[JoinResult] = asyncio.get_running_loop().create_future()
+    timeout = request.rebalance_timeout_ms if context.version >= 1 else request.session_timeout_ms
+    wanted = JoinRequest(
+        request.group_id,
+        request.member_id,
+        request.group_instance_id,
+        context.client_id,
+        f"/{context.session.peer}",
+        request.session_timeout_ms,
+        timeout,
+        request.protocol_type,
+        tuple((protocol.name, protocol.metadata) for protocol in request.protocols),
+        require_member_id=context.version >= _FIRST_WITH_REQUIRED_ID,
+        can_skip_assignment=context.version >= _FIRST_WITH_SKIPPED_ASSIGNMENT,
+    )
+    broker.groups.join(wanted, _reply_to(future))
+
+    def make(result: JoinResult) -> JoinGroupResponse:
+        nothing = None if context.version >= _FIRST_WITH_NULL_PROTOCOL else ""
+        return JoinGroupResponse(
+            error_code=result.error,
+            generation_id=result.generation,
+            protocol_type=result.protocol_type,
+            protocol_name=nothing if result.protocol is None else result.protocol,
+            leader=result.leader,
+            skip_assignment=result.skip_assignment,
+            member_id=result.member_id,
+            members=[
+                JoinGroupResponse.JoinGroupResponseMember(
+                    member_id=m.member_id, group_instance_id=m.instance_id, metadata=m.subscription
+                )
+                for m in result.members
+            ],
+        )
+
+    return make(future.result()) if future.done() else _answer(future, make)
+
+
+def sync_group(broker: Broker, context: Context, request: SyncGroupRequest) -> Awaitable[object] | SyncGroupResponse:
+    """Answered when the leader has brought the assignment."""
+    future: asyncio.Future[SyncResult] = asyncio.get_running_loop().create_future()
+    broker.groups.sync(
+        request.group_id,
+        request.generation_id,
+        request.member_id,
+        request.group_instance_id,
+        (request.protocol_type, request.protocol_name),
+        {assignment.member_id: assignment.assignment for assignment in request.assignments},
+        _reply_to(future),
+    )
+
+    def make(result: SyncResult) -> SyncGroupResponse:
+        return SyncGroupResponse(
+            error_code=result.error,
+            protocol_type=result.protocol_type,
+            protocol_name=result.protocol,
+            assignment=result.assignment,
+        )
+
+    return make(future.result()) if future.done() else _answer(future, make)
+
+
+def heartbeat(broker: Broker, context: Context, request: HeartbeatRequest) -> HeartbeatResponse:
+    """A member is alive."""
+    error = broker.groups.heartbeat(
+        request.group_id, request.generation_id, request.member_id, request.group_instance_id
+    )
+    return HeartbeatResponse(error_code=error)
+
+
+def leave_group(broker: Broker, context: Context, request: LeaveGroupRequest) -> LeaveGroupResponse:
+    """One member leaves, or several from version 3 on (KIP-345)."""
+    if context.version < _FIRST_LEAVING_IN_BATCHES:
+        (error,) = broker.groups.leave(request.group_id, [(request.member_id, None)])
+        return LeaveGroupResponse(error_code=error)
+    errors = broker.groups.leave(request.group_id, [(m.member_id, m.group_instance_id) for m in request.members])
+    return LeaveGroupResponse(
+        members=[
+            LeaveGroupResponse.MemberResponse(
+                member_id=m.member_id, group_instance_id=m.group_instance_id, error_code=error
+            )
+            for m, error in zip(request.members, errors, strict=True)
+        ]
+    )
+
+
+def describe_groups(broker: Broker, context: Context, request: DescribeGroupsRequest) -> DescribeGroupsResponse:
+    """State and members of groups. A group that only has offsets is empty; an unknown one is dead."""
+    return DescribeGroupsResponse(groups=[_describe(broker, context, group_id) for group_id in request.groups])
+
+
+def _describe(broker: Broker, context: Context, group_id: str) -> DescribeGroupsResponse.DescribedGroup:
+    group = broker.groups.groups.get(group_id)
+    if group is None:
+        result = DescribeGroupsResponse.DescribedGroup(group_id=group_id, group_state=State.DEAD.value)
+        if group_id in broker.offsets.groups():
+            result.group_state = State.EMPTY.value
+        elif context.version >= _FIRST_WITH_NOT_FOUND:
+            result.error_code, result.error_message = Code.GROUP_ID_NOT_FOUND, f"Group {group_id} not found."
+        return result
+    stable = group.state is State.STABLE
+    protocol = group.protocol or "" if stable else ""
+    return DescribeGroupsResponse.DescribedGroup(
+        group_id=group_id,
+        group_state=group.state.value,
+        protocol_type=group.protocol_type,
+        protocol_data=protocol,
+        members=[
+            DescribeGroupsResponse.DescribedGroupMember(
+                member_id=member.id,
+                group_instance_id=member.instance_id,
+                client_id=member.client_id,
+                client_host=member.client_host,
+                member_metadata=member.subscription(protocol) if stable else b"",
+                member_assignment=member.assignment if stable else b"",
+            )
+            for member in group.members.values()
+        ],
+    )
+
+
+def list_groups(broker: Broker, context: Context, request: ListGroupsRequest) -> ListGroupsResponse:
+    """All groups, filtered by state (KIP-518) and type (KIP-848) without regard to case."""
+    known = broker.groups.groups
+    groups = [*known.values(), *(Group(name) for name in broker.offsets.groups() if name not in known)]
+    states = {state.lower() for state in request.states_filter}
+    types = {kind.lower() for kind in request.types_filter}
+    return ListGroupsResponse(
+        groups=[
+            ListGroupsResponse.ListedGroup(
+                group_id=group.id,
+                protocol_type=group.protocol_type,
+                group_state=group.state.value,
+                group_type=CLASSIC,
+            )
+            for group in groups
+            if (not states or group.state.value.lower() in states) and (not types or CLASSIC in types)
+        ]
+    )
+
+
+def delete_groups(broker: Broker, context: Context, request: DeleteGroupsRequest) -> DeleteGroupsResponse:
+    """Delete groups without members, and their offsets."""
+    return DeleteGroupsResponse(
+        results=[
+            DeleteGroupsResponse.DeletableGroupResult(group_id=name, error_code=broker.delete_group(name))
+            for name in request.groups_names
+        ]
+    )

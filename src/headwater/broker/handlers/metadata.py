@@ -1,0 +1,149 @@
+"""What the cluster looks like: ApiVersions, Metadata, DescribeCluster, FindCoordinator, DescribeLogDirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headwater.broker.errors import Code, code_of
+from headwater.broker.session import Context
+from headwater.core.errors import HeadwaterError
+from headwater.log.log import Topic
+from headwater.wire.messages import (
+    ApiVersionsRequest,
+    ApiVersionsResponse,
+    DescribeClusterRequest,
+    DescribeClusterResponse,
+    DescribeLogDirsRequest,
+    DescribeLogDirsResponse,
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+    MetadataRequest,
+    MetadataResponse,
+)
+
+if TYPE_CHECKING:
+    from headwater.broker.broker import Broker
+
+INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state"})
+"""Topics that only the broker itself writes."""
+
+_GROUP, _TRANSACTION = 0, 1
+_NO_ID = bytes(16)
+
+MetadataTopic = MetadataResponse.MetadataResponseTopic
+
+
+def api_versions(broker: Broker, context: Context, request: ApiVersionsRequest) -> ApiVersionsResponse:
+    """Which APIs and versions there are (KIP-35)."""
+    return ApiVersionsResponse(
+        api_keys=[
+            ApiVersionsResponse.ApiVersion(api_key=key, min_version=low, max_version=high)
+            for key, (low, high) in broker.advertised_versions.items()
+        ]
+    )
+
+
+def metadata(broker: Broker, context: Context, request: MetadataRequest) -> MetadataResponse:
+    """Brokers, topics, partitions and leaders. Creates topics asked for by name if client and settings allow it."""
+    log = broker.log
+    everything = request.topics is None or (context.version == 0 and not request.topics)
+    if everything:
+        topics = [_describe_topic(broker, topic) for topic in log.topics().values()]
+    else:
+        create = broker.settings.auto_create_topics and (request.allow_auto_topic_creation or context.version < 4)
+        topics = [_find_topic(broker, wanted, create) for wanted in request.topics or []]
+    host, port = broker.advertised(context.session)
+    node = broker.settings.node_id
+    return MetadataResponse(
+        brokers=[MetadataResponse.MetadataResponseBroker(node_id=node, host=host, port=port)],
+        cluster_id=log.cluster_id,
+        controller_id=node,
+        topics=topics,
+    )
+
+
+def _find_topic(broker: Broker, wanted: MetadataRequest.MetadataRequestTopic, create: bool) -> MetadataTopic:
+    if wanted.name is None:
+        topic = broker.log.topic_by_id(wanted.topic_id)
+        if topic is None:
+            return MetadataTopic(error_code=Code.UNKNOWN_TOPIC_ID, name=None, topic_id=wanted.topic_id)
+        return _describe_topic(broker, topic)
+    topic = broker.log.topic(wanted.name)
+    error = Code.UNKNOWN_TOPIC_OR_PARTITION
+    if topic is None and create:
+        try:
+            topic = broker.auto_create(wanted.name)
+        except HeadwaterError as refusal:
+            error = code_of(refusal)
+    if topic is None:
+        return MetadataTopic(error_code=error, name=wanted.name)
+    return _describe_topic(broker, topic)
+
+
+def _describe_topic(broker: Broker, topic: Topic) -> MetadataTopic:
+    node = [broker.settings.node_id]
+    return MetadataTopic(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        is_internal=topic.name in INTERNAL_TOPICS,
+        partitions=[
+            MetadataResponse.MetadataResponsePartition(
+                partition_index=partition.index,
+                leader_id=broker.settings.node_id,
+                leader_epoch=0,
+                replica_nodes=node,
+                isr_nodes=node,
+            )
+            for partition in topic.partitions
+        ],
+    )
+
+
+def describe_cluster(broker: Broker, context: Context, request: DescribeClusterRequest) -> DescribeClusterResponse:
+    """The one broker (KIP-700)."""
+    host, port = broker.advertised(context.session)
+    node = broker.settings.node_id
+    return DescribeClusterResponse(
+        endpoint_type=request.endpoint_type,
+        cluster_id=broker.log.cluster_id,
+        controller_id=node,
+        brokers=[DescribeClusterResponse.DescribeClusterBroker(broker_id=node, host=host, port=port)],
+    )
+
+
+def find_coordinator(broker: Broker, context: Context, request: FindCoordinatorRequest) -> FindCoordinatorResponse:
+    """This broker coordinates every group and transaction."""
+    host, port = broker.advertised(context.session)
+    error, message = Code.NONE, ""
+    if request.key_type not in (_GROUP, _TRANSACTION):
+        error, message = Code.INVALID_REQUEST, f"There is no coordinator of type {request.key_type}"
+    node = -1 if error else broker.settings.node_id
+    if context.version < 4:
+        return FindCoordinatorResponse(error_code=error, error_message=message, node_id=node, host=host, port=port)
+    return FindCoordinatorResponse(
+        coordinators=[
+            FindCoordinatorResponse.Coordinator(
+                key=key, node_id=node, host=host, port=port, error_code=error, error_message=message
+            )
+            for key in request.coordinator_keys
+        ]
+    )
+
+
+def describe_log_dirs(broker: Broker, context: Context, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse:
+    """One log directory and the size of each partition in it."""
+    wanted = None if request.topics is None else {t.topic: set(t.partitions) for t in request.topics}
+    topics = []
+    for topic in broker.log.topics().values():
+        if wanted is not None and topic.name not in wanted:
+            continue
+        partitions = [
+            DescribeLogDirsResponse.DescribeLogDirsPartition(
+                partition_index=partition.index, partition_size=partition.size_bytes
+            )
+            for partition in topic.partitions
+            if wanted is None or partition.index in wanted[topic.name]
+        ]
+        topics.append(DescribeLogDirsResponse.DescribeLogDirsTopic(name=topic.name, partitions=partitions))
+    result = DescribeLogDirsResponse.DescribeLogDirsResult(log_dir="/data", topics=topics)
+    return DescribeLogDirsResponse(results=[result])

@@ -1,0 +1,110 @@
+"""Places in partitions: ListOffsets, OffsetForLeaderEpoch, DeleteRecords."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headwater.broker.errors import Code, code_of
+from headwater.broker.handlers.fetch import READ_COMMITTED
+from headwater.broker.session import Context
+from headwater.core.errors import HeadwaterError
+from headwater.log.partition import Partition
+from headwater.wire.messages import (
+    DeleteRecordsRequest,
+    DeleteRecordsResponse,
+    ListOffsetsRequest,
+    ListOffsetsResponse,
+    OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse,
+)
+
+if TYPE_CHECKING:
+    from headwater.broker.broker import Broker
+
+LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED = -1, -2, -3, -4, -5
+"""Timestamps with a meaning of their own (KIP-79, KIP-734, KIP-405)."""
+HIGH_WATERMARK = -1
+"""As the offset of DeleteRecords: everything."""
+
+EpochEnd = OffsetForLeaderEpochResponse.EpochEndOffset
+
+
+def list_offsets(broker: Broker, context: Context, request: ListOffsetsRequest) -> ListOffsetsResponse:
+    """The offset for a time or one of the special timestamps, per partition; -1 if there is none."""
+    committed = request.isolation_level == READ_COMMITTED
+    topics = []
+    for wanted in request.topics:
+        results = []
+        for place in wanted.partitions:
+            index = place.partition_index
+            result = ListOffsetsResponse.ListOffsetsPartitionResponse(partition_index=index)
+            partition = broker.partition(wanted.name, index)
+            if partition is None:
+                result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
+            else:
+                try:
+                    result.offset, result.timestamp = _locate(partition, place.timestamp, committed)
+                    result.leader_epoch = 0 if result.offset >= 0 else -1
+                except HeadwaterError as error:
+                    result.error_code = code_of(error)
+            results.append(result)
+        topics.append(ListOffsetsResponse.ListOffsetsTopicResponse(name=wanted.name, partitions=results))
+    return ListOffsetsResponse(topics=topics)
+
+
+def _locate(partition: Partition, timestamp: int, committed: bool) -> tuple[int, int]:
+    end = partition.last_stable_offset if committed else partition.high_watermark
+    if timestamp == LATEST:
+        return end, -1
+    if timestamp in (EARLIEST, EARLIEST_LOCAL):
+        return partition.log_start, -1
+    if timestamp == MAX_TIMESTAMP:
+        return partition.max_timestamp()
+    if timestamp == LATEST_TIERED:
+        return -1, -1
+    found = partition.offset_for_time(timestamp)
+    return (-1, -1) if found is None or found[0] >= end else found
+
+
+def offset_for_leader_epoch(
+    broker: Broker, context: Context, request: OffsetForLeaderEpochRequest
+) -> OffsetForLeaderEpochResponse:
+    """Where a leader epoch ends (KIP-320). There has only ever been epoch 0, and it ends at the end of the log."""
+    topics = []
+    for wanted in request.topics:
+        results = []
+        for place in wanted.partitions:
+            partition = broker.partition(wanted.topic, place.partition)
+            result = EpochEnd(partition=place.partition)
+            if partition is None:
+                result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
+            elif place.current_leader_epoch > 0:
+                result.error_code = Code.UNKNOWN_LEADER_EPOCH
+            elif place.leader_epoch == 0:
+                result.leader_epoch, result.end_offset = 0, partition.log_end
+            results.append(result)
+        topics.append(OffsetForLeaderEpochResponse.OffsetForLeaderTopicResult(topic=wanted.topic, partitions=results))
+    return OffsetForLeaderEpochResponse(topics=topics)
+
+
+def delete_records(broker: Broker, context: Context, request: DeleteRecordsRequest) -> DeleteRecordsResponse:
+    """Drop everything before an offset (KIP-107)."""
+    topics = []
+    for wanted in request.topics:
+        results = []
+        for place in wanted.partitions:
+            partition = broker.partition(wanted.name, place.partition_index)
+            result = DeleteRecordsResponse.DeleteRecordsPartitionResult(
+                partition_index=place.partition_index, low_watermark=-1
+            )
+            if partition is None:
+                result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
+            else:
+                before = partition.high_watermark if place.offset == HIGH_WATERMARK else place.offset
+                try:
+                    result.low_watermark = partition.delete_records(before)
+                except HeadwaterError as error:
+                    result.error_code = code_of(error)
+            results.append(result)
+        topics.append(DeleteRecordsResponse.DeleteRecordsTopicResult(name=wanted.name, partitions=results))
+    return DeleteRecordsResponse(topics=topics)

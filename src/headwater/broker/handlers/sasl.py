@@ -1,0 +1,60 @@
+"""Authentication: SaslHandshake and SaslAuthenticate, mechanism PLAIN."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from headwater.broker.auth import parse_plain
+from headwater.broker.errors import Code
+from headwater.broker.session import Context, Session
+from headwater.wire.messages import (
+    SaslAuthenticateRequest,
+    SaslAuthenticateResponse,
+    SaslHandshakeRequest,
+    SaslHandshakeResponse,
+)
+
+if TYPE_CHECKING:
+    from headwater.broker.broker import Broker
+
+logger = logging.getLogger(__name__)
+
+MECHANISMS = ["PLAIN"]
+_REFUSED = "Authentication failed: invalid credentials"
+
+
+def sasl_handshake(broker: Broker, context: Context, request: SaslHandshakeRequest) -> SaslHandshakeResponse:
+    """Agree on a mechanism. After version 0 the client sends bare tokens, no SaslAuthenticate (KIP-43, KIP-152)."""
+    session = context.session
+    if broker.verifier is None or session.principal is not None:
+        return SaslHandshakeResponse(error_code=Code.ILLEGAL_SASL_STATE, mechanisms=MECHANISMS)
+    if request.mechanism not in MECHANISMS:
+        return SaslHandshakeResponse(error_code=Code.UNSUPPORTED_SASL_MECHANISM, mechanisms=MECHANISMS)
+    session.sasl_mechanism = request.mechanism
+    session.sasl_raw = context.version == 0
+    return SaslHandshakeResponse(mechanisms=MECHANISMS)
+
+
+def sasl_authenticate(broker: Broker, context: Context, request: SaslAuthenticateRequest) -> SaslAuthenticateResponse:
+    """Verify the client's token. A wrong one gets an answer, then the connection is closed."""
+    session = context.session
+    if session.sasl_mechanism is None or session.principal is not None:
+        session.closing = True
+        return SaslAuthenticateResponse(
+            error_code=Code.ILLEGAL_SASL_STATE, error_message="SaslAuthenticate must follow one SaslHandshake"
+        )
+    if not authenticate(broker, session, request.auth_bytes):
+        return SaslAuthenticateResponse(error_code=Code.SASL_AUTHENTICATION_FAILED, error_message=_REFUSED)
+    return SaslAuthenticateResponse()
+
+
+def authenticate(broker: Broker, session: Session, token: bytes) -> bool:
+    """Set the session's principal if the token is good, else mark the session as closing."""
+    credentials = parse_plain(token)
+    if credentials is not None and broker.verifier is not None and broker.verifier.verify(*credentials):
+        session.principal = credentials[0]
+        return True
+    session.closing = True
+    logger.warning("Refused a login from %s: the API key or secret is wrong", session.peer)
+    return False

@@ -1,0 +1,153 @@
+"""Topic administration: CreateTopics, DeleteTopics, CreatePartitions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from headwater.broker.errors import Code, code_of
+from headwater.broker.handlers.configs import config_entries
+from headwater.broker.handlers.metadata import INTERNAL_TOPICS
+from headwater.broker.session import Context
+from headwater.core.errors import HeadwaterError
+from headwater.log.configs import check_topic_name, limits_of
+from headwater.log.log import Topic
+from headwater.wire.messages import (
+    CreatePartitionsRequest,
+    CreatePartitionsResponse,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+    DeleteTopicsRequest,
+    DeleteTopicsResponse,
+)
+
+if TYPE_CHECKING:
+    from headwater.broker.broker import Broker
+
+MAX_PARTITIONS = 10_000
+"""Of one topic: each is a folder with open files, so a typing error must not take the machine down."""
+
+CreatableTopic = CreateTopicsRequest.CreatableTopic
+CreatedTopic = CreateTopicsResponse.CreatableTopicResult
+PartitionsResult = CreatePartitionsResponse.CreatePartitionsTopicResult
+
+
+class _Refusal(Exception):
+    """A request that breaks a rule of the protocol, with the code that says so."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def create_topics(broker: Broker, context: Context, request: CreateTopicsRequest) -> CreateTopicsResponse:
+    """Create each topic or say why not. Replication above one node is accepted, so that scripts for clusters work."""
+    seen = Counter(topic.name for topic in request.topics)
+    results = []
+    for wanted in request.topics:
+        result = CreatedTopic(name=wanted.name)
+        try:
+            if seen[wanted.name] > 1:
+                raise _Refusal(Code.INVALID_REQUEST, f"The request names topic '{wanted.name}' more than once.")
+            _create(broker, wanted, result, request.validate_only)
+        except _Refusal as refusal:
+            result.error_code, result.error_message = refusal.code, str(refusal)
+        except HeadwaterError as error:
+            result.error_code, result.error_message = code_of(error), str(error)
+        results.append(result)
+    return CreateTopicsResponse(topics=results)
+
+
+def _create(broker: Broker, wanted: CreatableTopic, result: CreatedTopic, validate_only: bool) -> None:
+    partitions, replication = _shape(broker, wanted)
+    configs = {config.name: config.value or "" for config in wanted.configs}
+    if wanted.name in INTERNAL_TOPICS:
+        raise _Refusal(Code.INVALID_TOPIC_EXCEPTION, f"Topic '{wanted.name}' is created by the broker only.")
+    check_topic_name(wanted.name)
+    if broker.log.topic(wanted.name) is not None:
+        raise _Refusal(Code.TOPIC_ALREADY_EXISTS, f"Topic '{wanted.name}' already exists.")
+    limits_of(configs)
+    if not validate_only:
+        topic = broker.log.create_topic(wanted.name, partitions, replication, configs)
+        result.topic_id = topic.topic_id
+        configs = dict(topic.configs)
+    result.num_partitions, result.replication_factor = partitions, replication
+    result.configs = [
+        CreateTopicsResponse.CreatableTopicConfigs(name=e.name, value=e.value, config_source=e.config_source)
+        for e in config_entries(broker, configs)
+    ]
+
+
+def _shape(broker: Broker, wanted: CreatableTopic) -> tuple[int, int]:
+    """Partition count and replication, defaults filled in."""
+    if wanted.assignments:
+        if wanted.num_partitions != -1 or wanted.replication_factor != -1:
+            raise _Refusal(Code.INVALID_REQUEST, "Give either partition count and replication factor, or assignments.")
+        indexes = sorted(a.partition_index for a in wanted.assignments)
+        if indexes != list(range(len(indexes))):
+            raise _Refusal(Code.INVALID_REPLICA_ASSIGNMENT, "The assignments must be for partitions 0, 1, 2 and so on.")
+        return len(indexes), len(wanted.assignments[0].broker_ids)
+    partitions = broker.settings.default_partitions if wanted.num_partitions == -1 else wanted.num_partitions
+    replication = 1 if wanted.replication_factor == -1 else wanted.replication_factor
+    if partitions < 1:
+        raise _Refusal(Code.INVALID_PARTITIONS, f"Number of partitions must be larger than 0, not {partitions}.")
+    if partitions > MAX_PARTITIONS:
+        raise _Refusal(Code.INVALID_PARTITIONS, f"{partitions} partitions are more than one node's {MAX_PARTITIONS}.")
+    if replication < 1:
+        raise _Refusal(Code.INVALID_REPLICATION_FACTOR, f"Replication factor must be at least 1, not {replication}.")
+    return partitions, replication
+
+
+def delete_topics(broker: Broker, context: Context, request: DeleteTopicsRequest) -> DeleteTopicsResponse:
+    """Delete topics by name or, from version 6 on, by id, and the offsets that groups committed for them."""
+    results = []
+    wanted = [(t.name, t.topic_id) for t in request.topics] if context.version >= 6 else None
+    for name, topic_id in wanted if wanted is not None else [(name, bytes(16)) for name in request.topic_names]:
+        topic = broker.log.topic_by_id(topic_id) if name is None else broker.log.topic(name)
+        result = DeleteTopicsResponse.DeletableTopicResult(name=name, topic_id=topic_id)
+        if topic is None:
+            result.error_code = Code.UNKNOWN_TOPIC_ID if name is None else Code.UNKNOWN_TOPIC_OR_PARTITION
+        elif topic.name in INTERNAL_TOPICS:
+            result.error_code = Code.INVALID_TOPIC_EXCEPTION
+            result.error_message = f"Topic '{topic.name}' belongs to the broker."
+        else:
+            result.name, result.topic_id = topic.name, topic.topic_id
+            try:
+                broker.delete_topic(topic.name)
+            except HeadwaterError as error:
+                result.error_code, result.error_message = code_of(error), str(error)
+        results.append(result)
+    return DeleteTopicsResponse(responses=results)
+
+
+def create_partitions(broker: Broker, context: Context, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
+    """Raise the partition count of topics (KIP-195)."""
+    results = []
+    for wanted in request.topics:
+        result = PartitionsResult(name=wanted.name)
+        topic = broker.log.topic(wanted.name)
+        try:
+            _add_partitions(broker, topic, wanted, request.validate_only)
+        except _Refusal as refusal:
+            result.error_code, result.error_message = refusal.code, str(refusal)
+        except HeadwaterError as error:
+            result.error_code, result.error_message = code_of(error), str(error)
+        results.append(result)
+    return CreatePartitionsResponse(results=results)
+
+
+def _add_partitions(
+    broker: Broker, topic: Topic | None, wanted: CreatePartitionsRequest.CreatePartitionsTopic, validate_only: bool
+) -> None:
+    if topic is None:
+        raise _Refusal(Code.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{wanted.name}' does not exist.")
+    present = len(topic.partitions)
+    if wanted.count <= present:
+        raise _Refusal(
+            Code.INVALID_PARTITIONS,
+            f"The topic {wanted.name} currently has {present} partition(s); {wanted.count} would not be an increase.",
+        )
+    if wanted.count > MAX_PARTITIONS:
+        raise _Refusal(Code.INVALID_PARTITIONS, f"{wanted.count} partitions are more than one node's {MAX_PARTITIONS}.")
+    if not validate_only:
+        broker.log.add_partitions(wanted.name, wanted.count)
