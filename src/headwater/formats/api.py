@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from headwater.core.errors import HeadwaterError
 from headwater.core.schema import Column
 
 
@@ -34,7 +35,8 @@ class Reader:
     `decode(payload)` returns an opaque row and raises `DeserializationError`; it implements the format exactly. `fast`
     is an optional quicker decoder with the same results that may refuse any payload by raising one of `fast_errors`; then
     `decode` is asked. `access[i]` is a Python expression for column i over the name `row` (`row.c0`, `row[2]`,
-    `row`). Neither is ever called with None: a null payload is a null row. `fast()` is called through the attribute
+    `row`). Neither is ever called with None: a null payload is a null row. A bare value may be NULL in its own notation
+    (JSON's `null`): then `row` is None, and that is a null row too. Lists and dicts are fresh per call. `fast()` is called through the attribute
     once per batch (`fast = reader.fast()`), so that a reader may improve it between batches.
     """
 
@@ -61,10 +63,15 @@ class Writer:
     names: Mapping[str, object] = field(default_factory=dict)
 
 
+class UnknownSchemaError(HeadwaterError):
+    """The registry has no schema of this id."""
+
+
 class SchemaRegistry(Protocol):
     """What formats with schemas need of a registry. In-process or remote behind the same port.
 
     `schema` is the schema's text, `kind` one of AVRO, JSON, PROTOBUF; `references` are (name, schema text) pairs.
+    `by_id` raises `UnknownSchemaError`.
     """
 
     def register(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = (),

@@ -47,3 +47,15 @@ def fitter(sql_type: t.Decimal) -> Callable[[decimal.Decimal], decimal.Decimal]:
 
 def _shown(number: decimal.Decimal) -> str:
     return decimal_text(number) if abs(number.adjusted()) < 100 else str(number)
+
+
+def unscaled_int(value: decimal.Decimal) -> int:
+    """All digits of a decimal as an integer, without its point: 1.50 is 150."""
+    sign, digits, _ = value.as_tuple()
+    number = int("".join(map(str, digits)))
+    return -number if sign else number
+
+
+def from_unscaled(number: int, scale: int) -> decimal.Decimal:
+    """The decimal of an integer and the count of its fraction digits: 150 and 2 is 1.50."""
+    return decimal.Decimal((int(number < 0), tuple(map(int, str(abs(number)))), -scale))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.core.errors import DeserializationError, SerializationError
+from headwater.core.errors import AnalysisError, DeserializationError, HeadwaterError, SerializationError
 
 
 def side(is_key: bool) -> str:
@@ -37,3 +37,11 @@ class Refused(Exception):
     def path(self) -> str:
         """From the root of the payload: `$.A.B[2]`."""
         return "$" + "".join(reversed(self.steps))
+
+
+class SchemaError(HeadwaterError):
+    """A schema of the registry cannot be used: not valid, or of a kind that columns cannot hold."""
+
+
+class RegistryMissingError(AnalysisError):
+    """A format needs a schema registry, but none is configured (ksqlDB code 42801)."""
