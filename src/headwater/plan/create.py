@@ -1,0 +1,253 @@
+"""CREATE STREAM and CREATE TABLE over a topic (statements sections 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headwater.core.errors import AnalysisError
+from headwater.core.names import quote
+from headwater.core.schema import Column, Role, Schema
+from headwater.core.types import BIGINT, BYTES, STRING, TIMESTAMP, Array, Field, SqlType, Struct
+from headwater.plan import serdes
+from headwater.plan.catalog import DataSource
+from headwater.plan.custom_types import resolve_type
+from headwater.plan.problems import problem
+from headwater.plan.relation import Context
+from headwater.plan.scope import SYSTEM_COLUMNS
+from headwater.plan.steps import FormatSpec, TimestampColumn, TopicFormats
+from headwater.plan.with_properties import SourceProperties, Where, parse_properties
+from headwater.sql.ast import ColumnDef, ColumnKind, CreateSource, SourceKind
+
+HEADERS_TYPE = Array(Struct((Field("KEY", STRING), Field("VALUE", BYTES))))
+"""What a column of all headers must be declared as."""
+
+DEFAULT_RETENTION_MS = 604_800_000
+"""Seven days, Kafka's default; for topics of newly created streams."""
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic to create unless it exists; None leaves the choice to the broker. `retention_ms` None for compacted topics."""
+
+    name: str
+    partitions: int | None
+    replicas: int | None = None
+    retention_ms: int | None = None
+    compact: bool = False
+
+
+@dataclass(frozen=True)
+class CreateSourcePlan:
+    """A source to put into the catalog. `topic` is set when the topic is to be created; `replaces` on OR REPLACE.
+
+    `exists` (IF NOT EXISTS): there is such a source already and nothing is to be done.
+    """
+
+    source: DataSource
+    topic: TopicSpec | None = None
+    replaces: bool = False
+    exists: bool = False
+
+
+def plan_create_source(statement: CreateSource, context: Context) -> CreateSourcePlan:
+    """Check the statement and build the source. Raises AnalysisError."""
+    existing = context.metastore.get(statement.name)
+    if existing is not None and statement.if_not_exists:
+        return CreateSourcePlan(existing, exists=True)
+    if existing is not None and not statement.or_replace:
+        raise already_exists(statement.kind, existing)
+    props = parse_properties(statement.properties, Where.CREATE)
+    if props.topic is None:
+        raise AnalysisError("Missing required property \"KAFKA_TOPIC\" which has no default value.")
+    value_format = props.value_format or context.settings.get(serdes.DEFAULT_VALUE_FORMAT)
+    if value_format is None:
+        raise AnalysisError(
+            "Statement is missing the 'VALUE_FORMAT' property from the WITH clause. Either provide one or set a default "
+            f"via the '{serdes.DEFAULT_VALUE_FORMAT}' config."
+        )
+    columns = _columns(statement, context)
+    schema = Schema(tuple(columns))
+    formats = _formats(props, str(value_format), schema, context)
+    _check_keys(statement.kind, schema, props)
+    serdes.check_key(schema.key, formats.key)
+    serdes.check_value(schema.value, formats.value)
+    timestamp = timestamp_column(props, schema)
+    source = DataSource(
+        name=statement.name,
+        kind=statement.kind,
+        schema=schema,
+        topic=props.topic,
+        formats=formats,
+        window=props.window,
+        timestamp=timestamp,
+        read_only=statement.read_only,
+        sql=statement.text,
+        partitions=props.partitions,
+    )
+    return CreateSourcePlan(source, _topic(props, statement, context), replaces=existing is not None)
+
+
+def already_exists(kind: SourceKind, existing: DataSource) -> AnalysisError:
+    word = kind.value.lower()
+    return AnalysisError(
+        f"Cannot add {word} '{existing.name}': A {existing.kind_word} with the same name already exists"
+    )
+
+
+def _columns(statement: CreateSource, context: Context) -> list[Column]:
+    found: list[Column] = []
+    names: set[str] = set()
+    for definition in statement.columns:
+        _check_kind(statement.kind, definition)
+        if definition.name in SYSTEM_COLUMNS:
+            raise problem(
+                f"'{definition.name}' is a reserved column name. You cannot use it as a name for a column.",
+                definition.position,
+            )
+        if definition.name in names:
+            raise problem(f"Duplicate column names: {quote(definition.name)}", definition.position)
+        names.add(definition.name)
+        found.append(_column(definition, resolve_type(definition.type, context.metastore.types)))
+    _check_headers(statement.columns)
+    if not any(c.role is not Role.HEADER for c in found):
+        raise AnalysisError(
+            "The statement does not define any columns. No columns supplied. Declare them, or use a format whose schemas "
+            "the schema registry holds."
+        )
+    return found
+
+
+def _check_kind(kind: SourceKind, definition: ColumnDef) -> None:
+    if kind is SourceKind.TABLE and definition.kind is ColumnKind.KEY:
+        raise problem(
+            f"Column {quote(definition.name)} is a 'KEY' column: please use 'PRIMARY KEY' for tables.\n"
+            "Tables have PRIMARY KEYs, which are unique and NON NULL.\n"
+            "Streams have KEYs, which have no uniqueness or NON NULL constraints.",
+            definition.position,
+        )
+    if kind is SourceKind.STREAM and definition.kind is ColumnKind.PRIMARY_KEY:
+        raise problem(
+            f"Column {quote(definition.name)} is a 'PRIMARY KEY' column: please use 'KEY' for streams.\n"
+            "Tables have PRIMARY KEYs, which are unique and NON NULL.\n"
+            "Streams have KEYs, which have no uniqueness or NON NULL constraints.",
+            definition.position,
+        )
+
+
+def _column(definition: ColumnDef, sql_type: SqlType) -> Column:
+    if definition.kind in (ColumnKind.KEY, ColumnKind.PRIMARY_KEY):
+        return Column(definition.name, sql_type, Role.KEY)
+    if definition.kind is not ColumnKind.HEADERS:
+        return Column(definition.name, sql_type)
+    expected: SqlType = HEADERS_TYPE if definition.header_key is None else BYTES
+    if sql_type != expected:
+        what = "HEADERS" if definition.header_key is None else f"HEADER('{definition.header_key}')"
+        raise problem(f"Invalid type for {what} column: expected {expected}, got {sql_type}", definition.position)
+    return Column(definition.name, sql_type, Role.HEADER, definition.header_key)
+
+
+def _check_headers(definitions: Sequence[ColumnDef]) -> None:
+    headers = [d for d in definitions if d.kind is ColumnKind.HEADERS]
+    seen: set[str | None] = set()
+    for header in headers:
+        if None in seen:
+            raise problem(
+                f"Schema already contains a HEADERS column: no further header column {quote(header.name)} may follow.",
+                header.position,
+            )
+        if header.header_key in seen:
+            raise problem(f"Schema already contains a HEADER('{header.header_key}') column.", header.position)
+        seen.add(header.header_key)
+    if None in seen and len(seen) > 1:
+        raise problem("Schema already contains a HEADER column: a HEADERS column cannot follow.", headers[-1].position)
+
+
+def _check_keys(kind: SourceKind, schema: Schema, props: SourceProperties) -> None:
+    if kind is SourceKind.TABLE and not schema.key:
+        raise AnalysisError(
+            "Tables require a PRIMARY KEY. Please define the PRIMARY KEY, for example: (ID BIGINT PRIMARY KEY, …)."
+        )
+    if props.window is not None and not schema.key:
+        raise AnalysisError("Windowed sources require a key column.")
+
+
+def _formats(props: SourceProperties, value_format: str, schema: Schema, context: Context) -> TopicFormats:
+    key_name = props.key_format
+    if key_name is None:
+        key_name = serdes.default_key_format(context.settings) if schema.key else "NONE"
+    key = serdes.format_spec(key_name, _with_id(props.key_properties, props.key_schema_id))
+    value = serdes.format_spec(value_format, _with_id(props.value_properties, props.value_schema_id))
+    return TopicFormats(key, serdes.wrapped(props, value, schema.value, context.settings))
+
+
+def _with_id(properties: object, schema_id: int | None) -> dict[str, str]:
+    found = dict(properties)  # type: ignore[call-overload]
+    return found if schema_id is None else found | {"SCHEMA_ID": str(schema_id)}
+
+
+def timestamp_column(props: SourceProperties, schema: Schema) -> TimestampColumn | None:
+    """The TIMESTAMP and TIMESTAMP_FORMAT properties checked against the columns."""
+    if props.timestamp is None:
+        if props.timestamp_format is not None:
+            raise AnalysisError("TIMESTAMP_FORMAT needs the TIMESTAMP property, which names the column.")
+        return None
+    name = _identifier(props.timestamp)
+    column = schema.by_name.get(name)
+    if column is None or column.role is Role.HEADER:
+        listed = ", ".join(quote(c.name) for c in schema.columns)
+        raise AnalysisError(
+            f"The TIMESTAMP column set in the WITH clause does not exist in the schema: '{name}'. Columns are {listed}."
+        )
+    if column.type == STRING:
+        if props.timestamp_format is None:
+            raise AnalysisError(
+                f"A String timestamp field has been specified without also specifying the TIMESTAMP_FORMAT: {quote(name)}"
+            )
+    elif column.type not in (BIGINT, TIMESTAMP):
+        raise AnalysisError(
+            f"Timestamp column, {quote(name)}, should be LONG(INT64), TIMESTAMP, or a String with a timestamp_format "
+            f"specified. It is {column.type}."
+        )
+    elif props.timestamp_format is not None:
+        raise AnalysisError(
+            f"TIMESTAMP_FORMAT can be used only when the timestamp column is of type STRING. {quote(name)} is {column.type}."
+        )
+    return TimestampColumn(name, props.timestamp_format)
+
+
+def _identifier(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "`\"":
+        return text[1:-1].replace(text[0] * 2, text[0])
+    return text.upper()
+
+
+def _topic(props: SourceProperties, statement: CreateSource, context: Context) -> TopicSpec | None:
+    name = str(props.topic)
+    existing = context.topics.partitions(name)
+    if existing is not None:
+        if props.partitions is not None and props.partitions != existing:
+            raise AnalysisError(
+                f"A Kafka topic with the name '{name}' already exists, with different partition/replica configuration "
+                f"than required. KSQL expects {props.partitions} partitions (topic has {existing})."
+            )
+        return None
+    if props.partitions is None:
+        raise AnalysisError(
+            f"Topic '{name}' does not exist. If you want to create a new topic for the {statement.kind.value.lower()} "
+            "please re-run the statement providing the required 'PARTITIONS' property in the WITH clause (and optionally "
+            f"'REPLICAS'). For example: {_with_partitions(statement)}"
+        )
+    is_table = statement.kind is SourceKind.TABLE
+    retention = props.retention_ms
+    if is_table and props.window is None:
+        if retention is not None:
+            raise AnalysisError("Invalid config variable in the WITH clause: RETENTION_MS. Non-windowed tables do not support retention.")
+    elif retention is None and not is_table:
+        retention = DEFAULT_RETENTION_MS
+    return TopicSpec(name, props.partitions, props.replicas, retention, compact=is_table)
+
+
+def _with_partitions(statement: CreateSource) -> str:
+    text = statement.text.rstrip().rstrip(";").rstrip()
+    return f"{text[:-1]}, PARTITIONS=2);" if text.endswith(")") else f"{text} WITH (PARTITIONS=2);"

@@ -1,0 +1,48 @@
+"""The planner: statements against a catalog, in; checked plans, out. Pure: nothing is created, stored or started.
+
+The caller applies a plan: creates topics, registers schemas, puts the source into its `MetaStore`, starts the query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from headwater.formats.api import SchemaRegistry
+from headwater.plan.catalog import MetaStore
+from headwater.plan.create import CreateSourcePlan, plan_create_source
+from headwater.plan.create_as import CreateAsPlan, InsertIntoPlan, plan_create_as, plan_insert_into
+from headwater.plan.functions import FunctionRegistry
+from headwater.plan.queries import plan_query, transient_plan
+from headwater.plan.relation import Context, TopicLookup
+from headwater.plan.steps import QueryPlan
+from headwater.sql.ast import CreateAsSelect, CreateSource, InsertInto, Query
+
+
+class Planner:
+    """Plans statements against one state of the catalog. `settings` are the session's properties over the server's."""
+
+    def __init__(
+        self,
+        metastore: MetaStore,
+        functions: FunctionRegistry,
+        settings: Mapping[str, str],
+        topics: TopicLookup,
+        registry: SchemaRegistry | None = None,
+    ) -> None:
+        self._context = Context(metastore, functions, settings, topics, registry)
+
+    def plan_create(self, statement: CreateSource) -> CreateSourcePlan:
+        """CREATE STREAM or TABLE over a topic."""
+        return plan_create_source(statement, self._context)
+
+    def plan_create_as(self, statement: CreateAsSelect, query_id: str) -> CreateAsPlan:
+        """CREATE STREAM or TABLE AS SELECT, fed by the query of the given id."""
+        return plan_create_as(statement, query_id, self._context)
+
+    def plan_insert_into(self, statement: InsertInto, query_id: str) -> InsertIntoPlan:
+        """INSERT INTO … SELECT; the plan's id is that of WITH (QUERY_ID=…) where given."""
+        return plan_insert_into(statement, query_id, self._context)
+
+    def plan_push(self, query: Query) -> QueryPlan:
+        """A SELECT … EMIT CHANGES (or FINAL) of a client."""
+        return transient_plan(plan_query(query, self._context, sink=None))

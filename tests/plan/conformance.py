@@ -1,0 +1,218 @@
+"""Runs the statements of conformance cases through parser and planner only: no engine, no topics, no records."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from headwater.core.errors import HeadwaterError
+from headwater.core.schema import Role, Schema
+from headwater.core.types import SqlType
+from headwater.plan.catalog import DataSource, MetaStore
+from headwater.plan.custom_types import resolve_type
+from headwater.plan.functions import FunctionRegistry, builtin_functions
+from headwater.plan.planner import Planner
+from headwater.plan.serdes import serde_features
+from headwater.sql import ast
+from headwater.sql.parser import parse_columns, parse_script
+
+FOLDER = Path(__file__).parents[3] / "shared" / "conformance"
+"""Where the cases are, beside the repository; not part of it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A case with its format and configuration filled in."""
+
+    name: str
+    case: dict[str, Any]
+    script: str
+    settings: dict[str, str]
+
+
+@dataclass
+class Topics:
+    """Partition counts of the topics that exist before the statements."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def partitions(self, topic: str) -> int | None:
+        return self.counts.get(topic)
+
+
+def load(suite: str, file: str | None = None) -> Iterator[Run]:
+    """Every enabled run of a suite."""
+    for path in sorted((FOLDER / suite).glob(f"{file or '*'}.json")):
+        with path.open() as stream:
+            document = json.load(stream, parse_float=Decimal)
+        for case in document["tests"]:
+            if case.get("enabled", True):
+                yield from expand(case)
+
+
+def expand(case: dict[str, Any]) -> Iterator[Run]:
+    """One run per format and per configured value."""
+    properties = {k: v for k, v in case.get("properties", {}).items()}
+    text = "\n".join(case["statements"])
+    for form, config in itertools.product(case.get("format", [None]), case.get("config", [None])):
+        name = case["id"] + (f" [{form}]" if form else "") + (f" [{config}]" if config is not None else "")
+        settings = {k: str(config if v == "{CONFIG}" else v) for k, v in properties.items()}
+        yield Run(name, case, text.replace("{FORMAT}", form) if form else text, settings)
+
+
+class Session:
+    """A catalog and what it takes to plan against it."""
+
+    def __init__(self, run: Run, functions: FunctionRegistry | None = None) -> None:
+        self.metastore = MetaStore()
+        self.settings = dict(run.settings)
+        self.functions = functions or builtin_functions()
+        self.topics = Topics()
+        self.registry = None
+        for topic in run.case.get("topics", []):
+            self.topics.counts[topic["name"]] = topic.get("partitions", 1)
+        for record in run.case.get("inputs", []):
+            self.topics.counts.setdefault(record["topic"], 4)
+        self._queries = 0
+        self.plans: list[Any] = []
+
+    @property
+    def planner(self) -> Planner:
+        return Planner(self.metastore, self.functions, self.settings, self.topics, self.registry)
+
+    def execute(self, statement: ast.Statement) -> None:
+        """Plan the statement and apply what the plan says to the catalog."""
+        if isinstance(statement, ast.CreateSource):
+            self._existing_topic(statement)
+            self.metastore.put(self.planner.plan_create(statement).source)
+        elif isinstance(statement, ast.CreateAsSelect):
+            prefix = "CSAS" if statement.kind is ast.SourceKind.STREAM else "CTAS"
+            plan = self.planner.plan_create_as(statement, f"{prefix}_{statement.name}_{self._next()}")
+            self.plans.append(plan)
+            self.metastore.put(plan.source)
+            self.metastore.link(plan.link)
+        elif isinstance(statement, ast.InsertInto):
+            insert = self.planner.plan_insert_into(statement, f"INSERTQUERY_{self._next()}")
+            self.plans.append(insert)
+            self.metastore.link(insert.link)
+        else:
+            raise NotImplementedError(type(statement).__name__)
+
+    def _existing_topic(self, statement: ast.CreateSource) -> None:
+        values = {p.name.upper(): p.value for p in statement.properties}
+        topic, partitions = values.get("KAFKA_TOPIC"), values.get("PARTITIONS")
+        if isinstance(topic, ast.StringLiteral):
+            count = int(str(getattr(partitions, "value", 4)))
+            if partitions is not None or topic.value not in self.topics.counts:
+                self.topics.counts[topic.value] = count
+
+    def _next(self) -> int:
+        self._queries += 1
+        return self._queries - 1
+
+
+def outcome(run: Run) -> tuple[str, str]:
+    """(verdict, explanation): pass, fail-post, unsupported, fail-accepted, rejected-early or crash."""
+    session = Session(run)
+    negative = run.case.get("expectedException")
+    must_fail = negative is not None and not run.case.get("inputs")
+    try:
+        statements = parse_script(run.script)
+    except HeadwaterError as error:
+        return ("pass", str(error)) if must_fail else ("unsupported", str(error))
+    for i, statement in enumerate(statements):
+        try:
+            session.execute(statement)
+        except HeadwaterError as error:
+            if not must_fail:
+                return "unsupported", str(error)
+            return ("pass" if i == len(statements) - 1 else "rejected-early"), str(error)
+        except Exception as error:  # noqa: BLE001 - the point is to find them
+            return "crash", f"{type(error).__name__}: {error}"
+    if must_fail:
+        return "fail-accepted", str(negative.get("message"))
+    for expected in run.case.get("post", {}).get("sources", []):
+        problem = check_source(expected, session.metastore)
+        if problem:
+            return "fail-post", problem
+    return "pass", ""
+
+
+def check_source(expected: dict[str, Any], metastore: MetaStore) -> str | None:
+    """What is wrong with the source that a post-condition describes; None when nothing is."""
+    source = metastore.get(expected["name"])
+    if source is None:
+        return f"no source {expected['name']}"
+    if expected["type"].upper() != source.kind.value:
+        return f"{source.name} is a {source.kind_word}"
+    if "schema" in expected:
+        wanted = _columns(expected["schema"], metastore)
+        got = [(c.name, c.type, c.role) for c in source.schema.columns]
+        if wanted != got:
+            return f"{source.name}: expected {expected['schema']}, got {source.schema}"
+    if "isSource" in expected and expected["isSource"] != source.read_only:
+        return f"{source.name}: read_only is {source.read_only}"
+    return _check_formats(expected, source)
+
+
+def _check_formats(expected: dict[str, Any], source: DataSource) -> str | None:
+    if "keyFormat" in expected:
+        wanted = expected["keyFormat"]
+        if wanted.get("format", source.formats.key.name) != source.formats.key.name:
+            return f"{source.name}: key format {source.formats.key.name}, expected {wanted['format']}"
+        kind = source.window.kind.value if source.window else None
+        size = source.window.size_ms if source.window else None
+        if (wanted.get("windowType"), wanted.get("windowSize")) != (kind, size):
+            return f"{source.name}: window {kind} {size}, expected {wanted}"
+    value_format = expected.get("valueFormat")
+    if value_format is not None:
+        name = value_format["format"] if isinstance(value_format, dict) else value_format
+        if name != source.formats.value.name:
+            return f"{source.name}: value format {source.formats.value.name}, expected {name}"
+    for side, spec, columns in (
+        ("keyFeatures", source.formats.key, source.schema.key),
+        ("valueFeatures", source.formats.value, source.schema.value),
+    ):
+        if side in expected:
+            features = serde_features(spec, columns, is_key=side == "keyFeatures")
+            if set(expected[side]) != set(features):
+                return f"{source.name}: {side} {features}, expected {expected[side]}"
+    return None
+
+
+def _columns(text: str, metastore: MetaStore) -> list[tuple[str, SqlType, Role]]:
+    roles = {
+        ast.ColumnKind.KEY: Role.KEY,
+        ast.ColumnKind.PRIMARY_KEY: Role.KEY,
+        ast.ColumnKind.HEADERS: Role.HEADER,
+    }
+    return [
+        (c.name, resolve_type(c.type, metastore.types), roles.get(c.kind, Role.VALUE)) for c in parse_columns(text)
+    ]
+
+
+_PLACES = re.compile(r"line:? \d+,? ?(?:col)?:? ?\d*:?|line \d+:\d+:?", re.IGNORECASE)
+
+
+def message_matches(expected: str, got: str) -> bool:
+    """Whether a message says what is expected, loosely: punctuation, places and a fifth of the words do not count."""
+
+    def words(text: str) -> str:
+        plain = re.sub(r"[^a-z0-9_ ]+", " ", _PLACES.sub(" ", text).lower())
+        return " ".join(plain.split())
+
+    wanted, found = words(expected), words(got)
+    if wanted in found:
+        return True
+    parts, have = wanted.split(), set(found.split())
+    return bool(parts) and sum(p in have for p in parts) >= 0.8 * len(parts)
+
+
+def schema_text(schema: Schema) -> str:
+    return str(schema)
