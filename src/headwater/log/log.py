@@ -1,0 +1,403 @@
+"""The embedded log of one node: topics, atomic commits over many partitions, recovery, retention.
+
+Synchronous and single-threaded: everything is called from the one event loop (or from a tool without one). Only syncing
+to disk happens beside it, see `headwater.log.sync`.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from headwater.core.clock import Clock
+from headwater.core.errors import StartupError, TopicExistsError, UnknownTopicError
+from headwater.log.checkpoint import Recovered, decode_checkpoint, encode_checkpoint
+from headwater.log.configs import check_topic_name, limits_of
+from headwater.log.errors import InvalidPartitionsError, StorageError
+from headwater.log.journal import JOURNAL, Journal, Span
+from headwater.log.meta import META, Meta, TopicMeta, decode_meta, encode_meta
+from headwater.log.partition import Partition, PartitionHost, Prepared
+from headwater.log.segments import Place
+from headwater.log.settings import FsyncPolicy, LogSettings
+from headwater.log.storage import Storage
+from headwater.log.sync import Syncer
+from headwater.log.topic import Topic
+
+logger = logging.getLogger(__name__)
+
+_CHECKPOINT = "checkpoint"
+_CLEAN = "clean"
+_PRODUCER_IDS = "producer-ids"
+_PRODUCER_ID_BLOCK = 1_000
+"""Ids taken from the file at a time; what a crash leaves unused is lost, of 2**63."""
+_TOPICS = "topics"
+
+
+class Log:
+    """All topics of one node. Call `open` before and `close` after everything else."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        settings: LogSettings | None = None,
+        *,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.settings = settings or LogSettings()
+        self.clock = clock
+        self.cluster_id = ""
+        self._storage = storage
+        self._random_bytes = random_bytes
+        self._topics: dict[str, Topic] = {}
+        self._by_id: dict[bytes, Topic] = {}
+        self._deleting: list[str] = []
+        self._syncer = Syncer(storage, clock, self.settings.fsync, self.settings.fsync_interval_ms)
+        self._host = PartitionHost(storage, clock, self._syncer, self._want_checkpoint)
+        self._journal = Journal(storage)
+        self._checkpoint_wanted = False
+        self._checkpoint_at = clock.monotonic()
+        self._producer_id = self._producer_id_end = 0
+
+    # Life
+
+    def open(self) -> None:
+        """Lock the folder and recover. Raises `StartupError` if it is in use, not writable or unreadable."""
+        self._storage.lock()
+        try:
+            self._recover()
+        except StorageError as error:
+            self._storage.close()
+            raise StartupError(f"Cannot open the log: {error}") from error
+        except BaseException:
+            self._storage.close()
+            raise
+
+    def close(self) -> None:
+        """Sync, note that the stop was clean, give up the lock. Raises `StorageError` if that cannot be written."""
+        try:
+            self._syncer.close()
+            if self._syncer.failure is None:
+                self._write_checkpoint(sync=True)
+                self._journal.clear()
+                self._storage.replace(_CLEAN, b"", sync=True)
+        finally:
+            self._storage.close()
+
+    async def durable(self) -> None:
+        """Return when everything appended so far is as safe as the fsync policy promises. Raises `StorageError`."""
+        await self._syncer.durable()
+
+    # Topics
+
+    def topics(self) -> Mapping[str, Topic]:
+        """All topics by name; a live view."""
+        return MappingProxyType(self._topics)
+
+    def topic(self, name: str) -> Topic | None:
+        """The topic, if it exists."""
+        return self._topics.get(name)
+
+    def topic_by_id(self, topic_id: bytes) -> Topic | None:
+        """The topic with this id, if it exists."""
+        return self._by_id.get(topic_id)
+
+    def partition(self, topic: str, index: int) -> Partition:
+        """Raises `UnknownTopicError` if there is no such topic or partition."""
+        found = self._topics.get(topic)
+        if found is None:
+            raise UnknownTopicError(f"Topic {topic} does not exist.")
+        if not 0 <= index < len(found.partitions):
+            raise UnknownTopicError(f"Topic {topic} has no partition {index}, only 0 to {len(found.partitions) - 1}.")
+        return found.partitions[index]
+
+    def create_topic(
+        self, name: str, partitions: int = 1, replication: int = 1, configs: Mapping[str, str] | None = None
+    ) -> Topic:
+        """Create a topic. Raises `TopicExistsError`, `InvalidTopicError`, `InvalidPartitionsError`,
+        `InvalidTopicConfigError` or `StorageError`."""
+        topic = self._new_topic(name, partitions, replication, configs or {})
+        self._finish_deletions()
+        self._write_meta([*self._topics.values(), topic])
+        self._register(topic)
+        return topic
+
+    def check_create_topic(self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> None:
+        """Raises what `create_topic` would for these arguments, and creates nothing."""
+        self._new_topic(name, partitions, 1, configs or {})
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic and its records. Raises `UnknownTopicError` or `StorageError`."""
+        topic = self._existing(name)
+        folders = [partition.segments.folder for partition in topic.partitions]
+        self._write_meta([t for t in self._topics.values() if t is not topic], [*self._deleting, *folders])
+        del self._topics[name], self._by_id[topic.topic_id]
+        self._deleting += folders
+        self._finish_deletions()
+        for partition in topic.partitions:
+            partition.deleted()
+
+    def add_partitions(self, name: str, total: int) -> None:
+        """Grow a topic to `total` partitions. Raises `UnknownTopicError`, `InvalidPartitionsError`, `StorageError`."""
+        topic = self._existing(name)
+        present = len(topic.partitions)
+        if total <= present:
+            raise InvalidPartitionsError(
+                f"Topic {name} has {present} partitions; it can only get more, not {total}."
+            )
+        added = [Partition(self._host, name, topic.topic_id, index, topic.limits) for index in range(present, total)]
+        topic.partitions += added
+        try:
+            self._write_meta(self._topics.values())
+        except StorageError:
+            del topic.partitions[present:]
+            raise
+
+    def alter_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
+        """Set configs, or with None go back to the default. Raises `UnknownTopicError`, `InvalidTopicConfigError`,
+        `StorageError`; then nothing has changed."""
+        topic = self._existing(name)
+        before = topic.configs
+        merged: dict[str, str | None] = {**before, **changes}
+        topic.set_configs({key: value for key, value in merged.items() if value is not None})
+        try:
+            self._write_meta(self._topics.values())
+        except StorageError:
+            topic.set_configs(before)
+            raise
+
+    def _new_topic(self, name: str, partitions: int, replication: int, configs: Mapping[str, str]) -> Topic:
+        check_topic_name(name)
+        if name in self._topics:
+            raise TopicExistsError(f"Topic '{name}' already exists.")
+        if partitions < 1:
+            raise InvalidPartitionsError(f"Number of partitions must be larger than 0, not {partitions}.")
+        topic = Topic(name, self._random_bytes(16), max(replication, 1), configs, self.settings.topic_defaults)
+        topic.partitions = [Partition(self._host, name, topic.topic_id, i, topic.limits) for i in range(partitions)]
+        return topic
+
+    def _existing(self, name: str) -> Topic:
+        topic = self._topics.get(name)
+        if topic is None:
+            raise UnknownTopicError(f"Topic {name} does not exist.")
+        return topic
+
+    def _register(self, topic: Topic) -> None:
+        self._topics[topic.name] = topic
+        self._by_id[topic.topic_id] = topic
+
+    def _write_meta(self, topics: Iterable[Topic], deleting: Sequence[str] | None = None) -> None:
+        metas = [TopicMeta(t.name, t.topic_id, len(t.partitions), t.replication, t.configs) for t in topics]
+        data = encode_meta(self.cluster_id, metas, self._deleting if deleting is None else deleting)
+        self._storage.replace(META, data, sync=self._syncer.policy is not FsyncPolicy.NONE)
+
+    def _finish_deletions(self) -> None:
+        """Remove the folders of deleted topics; those that resist are tried again at the next chance."""
+        while self._deleting:
+            self._storage.remove_folder(self._deleting[-1])
+            self._deleting.pop()
+
+    # Commits
+
+    def commit(self, appends: Sequence[tuple[Partition, bytes]]) -> list[int]:
+        """Append to many partitions, all or nothing, also across `kill -9`; returns the base offsets in order.
+
+        Batches are trusted: no checksums, no sequence checks. Raises as `Partition.append`; then nothing has changed.
+        """
+        self._syncer.check()
+        by_partition: dict[Partition, bytes | list[bytes]] = {}
+        for partition, data in appends:
+            known = by_partition.get(partition)
+            if known is None:
+                by_partition[partition] = data
+            elif isinstance(known, list):
+                known.append(data)
+            else:
+                by_partition[partition] = [known, data]
+        prepared: list[tuple[Partition, Prepared]] = []
+        for partition, whole in by_partition.items():
+            joined = b"".join(whole) if isinstance(whole, list) else whole
+            prepared.append((partition, partition.prepare(joined, partition.check(joined))))
+        bases = _bases(appends, prepared)
+        written = self._write_all(prepared)
+        for (partition, batches), position in zip(prepared, written, strict=True):
+            partition.finish(batches, position)
+        return bases
+
+    def _write_all(self, prepared: Sequence[tuple[Partition, Prepared]]) -> list[int]:
+        if len(prepared) == 1 and len(prepared[0][1].headers) == 1:
+            partition, batches = prepared[0]  # one batch is whole or cut at recovery: no journal needed
+            return [partition.write(batches)]
+        if not prepared:
+            return []
+        mark = -1
+        if self._storage.durable:
+            if self._syncer.policy is FsyncPolicy.NONE and self._journal.is_long():
+                self._journal.clear()
+            spans = [Span(p.topic_id, p.index, p.log_end, batches.end) for p, batches in prepared]
+            mark = self._journal.begin(spans)
+            self._syncer.journal_size = self._journal.size
+        places = [partition.place() for partition, _ in prepared]
+        written: list[int] = []
+        try:
+            for partition, batches in prepared:
+                written.append(partition.write(batches))
+        except BaseException:
+            self._take_back(prepared[: len(written) + 1], places, mark)
+            raise
+        return written
+
+    def _take_back(self, prepared: Sequence[tuple[Partition, Prepared]], places: Sequence[Place], mark: int) -> None:
+        failure: StorageError | None = None
+        for (partition, _), place in zip(prepared, places, strict=False):
+            try:
+                partition.back_to(place)
+            except StorageError as error:
+                failure = error
+        try:
+            if mark >= 0 and failure is None:
+                self._journal.void(mark)
+                self._syncer.journal_size = self._journal.size
+        except StorageError as error:
+            failure = error
+        if failure is not None:
+            # Part of the commit is still in the files: the journal, which is left as it is, removes it at the next start.
+            self._syncer.fail(failure)
+            logger.error("A failed commit could not be taken back, the log is read-only until it is opened again: %s", failure)
+
+    # Producer ids
+
+    def next_producer_id(self) -> int:
+        """A producer id that was never given out before, also before a restart. Raises `StorageError`."""
+        if self._producer_id >= self._producer_id_end:
+            end = self._producer_id + _PRODUCER_ID_BLOCK
+            self._storage.replace(_PRODUCER_IDS, b"%d\n" % end, sync=self._syncer.policy is not FsyncPolicy.NONE)
+            self._producer_id_end = end
+        self._producer_id += 1
+        return self._producer_id - 1
+
+    # Recovery
+
+    def _recover(self) -> None:
+        was_clean = self._storage.size(_CLEAN) is not None
+        meta = self._read_meta()
+        self._deleting = meta.deleting
+        self._storage.remove(_CLEAN)
+        self._finish_deletions()
+        if self._storage.size(_PRODUCER_IDS):
+            self._producer_id = self._producer_id_end = int(self._storage.read(_PRODUCER_IDS))
+        has_checkpoint = self._storage.size(_CHECKPOINT)
+        notes = decode_checkpoint(self._storage.read(_CHECKPOINT)) if has_checkpoint else {}
+        present = set(self._storage.names(_TOPICS))
+        scanned: list[Partition] = []
+        for stored in meta.topics:
+            topic = Topic(stored.name, stored.topic_id, stored.replication, stored.configs, self.settings.topic_defaults)
+            for index in range(stored.partitions):
+                partition = Partition(self._host, topic.name, topic.topic_id, index, topic.limits)
+                topic.partitions.append(partition)
+                note = notes.get((topic.topic_id, index))
+                if note is None and f"{topic.name}-{index}" not in present:
+                    continue
+                if partition.recover(note, clean=was_clean):
+                    scanned.append(partition)
+            self._register(topic)
+        if not was_clean:
+            self._undo_incomplete_commits(notes)
+            if self._syncer.policy is not FsyncPolicy.NONE:
+                for partition in scanned:  # what is visible has to be on disk
+                    self._storage.sync(partition.segments.all[-1].path)
+            self._write_checkpoint(sync=self._syncer.policy is not FsyncPolicy.NONE)
+        self._journal.clear()
+        self._syncer.before = JOURNAL if self._storage.durable else None
+        self._syncer.on_synced = self._shorten_journal
+
+    def _read_meta(self) -> Meta:
+        if self._storage.size(META) is not None:
+            meta = decode_meta(self._storage.read(META))
+            self.cluster_id = meta.cluster_id
+            for stored in meta.topics:
+                limits_of({**self.settings.topic_defaults, **stored.configs})
+            return meta
+        if self._storage.names(_TOPICS):
+            raise StartupError(
+                f"The data folder has topics but no {META}. Restore {META} from a copy, or give another data folder."
+            )
+        self.cluster_id = base64.urlsafe_b64encode(self._random_bytes(16)).rstrip(b"=").decode()
+        self._write_meta([])
+        return Meta(self.cluster_id)
+
+    def _undo_incomplete_commits(self, notes: Mapping[tuple[bytes, int], Recovered]) -> None:
+        for spans in self._journal.load():
+            found = [(self._by_id[s.topic_id].partitions[s.number], s) for s in spans if s.topic_id in self._by_id]
+            if all(partition.log_end >= span.end for partition, span in found):
+                continue
+            for partition, span in found:
+                if partition.log_end > span.start:
+                    logger.warning(
+                        "%s-%d: undoing an incomplete commit, back to offset %d", partition.topic, partition.index, span.start
+                    )
+                    partition.rollback(span.start, notes.get((partition.topic_id, partition.index)))
+
+    def _shorten_journal(self, safe: int) -> None:
+        try:
+            self._journal.shorten(safe)
+        except StorageError as error:
+            logger.warning("The journal could not be shortened: %s", error)
+        self._syncer.journal_size = self._journal.size
+
+    # Upkeep
+
+    def maintenance(self) -> None:
+        """Retention by time and size, checkpoint when due. Call it every few seconds. Raises `StorageError`."""
+        for _ in self.maintenance_steps():
+            pass
+
+    def maintenance_steps(self) -> Iterator[None]:
+        """`maintenance` in steps of a few ms: run one, let others work, run the next."""
+        now = self.clock.now_ms()
+        for topic in list(self._topics.values()):
+            for partition in list(topic.partitions):
+                if partition.segments.all:
+                    partition.apply_retention(now, self.settings.producer_id_expiration_ms)
+                    yield
+        interval = self.settings.checkpoint_interval_ms / 1000
+        if self._checkpoint_wanted or self.clock.monotonic() - self._checkpoint_at >= interval:
+            self._write_checkpoint(sync=False)
+
+    def _want_checkpoint(self) -> None:
+        self._checkpoint_wanted = True
+
+    def _write_checkpoint(self, *, sync: bool) -> None:
+        self._checkpoint_wanted = False
+        self._checkpoint_at = self.clock.monotonic()
+        entries = []
+        for topic in self._topics.values():
+            for partition in topic.partitions:
+                entry = partition.checkpoint()
+                if entry is not None:
+                    entries.append(entry)
+        self._storage.replace(_CHECKPOINT, encode_checkpoint(entries), sync=sync)
+        for topic in self._topics.values():
+            for partition in topic.partitions:
+                partition.drop_old_snapshots()
+
+
+def _bases(appends: Sequence[tuple[Partition, bytes]], prepared: Sequence[tuple[Partition, Prepared]]) -> list[int]:
+    """The base offset of each append: those to one partition were joined in order."""
+    if len(appends) == len(prepared):
+        return [batches.bases[0] for _, batches in prepared]
+    upcoming = {id(partition): iter(zip(batches.headers, batches.bases, strict=True)) for partition, batches in prepared}
+    out = []
+    for partition, data in appends:
+        batches = upcoming[id(partition)]
+        remaining = len(data)
+        first = -1
+        while remaining > 0:
+            header, base = next(batches)
+            first = base if first < 0 else first
+            remaining -= header.size
+        out.append(first)
+    return out

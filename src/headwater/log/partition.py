@@ -1,0 +1,587 @@
+"""One partition: validated appends, visible reads, idempotent producers, transactions' last stable offset.
+
+A partition that was never written to is one small object and no file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from headwater.core.clock import Clock
+from headwater.log.checkpoint import Recovered
+from headwater.log.configs import Limits
+from headwater.log.errors import (
+    CorruptBatchError,
+    InvalidRecordError,
+    InvalidTimestampError,
+    OffsetOutOfRangeError,
+    RecordTooLargeError,
+    StorageError,
+)
+from headwater.log.markers import marker_type
+from headwater.log.producers import Aborted, Producers, Sequenced
+from headwater.log.segments import Place, Segments
+from headwater.log.settings import FsyncPolicy
+from headwater.log.storage import Storage
+from headwater.log.sync import Syncer
+from headwater.wire.records import (
+    BatchHeader,
+    assign_offsets,
+    batch_headers,
+    check_crc,
+    read_records,
+    stamp_append_time,
+)
+
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_SUFFIX = ".snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class AppendResult:
+    """Where batches went. Offsets are inclusive; `append_time` (ms) is -1 unless the topic stamps LogAppendTime.
+
+    `duplicate`: an idempotent producer had appended this batch before; the offsets are those it got then.
+    """
+
+    base_offset: int
+    last_offset: int
+    append_time: int
+    log_start: int
+    duplicate: bool = False
+
+
+@dataclass(slots=True)
+class PartitionHost:
+    """What partitions share: where files are, what time it is, who syncs."""
+
+    storage: Storage
+    clock: Clock
+    syncer: Syncer
+    log_start_moved: Callable[[], None]
+    """Called when a partition's log start moved inside a segment, which no file name tells."""
+
+
+class Stable(NamedTuple):
+    """A place up to which the files are known good: the offset after it, and the byte in a segment."""
+
+    offset: int
+    segment: int
+    position: int
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Checked batches with their offsets assigned, not written yet. `bases` are the offsets the batches got."""
+
+    data: bytearray | memoryview
+    headers: Sequence[BatchHeader]
+    bases: list[int]
+    end: int
+    append_time: int
+
+
+class Partition:
+    """One ordered run of records.
+
+    `log_start` is the first readable offset, `log_end` the offset the next record gets; readers see what is below
+    `high_watermark`, transactional readers what is below `last_stable_offset`.
+    """
+
+    __slots__ = (
+        "_host",
+        "_pending_snapshot",
+        "_producers",
+        "_producers_at",
+        "_producers_changed",
+        "_snapshot",
+        "_stable",
+        "_subscribers",
+        "high_watermark",
+        "index",
+        "limits",
+        "log_start",
+        "segments",
+        "topic",
+        "topic_id",
+    )
+
+    def __init__(self, host: PartitionHost, topic: str, topic_id: bytes, index: int, limits: Limits) -> None:
+        self._host = host
+        self.topic = topic
+        self.topic_id = topic_id
+        self.index = index
+        self.limits = limits
+        self.segments = Segments(host.storage, f"topics/{topic}-{index}", limits.index_interval)
+        self.log_start = 0
+        self.high_watermark = 0
+        self._producers: Producers | None = None
+        self._producers_at = 0
+        self._producers_changed = False
+        self._snapshot = -1
+        self._pending_snapshot: tuple[int, bytes] | None = None
+        self._stable = Stable(0, 0, 0)
+        self._subscribers: list[Callable[[], None]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Partition {self.topic}-{self.index} [{self.log_start}, {self.log_end})>"
+
+    @property
+    def log_end(self) -> int:
+        """The offset the next record gets."""
+        return self.segments.end
+
+    @property
+    def last_stable_offset(self) -> int:
+        """Below it every transaction is decided: the first offset of the oldest open one, or the high watermark."""
+        producers = self._producers
+        if producers is None or producers.first_open < 0:
+            return self.high_watermark
+        return min(producers.first_open, self.high_watermark)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all batches."""
+        return self.segments.size
+
+    @property
+    def producers(self) -> Producers | None:
+        """Producers known here; None if there never were any."""
+        return self._producers
+
+    # Appending
+
+    def append(self, data: bytes | bytearray | memoryview, *, leader_epoch: int = 0, from_client: bool = False) -> AppendResult:
+        """Append batches; offsets and leader epoch are assigned, in `data` itself if it is writable.
+
+        With `from_client` the batches are not trusted: checksum, size, timestamps and producer sequences are checked.
+        Raises `CorruptBatchError`, `InvalidRecordError`, `RecordTooLargeError`, `InvalidTimestampError`,
+        `OutOfOrderSequenceError`, `InvalidProducerEpochError`, `InvalidTransactionStateError` or `StorageError`; the
+        partition is then as it was.
+        """
+        headers = self._checked(data, from_client=from_client)
+        if from_client:
+            duplicate = self._find_duplicate(headers)
+            if duplicate is not None:
+                return AppendResult(duplicate.base_offset, duplicate.last_offset, -1, self.log_start, duplicate=True)
+        self._host.syncer.check()
+        prepared = self.prepare(data, headers, leader_epoch)
+        base = self.log_end
+        self.finish(prepared, self.write(prepared))
+        return AppendResult(base, prepared.end - 1, prepared.append_time, self.log_start)
+
+    def check(self, data: bytes | bytearray | memoryview) -> list[BatchHeader]:
+        """The headers of trusted batches. Raises `CorruptBatchError`, `InvalidRecordError`, `RecordTooLargeError`."""
+        return self._checked(data, from_client=False)
+
+    def prepare(self, data: bytes | bytearray | memoryview, headers: Sequence[BatchHeader], leader_epoch: int = 0) -> Prepared:
+        """Assign offsets, changing nothing but the bytes."""
+        writable = isinstance(data, bytearray) or (isinstance(data, memoryview) and not data.readonly)
+        buffer: bytearray | memoryview = data if writable else bytearray(data)  # type: ignore[assignment]
+        append_time = -1
+        if self.limits.append_time:
+            append_time = self._host.clock.now_ms()
+            stamp_append_time(buffer, append_time)
+        bases = []
+        end = self.log_end
+        for header in headers:
+            bases.append(end)
+            end += header.last_offset - header.base_offset + 1
+        assign_offsets(buffer, self.log_end, leader_epoch)
+        return Prepared(buffer, headers, bases, end, append_time)
+
+    def write(self, prepared: Prepared) -> int:
+        """Put the bytes into the active segment; returns their position in it. `finish` must follow, or `back_to`."""
+        segments, limits = self.segments, self.limits
+        if segments.must_roll(len(prepared.data), prepared.end, limits.segment_bytes, limits.index_bytes) or self._is_old():
+            segments.roll()
+        return segments.append(prepared.data, prepared.end)
+
+    def finish(self, prepared: Prepared, position: int) -> None:
+        """Take note of written batches: index, producers, high watermark, those who wait."""
+        segment = self.segments.all[-1]
+        if position == 0:
+            segment.created_ms = self._host.clock.now_ms()
+        index = segment.load_index(self._host.storage, self.segments.interval)
+        append_time = prepared.append_time
+        for header, base in zip(prepared.headers, prepared.bases, strict=True):
+            newest = header.max_timestamp if append_time < 0 else append_time
+            segment.note(index, base, position + header.start, newest)
+            if header.producer_id >= 0:
+                self._note_producer(header, base, prepared.data)
+        syncer = self._host.syncer
+        if syncer.gated:
+            syncer.add(segment.path, self)
+        else:
+            self.high_watermark = prepared.end
+            syncer.add(segment.path, self)
+            if self._subscribers:
+                self._wake()
+
+    def place(self) -> Place:
+        """Where the log ends, for `back_to`."""
+        return self.segments.place()
+
+    def back_to(self, place: Place) -> None:
+        """Undo `write`s that were not finished. Raises `StorageError` if the file could not be cut."""
+        self.segments.back_to(place)
+
+    def _checked(self, data: bytes | bytearray | memoryview, *, from_client: bool) -> list[BatchHeader]:
+        headers = list(batch_headers(data))
+        if not headers:
+            raise CorruptBatchError(f"No whole record batch in {len(data)} bytes for {self.topic}-{self.index}.")
+        last = headers[-1]
+        if last.start + last.size != len(data):
+            raise CorruptBatchError(f"{len(data) - last.start - last.size} bytes after the last batch for {self.topic}-{self.index}.")
+        limit = self.limits.max_message_bytes
+        for header in headers:
+            if header.size > limit:
+                raise RecordTooLargeError(
+                    f"The batch of {header.size} bytes for {self.topic}-{self.index} is larger than max.message.bytes, {limit}."
+                )
+            if header.last_offset < header.base_offset:
+                raise InvalidRecordError(f"A batch for {self.topic}-{self.index} has last offset delta below 0.")
+            if from_client:
+                self._check_from_client(data, header)
+        return headers
+
+    def _check_from_client(self, data: bytes | bytearray | memoryview, header: BatchHeader) -> None:
+        where = f"{self.topic}-{self.index}"
+        if not check_crc(data, header.start, header.size):
+            raise CorruptBatchError(f"The checksum of a batch of {header.size} bytes for {where} is wrong.")
+        if header.is_control:
+            raise InvalidRecordError(f"Clients may not write control batches, as one did to {where}.")
+        if header.record_count != header.last_offset - header.base_offset + 1:
+            raise InvalidRecordError(
+                f"A batch for {where} has {header.record_count} records, but offsets for "
+                f"{header.last_offset - header.base_offset + 1}."
+            )
+        if header.producer_id >= 0 and header.base_sequence < 0:
+            raise InvalidRecordError(f"A batch for {where} has producer id {header.producer_id}, but no sequence number.")
+        limits = self.limits
+        if limits.append_time or header.max_timestamp < 0:
+            return
+        age = self._host.clock.now_ms() - header.max_timestamp
+        if -age > limits.timestamp_after_max_ms or age > limits.timestamp_before_max_ms:
+            raise InvalidTimestampError(
+                f"Timestamp {header.max_timestamp} of a batch for {where} is more than message.timestamp.before.max.ms "
+                f"({limits.timestamp_before_max_ms}) before or message.timestamp.after.max.ms "
+                f"({limits.timestamp_after_max_ms}) after now."
+            )
+
+    def _find_duplicate(self, headers: Sequence[BatchHeader]) -> Sequenced | None:
+        if self._producers is None:
+            return None
+        first: Sequenced | None = None
+        for header in headers:
+            if header.producer_id >= 0:
+                first = self._producers.check(header) or first
+        return first
+
+    def _note_producer(self, header: BatchHeader, base: int, data: bytes | bytearray | memoryview) -> None:
+        if self._producers is None:
+            self._producers = Producers()
+        self._producers_changed = True
+        self._producers.update(header, base, marker_type(data, header) if header.is_control else -1)
+
+    def _is_old(self) -> bool:
+        if not self.segments.all:
+            return False
+        active = self.segments.all[-1]
+        if not active.size:
+            return False
+        now = self._host.clock.now_ms()
+        if active.created_ms < 0:
+            active.created_ms = now
+        return now - active.created_ms > self.limits.segment_ms
+
+    # Visibility
+
+    def written(self) -> Stable:
+        """The end of what is written."""
+        active = self.segments.all[-1] if self.segments.all else None
+        return Stable(self.log_end, active.base if active else 0, active.size if active else 0)
+
+    def synced(self, stable: Stable) -> None:
+        """Everything up to there is on disk: with an adaptive policy readers see it now."""
+        self._stable = stable
+        if self._host.syncer.gated and stable.offset > self.high_watermark:
+            self.high_watermark = min(stable.offset, self.log_end)
+            self.segments.remember(stable.offset, stable.segment, stable.position)
+            if self._subscribers:
+                self._wake()
+
+    def subscribe(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called whenever more can be read, and after a truncation."""
+        if self._subscribers is None:
+            self._subscribers = []
+        self._subscribers.append(callback)
+
+    def unsubscribe(self, callback: Callable[[], None]) -> None:
+        """End a subscription; nothing happens if there is none."""
+        if self._subscribers is not None:
+            with contextlib.suppress(ValueError):
+                self._subscribers.remove(callback)
+
+    def _wake(self) -> None:
+        for callback in tuple(self._subscribers or ()):
+            callback()
+
+    # Reading
+
+    def read(self, offset: int, max_bytes: int, *, max_offset: int | None = None) -> bytes:
+        """Whole batches from the one holding `offset` on; at least one if there is any, else at most `max_bytes`.
+
+        Only batches before `max_offset` (exclusive; the high watermark if None). b"" if there are none.
+        Raises `OffsetOutOfRangeError`, `StorageError`.
+        """
+        return self.read_on(offset, max_bytes, max_offset=max_offset)[0]
+
+    def read_on(self, offset: int, max_bytes: int, *, max_offset: int | None = None) -> tuple[bytes, int]:
+        """As `read`, with the offset to go on with: it is past the last batch returned."""
+        self._check_in_range(offset)
+        limit = self.high_watermark if max_offset is None else min(max_offset, self.log_end)
+        if offset >= limit:
+            return b"", offset
+        while True:
+            data, following = self.segments.read(offset, limit, max_bytes)
+            if data or following >= limit:
+                return data, max(following, offset)
+            offset = following
+
+    def aborted_in(self, start: int, end: int) -> list[Aborted]:
+        """The aborted transactions with records or marker from offset `start` to before `end`."""
+        return [] if self._producers is None else list(self._producers.aborted_in(start, end))
+
+    @property
+    def has_transactions(self) -> bool:
+        """Whether there may be transactional batches or markers here."""
+        return self._producers is not None and self._producers.transactional
+
+    def offset_for_time(self, timestamp: int) -> tuple[int, int] | None:
+        """(offset, time) of the first visible record whose time is at or after `timestamp` ms; None if there is none."""
+        limit = self.high_watermark
+        for chunk, header in self.segments.first_since(timestamp, self.log_start, limit):
+            found = _first_record(chunk, header, self.log_start, timestamp)
+            if found is not None and found[0] < limit:
+                return found
+        return None
+
+    def max_timestamp(self) -> tuple[int, int]:
+        """(offset, time) of the first visible record with the largest time (KIP-734); (-1, -1) if there is no record."""
+        newest = self.segments.newest()
+        found = self.offset_for_time(newest)
+        if found is None and newest >= 0:  # the newest is a marker or not visible yet
+            newest, found = -1, None
+            for chunk, header in self.segments.walk(self.log_start, self.high_watermark):
+                if header.max_timestamp > newest and not header.is_control:
+                    found = _first_record(chunk, header, self.log_start, header.max_timestamp) or found
+                    newest = header.max_timestamp
+        return found if found is not None else (-1, -1)
+
+    def _check_in_range(self, offset: int) -> None:
+        if not self.log_start <= offset <= self.log_end:
+            raise OffsetOutOfRangeError(
+                f"Offset {offset} of {self.topic}-{self.index} is out of range: the log goes from {self.log_start} to {self.log_end}."
+            )
+
+    # Deleting
+
+    def delete_records(self, before_offset: int) -> int:
+        """Make `before_offset` (-1: the high watermark) the log start; returns the new log start.
+
+        Raises `OffsetOutOfRangeError` above the high watermark.
+        """
+        target = self.high_watermark if before_offset == -1 else before_offset
+        if target < 0 or target > self.high_watermark:
+            raise OffsetOutOfRangeError(
+                f"Cannot delete records of {self.topic}-{self.index} before {before_offset}: the high watermark is {self.high_watermark}."
+            )
+        if target > self.log_start:
+            self.log_start = target
+            self._host.log_start_moved()
+            while len(self.segments.all) > 1 and self.segments.all[1].base <= target:
+                self.segments.drop_first()
+        return self.log_start
+
+    def apply_retention(self, now_ms: int, producer_expiration_ms: int) -> None:
+        """Delete the oldest segments that `retention.ms` and `retention.bytes` no longer keep. Raises `StorageError`."""
+        limits = self.limits
+        if self._producers is not None:
+            self._producers.forget(self.log_start, now_ms - producer_expiration_ms)
+        while self.segments.all and (self._is_below_start() or (limits.delete and self._is_expired(now_ms))):
+            if len(self.segments.all) == 1:
+                if not self.segments.all[0].size or self.high_watermark < self.log_end:
+                    return
+                self.segments.roll()
+                self._host.storage.sync(self.segments.all[-1].path)
+            self.segments.drop_first()
+            self.log_start = max(self.log_start, self.segments.all[0].base)
+        for segment in self.segments.all[:-1]:
+            if not segment.used:
+                segment.drop_index()
+            segment.used = False
+
+    def _is_below_start(self) -> bool:
+        return len(self.segments.all) > 1 and self.segments.all[1].base <= self.log_start
+
+    def _is_expired(self, now_ms: int) -> bool:
+        """Whether the oldest segment, all of which is visible, is too old or one too many."""
+        limits, segments = self.limits, self.segments
+        if segments.end_of(0) > self.high_watermark:
+            return False
+        first = segments.all[0]
+        if limits.retention_bytes >= 0 and len(segments.all) > 1 and segments.size - first.size >= limits.retention_bytes:
+            return True
+        if limits.retention_ms < 0 or not first.size:
+            return len(segments.all) > 1 and not first.size
+        newest = segments.max_timestamp(first)
+        return newest >= 0 and now_ms - newest > limits.retention_ms
+
+    def deleted(self) -> None:
+        """The topic is gone: let those who wait find out."""
+        self._wake()
+
+    # Recovery and snapshots
+
+    def recover(self, note: Recovered | None, *, clean: bool) -> bool:
+        """Take over what is on disk. `note` is the last checkpoint's; returns whether a scan found anything new."""
+        self.segments.discover()
+        scanned = False
+        if not (clean and note is not None and self._trust(note)):
+            before = self.segments.size
+            start = (note.segment, note.position, note.offset) if note is not None else (-1, 0, 0)
+            scanned = self.segments.recover(*start)
+            cut = before - self.segments.size
+            if cut:
+                logger.warning("%s-%d: cut %d bytes of incomplete batches after offset %d", self.topic, self.index, cut, self.log_end)
+        first = self.segments.all[0].base if self.segments.all else 0
+        self.log_start = max(note.log_start if note is not None else 0, first)
+        if self.log_end < self.log_start:
+            self._restart_at(self.log_start)
+        self._load_producers(note)
+        self.high_watermark = self.log_end
+        self._stable = self.written()
+        return scanned
+
+    def rollback(self, offset: int, note: Recovered | None) -> None:
+        """Drop everything from `offset` on, at recovery: it belongs to a commit that did not happen."""
+        self.segments.truncate(offset)
+        self._load_producers(note)
+        self.high_watermark = self.log_end
+        self._stable = self.written()
+        self._wake()
+
+    def checkpoint(self) -> Recovered | None:
+        """Save index and producers as far as they are known good; what recovery needs to know, None if nothing.
+
+        Raises `StorageError`.
+        """
+        if not self._host.syncer.gated and self._host.syncer.policy is FsyncPolicy.NONE:
+            self._stable = self.written()
+        if self.segments.all:
+            self.segments.all[-1].save_index(self._host.storage)
+        self._save_producers()
+        if not self.segments.all and not self.log_start:
+            return None
+        stable = self._stable
+        return Recovered(
+            self.topic_id, self.index, self.log_start, stable.offset, stable.segment, stable.position,
+            self._producers_at, self._snapshot,
+        )  # fmt: skip
+
+    def _trust(self, note: Recovered) -> bool:
+        """Whether the files are as a clean stop left them."""
+        if not self.segments.all:
+            return note.position == 0 and note.offset == note.log_start
+        active = self.segments.all[-1]
+        if active.base != note.segment or active.size != note.position:
+            return False
+        self.segments.end = note.offset
+        return True
+
+    def _restart_at(self, offset: int) -> None:
+        while self.segments.all:
+            self.segments.drop_first()
+        self.segments.end = offset
+
+    def _save_producers(self) -> None:
+        producers = self._producers
+        if producers is None:
+            self._producers_at = self._stable.offset
+            return
+        pending = self._pending_snapshot
+        if pending is not None and pending[0] <= self._stable.offset:
+            self._write_snapshot(*pending)
+            self._pending_snapshot = None
+        if not self._producers_changed:
+            if self._pending_snapshot is None:
+                self._producers_at = self._stable.offset
+            return
+        if self._pending_snapshot is None:
+            # A snapshot must not tell of batches that a power cut can still take away.
+            self._producers_changed = False
+            if self._stable.offset == self.log_end:
+                self._write_snapshot(self.log_end, producers.encode())
+            else:
+                self._pending_snapshot = (self.log_end, producers.encode())
+
+    def _write_snapshot(self, offset: int, data: bytes) -> None:
+        self._host.storage.replace(self._snapshot_path(offset), data, sync=False)
+        self._snapshot = self._producers_at = offset
+
+    def drop_old_snapshots(self) -> None:
+        """Remove the snapshots that no checkpoint names any more."""
+        if self._snapshot < 0:
+            return
+        keep = self._snapshot_path(self._snapshot)
+        for name in self._host.storage.names(self.segments.folder):
+            path = f"{self.segments.folder}/{name}"
+            if name.endswith(SNAPSHOT_SUFFIX) and path != keep:
+                self._host.storage.remove(path)
+
+    def _snapshot_path(self, offset: int) -> str:
+        return f"{self.segments.folder}/{offset:020d}{SNAPSHOT_SUFFIX}"
+
+    def _load_producers(self, note: Recovered | None) -> None:
+        """Producers from the checkpoint's snapshot and the batches after it, or from all batches."""
+        self._producers = None
+        self._producers_changed = False
+        self._pending_snapshot = None
+        self._snapshot, start = -1, self.log_start
+        if note is not None and note.producers_at <= self.log_end:
+            if note.snapshot < 0:
+                start = max(start, note.producers_at)
+            else:
+                snapshot = self._read_snapshot(note.snapshot)
+                if snapshot is not None:
+                    self._producers = snapshot
+                    self._snapshot, start = note.snapshot, max(start, note.producers_at)
+        self._producers_at = start
+        for chunk, header in self._walk_all(start):
+            if header.producer_id >= 0:
+                self._note_producer(header, header.base_offset, chunk)
+
+    def _read_snapshot(self, offset: int) -> Producers | None:
+        path = self._snapshot_path(offset)
+        try:
+            return Producers.decode(self._host.storage.read(path)) if self._host.storage.size(path) else None
+        except StorageError as error:
+            logger.warning("%s-%d: the producer snapshot cannot be read, reading the log instead: %s", self.topic, self.index, error)
+            return None
+
+    def _walk_all(self, start: int) -> Iterator[tuple[bytes, BatchHeader]]:
+        return self.segments.walk(start, self.log_end) if start < self.log_end else iter(())
+
+
+def _first_record(chunk: bytes, header: BatchHeader, first_offset: int, timestamp: int) -> tuple[int, int] | None:
+    batch = memoryview(chunk)[header.start : header.start + header.size]
+    for record in read_records(batch, first_offset):
+        if record.timestamp >= timestamp:
+            return record.offset, record.timestamp
+    return None

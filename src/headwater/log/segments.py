@@ -1,0 +1,286 @@
+"""The segments of one partition: batches by offset, over any number of files.
+
+Knows offsets, positions and files, but nothing of producers, visibility or topics: that is the partition's.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from headwater.log.errors import CorruptBatchError, StorageError
+from headwater.log.segment import LOG_SUFFIX, Segment, header_at, valid_size, walk
+from headwater.log.storage import Data, Storage
+from headwater.wire.records import BatchHeader
+
+_KEPT_HINTS = 16
+"""Readers whose place is remembered: a sequential reader then finds its next batch without the index."""
+_MAX_RELATIVE = (1 << 31) - 1
+
+
+class Place(NamedTuple):
+    """The end of the log at some moment, to come back to."""
+
+    segments: int
+    size: int
+    end: int
+
+
+def _base(segment: Segment) -> int:
+    return segment.base
+
+
+class Segments:
+    """Ordered, non-overlapping segments; the last one is active. `end` is the offset after the last batch.
+
+    Nothing is created on disk before the first append.
+    """
+
+    __slots__ = ("_hints", "_storage", "_visible", "all", "end", "folder", "interval")
+
+    def __init__(self, storage: Storage, folder: str, interval: int) -> None:
+        self._storage = storage
+        self.folder = folder
+        self.interval = interval
+        self.all: list[Segment] = []
+        self.end = 0
+        self._hints: dict[int, tuple[int, int]] | None = None
+        self._visible = (-1, 0, 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all batches."""
+        return sum(segment.size for segment in self.all)
+
+    def discover(self) -> None:
+        """Take the segment files of the folder as they are; `end` is still to be found out."""
+        bases = sorted(
+            int(name[: -len(LOG_SUFFIX)])
+            for name in self._storage.names(self.folder)
+            if name.endswith(LOG_SUFFIX) and name[: -len(LOG_SUFFIX)].isdigit()
+        )
+        self.all = [Segment(self.folder, base) for base in bases]
+        for segment in self.all:
+            segment.size = self._storage.size(segment.path) or 0
+
+    # Appending
+
+    def append(self, data: Data, end: int) -> int:
+        """Write batches whose offsets are assigned and end before `end`; returns their position in the active segment."""
+        if not self.all:
+            self.all.append(Segment(self.folder, self.end))
+        active = self.all[-1]
+        if active.index is None:
+            active.load_index(self._storage, self.interval)
+        position = active.append(self._storage, data)
+        self.end = end
+        return position
+
+    def roll(self) -> None:
+        """Close the active segment and go on in a new one."""
+        self.all[-1].save_index(self._storage)
+        following = Segment(self.folder, self.end)
+        # The file's name keeps the offset when all segments before it are deleted.
+        self._storage.write(following.path, 0, b"")
+        self.all.append(following)
+
+    def must_roll(self, incoming: int, end: int, max_bytes: int, max_index_bytes: int) -> bool:
+        """Whether `incoming` bytes up to offset `end` need a new segment for the limits of one file."""
+        if not self.all:
+            return False
+        active = self.all[-1]
+        if not active.size:
+            return False
+        if active.size + incoming > max_bytes or end - active.base > _MAX_RELATIVE:
+            return True
+        return active.index is not None and 16 * len(active.index) >= max_index_bytes
+
+    def place(self) -> Place:
+        """Where the log ends now."""
+        return Place(len(self.all), self.all[-1].size if self.all else 0, self.end)
+
+    def back_to(self, place: Place) -> None:
+        """Take back what was appended since `place`. In memory this always succeeds; raises if the disk refuses."""
+        surplus, self.all = self.all[place.segments :], self.all[: place.segments]
+        self.end = place.end
+        self.forget_places()
+        failure: StorageError | None = None
+        for segment in surplus:
+            try:
+                segment.remove(self._storage)
+            except StorageError as error:
+                failure = error
+        if self.all and self.all[-1].size > place.size:
+            active = self.all[-1]
+            active.size = place.size
+            try:
+                active.truncate(self._storage, place.size)
+            except StorageError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+
+    def truncate(self, offset: int) -> None:
+        """Drop every batch that holds `offset` or a later one."""
+        while self.all and self.all[-1].base >= offset and len(self.all) > 1:
+            self.all.pop().remove(self._storage)
+        self.forget_places()
+        if not self.all:
+            return
+        active = self.all[-1]
+        position = active.locate(self._storage, self.interval, offset)
+        if position < active.size:
+            header = header_at(self._storage, active.path, position, active.size)
+            active.truncate(self._storage, position)
+            self.end = header.base_offset if header is not None else offset
+
+    # Reading
+
+    def read(self, offset: int, limit: int, max_bytes: int) -> tuple[bytes, int]:
+        """Whole batches from the one holding `offset` on, all before `limit`, and the offset to go on with.
+
+        At least one batch if there is one, else at most `max_bytes`; never from more than one segment.
+        """
+        number, position = self._find(offset)
+        while number < len(self.all):
+            segment = self.all[number]
+            segment_end = self.all[number + 1].base if number + 1 < len(self.all) else self.end
+            if position < segment.size and offset < segment_end:
+                break
+            number, position = number + 1, 0
+        else:
+            return b"", max(offset, limit)
+        stop, following = segment.size, segment_end
+        if limit < segment_end:
+            stop, following = self._limit(number, limit), limit
+        if stop <= position:
+            return b"", max(offset, limit)
+        if stop - position > max_bytes:
+            stop, following = self._cut(segment, position, max_bytes, stop, following)
+        data = self._storage.read(segment.path, position, stop - position)
+        if len(data) != stop - position:
+            raise StorageError(f"{segment.path} is shorter than it was: {stop} bytes expected, {position + len(data)} found.")
+        self._hint(following, segment.base, stop)
+        return data, following
+
+    def _find(self, offset: int) -> tuple[int, int]:
+        """Segment number and position of the batch that holds the offset or comes first after it."""
+        number = bisect_right(self.all, offset, key=_base) - 1 if len(self.all) > 1 else 0
+        if not self.all or number < 0:
+            return max(number, 0), 0
+        segment = self.all[number]
+        hint = self._hints.get(offset) if self._hints else None
+        if hint is not None and hint[0] == segment.base:
+            return number, hint[1]
+        if offset <= segment.base:
+            return number, 0
+        return number, segment.locate(self._storage, self.interval, offset)
+
+    def _limit(self, number: int, limit: int) -> int:
+        """Position in the segment where the batches before offset `limit` end."""
+        segment = self.all[number]
+        offset, base, position = self._visible
+        if offset == limit and base == segment.base:
+            return position
+        return segment.locate(self._storage, self.interval, limit)
+
+    def _cut(self, segment: Segment, position: int, max_bytes: int, stop: int, following: int) -> tuple[int, int]:
+        """The last indexed place within `max_bytes` of `position`, or else the end of the first batch."""
+        index = segment.load_index(self._storage, self.interval)
+        entry = index.before_position(position + max_bytes)
+        if entry >= 0 and index.positions[entry] > position:
+            return index.positions[entry], segment.base + index.offsets[entry]
+        header = header_at(self._storage, segment.path, position, segment.size)
+        if header is None:
+            raise CorruptBatchError(f"{segment.path} has no batch at byte {position}: the file was changed or damaged.")
+        return min(position + header.size, stop), min(header.last_offset + 1, following)
+
+    def _hint(self, offset: int, base: int, position: int) -> None:
+        hints = self._hints
+        if hints is None:
+            hints = self._hints = {}
+        elif len(hints) >= _KEPT_HINTS and offset not in hints:
+            del hints[next(iter(hints))]
+        hints[offset] = (base, position)
+
+    def remember(self, offset: int, base: int, position: int) -> None:
+        """Note where the visible part ends: the place that most readers are limited by."""
+        self._visible = (offset, base, position)
+
+    def forget_places(self) -> None:
+        """Positions have changed."""
+        self._hints = None
+        self._visible = (-1, 0, 0)
+
+    def walk(self, offset: int, limit: int) -> Iterator[tuple[bytes, BatchHeader]]:
+        """The batches from the one holding `offset` on, to before `limit`: (buffer, header in it)."""
+        number, position = self._find(offset)
+        for segment in self.all[number:]:
+            for _, chunk, header in walk(self._storage, segment.path, position, segment.size):
+                if header.base_offset >= limit:
+                    return
+                if header.last_offset >= offset:
+                    yield chunk, header
+            position = 0
+
+    def first_since(self, timestamp: int, offset: int, limit: int) -> Iterator[tuple[bytes, BatchHeader]]:
+        """The batches in `offset` to `limit` whose newest record is at or after `timestamp`, first ones first."""
+        for number, segment in enumerate(self.all):
+            if number + 1 < len(self.all) and self.all[number + 1].base <= offset:
+                continue
+            index = segment.load_index(self._storage, self.interval)
+            if segment.max_timestamp < timestamp or not len(index):
+                continue
+            start = index.positions[max(index.before_time(timestamp), 0)]
+            for _, chunk, header in walk(self._storage, segment.path, start, segment.size):
+                if header.base_offset >= limit:
+                    return
+                if header.max_timestamp >= timestamp and header.last_offset >= offset:
+                    yield chunk, header
+
+    def newest(self) -> int:
+        """The largest timestamp of all batches; -1 if there are none."""
+        return max((self.max_timestamp(segment) for segment in self.all), default=-1)
+
+    def max_timestamp(self, segment: Segment) -> int:
+        """The largest timestamp in the segment."""
+        segment.load_index(self._storage, self.interval)
+        return segment.max_timestamp
+
+    # Dropping and recovering
+
+    def end_of(self, number: int) -> int:
+        """The offset after the last one that segment `number` may hold."""
+        return self.all[number + 1].base if number + 1 < len(self.all) else self.end
+
+    def drop_first(self) -> None:
+        """Delete the oldest segment."""
+        self.forget_places()
+        self.all[0].remove(self._storage)
+        del self.all[0]
+
+    def recover(self, base: int, position: int, end: int) -> bool:
+        """Find the end after an unclean stop: scan from `position` of segment `base` on (which is offset `end`).
+
+        Cuts at the first bad batch; everything after it goes. Returns whether anything was there to scan.
+        """
+        self.forget_places()
+        number = next((n for n, segment in enumerate(self.all) if segment.base == base), -1)
+        if number < 0 or self.all[number].size < position:
+            number, position, end = 0, 0, self.all[0].base if self.all else 0
+        self.end = end
+        scanned = False
+        for at in range(number, len(self.all)):
+            segment = self.all[at]
+            good, following = valid_size(self._storage, segment, position, segment.size)
+            scanned = scanned or good > position
+            self.end = max(self.end, segment.base, following)
+            if good < segment.size:
+                segment.truncate(self._storage, good)
+                for surplus in self.all[at + 1 :]:
+                    surplus.remove(self._storage)
+                del self.all[at + 1 :]
+                break
+            position = 0
+        return scanned
