@@ -1,0 +1,99 @@
+"""NULL handling, GREATEST and LEAST, and AS_VALUE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from headwater.core.types import Decimal, SqlType
+from headwater.plan.functions.declarations import udf
+from headwater.plan.functions.ordering import signed_order, utf16_order
+from headwater.plan.functions.types import Bigint, Date, Dec, Double, Int, Time, Timestamp
+
+T = TypeVar("T")
+Plain = TypeVar("Plain", Int, Bigint, Double, Date, Time, Timestamp)
+
+
+@udf("AS_VALUE", description="Marks a copy of a key column for the value", inline="{0}")
+def as_value(value: T | None) -> T | None:
+    return value
+
+
+@udf(
+    "IFNULL",
+    category="CONDITIONAL",
+    description="The first argument, or the second where the first is NULL",
+    inline="{0} if {w0} is not None else {c1}",
+)
+def ifnull(value: T | None, other: T | None) -> T | None:
+    return value if value is not None else other
+
+
+@udf("COALESCE", category="CONDITIONAL", description="The first argument that is not NULL")
+def coalesce(first: T | None, *others: T | None) -> T | None:
+    if first is not None:
+        return first
+    return next((value for value in others if value is not None), None)
+
+
+@udf("NULLIF", category="CONDITIONAL", description="NULL where both arguments are equal, else the first")
+def nullif(value: T | None, other: T | None) -> T | None:
+    return None if value == other else value
+
+
+def widened_decimal(types: Sequence[SqlType | None]) -> SqlType:
+    """The DECIMAL that holds all arguments."""
+    known = [t for t in types if isinstance(t, Decimal)]
+    scale = max((t.scale for t in known), default=0)
+    return Decimal(max((t.precision - t.scale for t in known), default=1) + scale, scale)
+
+
+def _present(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if value is not None]
+
+
+@udf("GREATEST", category="CONDITIONAL", description="The largest argument, NULLs left out")
+def greatest(first: Plain | None, *others: Plain | None) -> Plain | None:
+    return max(_present((first, *others)), default=None)
+
+
+@udf("GREATEST", category="CONDITIONAL", returns=widened_decimal)
+def greatest_decimal(first: Dec | None, *others: Dec | None, types: Sequence[SqlType | None]) -> Dec | None:
+    return _at_scale(max(_present((first, *others)), default=None), types)
+
+
+@udf("GREATEST", category="CONDITIONAL")
+def greatest_string(first: str | None, *others: str | None) -> str | None:
+    return max(_present((first, *others)), key=utf16_order, default=None)
+
+
+@udf("GREATEST", category="CONDITIONAL")
+def greatest_bytes(first: bytes | None, *others: bytes | None) -> bytes | None:
+    return max(_present((first, *others)), key=signed_order, default=None)
+
+
+@udf("LEAST", category="CONDITIONAL", description="The smallest argument, NULLs left out")
+def least(first: Plain | None, *others: Plain | None) -> Plain | None:
+    return min(_present((first, *others)), default=None)
+
+
+@udf("LEAST", category="CONDITIONAL", returns=widened_decimal)
+def least_decimal(first: Dec | None, *others: Dec | None, types: Sequence[SqlType | None]) -> Dec | None:
+    return _at_scale(min(_present((first, *others)), default=None), types)
+
+
+@udf("LEAST", category="CONDITIONAL")
+def least_string(first: str | None, *others: str | None) -> str | None:
+    return min(_present((first, *others)), key=utf16_order, default=None)
+
+
+@udf("LEAST", category="CONDITIONAL")
+def least_bytes(first: bytes | None, *others: bytes | None) -> bytes | None:
+    return min(_present((first, *others)), key=signed_order, default=None)
+
+
+def _at_scale(value: Dec | None, types: Sequence[SqlType | None]) -> Dec | None:
+    from headwater.plan.casts import fit_decimal
+
+    target = widened_decimal(types)
+    return value if value is None or not isinstance(target, Decimal) else fit_decimal(value, target)
