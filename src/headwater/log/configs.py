@@ -96,7 +96,9 @@ TOPIC_CONFIGS: dict[str, ConfigDef] = {
         _int("max.message.bytes", 1_048_588, "The largest record batch the topic takes, bytes."),
         _text("message.format.version", "3.0-IV1", _IGNORED),
         _flag("message.downconversion.enable", "true", _IGNORED),
-        _long("message.timestamp.after.max.ms", _HOUR, "How far in the future a record's time may be (CreateTime only)."),
+        _long(
+            "message.timestamp.after.max.ms", _HOUR, "How far in the future a record's time may be (CreateTime only)."
+        ),
         _long("message.timestamp.before.max.ms", _LONG_MAX, "How old a record's time may be (CreateTime only)."),
         _text(
             "message.timestamp.type",

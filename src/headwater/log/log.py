@@ -145,9 +145,7 @@ class Log:
         topic = self._existing(name)
         present = len(topic.partitions)
         if total <= present:
-            raise InvalidPartitionsError(
-                f"Topic {name} has {present} partitions; it can only get more, not {total}."
-            )
+            raise InvalidPartitionsError(f"Topic {name} has {present} partitions; it can only get more, not {total}.")
         added = [Partition(self._host, name, topic.topic_id, index, topic.limits) for index in range(present, total)]
         topic.partitions += added
         try:
@@ -266,7 +264,9 @@ class Log:
         if failure is not None:
             # Part of the commit is still in the files: the journal, which is left as it is, removes it at the next start.
             self._syncer.fail(failure)
-            logger.error("A failed commit could not be taken back, the log is read-only until it is opened again: %s", failure)
+            logger.error(
+                "A failed commit could not be taken back, the log is read-only until it is opened again: %s", failure
+            )
 
     # Producer ids
 
@@ -294,7 +294,9 @@ class Log:
         present = set(self._storage.names(_TOPICS))
         scanned: list[Partition] = []
         for stored in meta.topics:
-            topic = Topic(stored.name, stored.topic_id, stored.replication, stored.configs, self.settings.topic_defaults)
+            topic = Topic(
+                stored.name, stored.topic_id, stored.replication, stored.configs, self.settings.topic_defaults
+            )
             for index in range(stored.partitions):
                 partition = Partition(self._host, topic.name, topic.topic_id, index, topic.limits)
                 topic.partitions.append(partition)
@@ -337,7 +339,10 @@ class Log:
             for partition, span in found:
                 if partition.log_end > span.start:
                     logger.warning(
-                        "%s-%d: undoing an incomplete commit, back to offset %d", partition.topic, partition.index, span.start
+                        "%s-%d: undoing an incomplete commit, back to offset %d",
+                        partition.topic,
+                        partition.index,
+                        span.start,
                     )
                     partition.rollback(span.start, notes.get((partition.topic_id, partition.index)))
 
@@ -389,7 +394,9 @@ def _bases(appends: Sequence[tuple[Partition, bytes]], prepared: Sequence[tuple[
     """The base offset of each append: those to one partition were joined in order."""
     if len(appends) == len(prepared):
         return [batches.bases[0] for _, batches in prepared]
-    upcoming = {id(partition): iter(zip(batches.headers, batches.bases, strict=True)) for partition, batches in prepared}
+    upcoming = {
+        id(partition): iter(zip(batches.headers, batches.bases, strict=True)) for partition, batches in prepared
+    }
     out = []
     for partition, data in appends:
         batches = upcoming[id(partition)]

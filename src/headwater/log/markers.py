@@ -17,7 +17,9 @@ _CRC_AT, _ATTRIBUTES_AT = 17, 21
 _CONTROL = 0x20
 
 
-def build_marker(producer_id: int, producer_epoch: int, *, commit: bool, timestamp: int, coordinator_epoch: int = 0) -> bytes:
+def build_marker(
+    producer_id: int, producer_epoch: int, *, commit: bool, timestamp: int, coordinator_epoch: int = 0
+) -> bytes:
     """The control batch that commits or aborts the producer's transaction; `timestamp` in ms."""
     key = _KEY.pack(0, COMMIT if commit else ABORT)
     batch = bytearray(

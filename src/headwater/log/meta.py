@@ -63,7 +63,9 @@ def decode_meta(data: bytes) -> Meta:
                 f"{META} has version {version}, this program knows version {_VERSION}: it was written by another version."
             )
         topics = [
-            TopicMeta(t["name"], bytes.fromhex(t["id"]), int(t["partitions"]), int(t["replication"]), dict(t["configs"]))
+            TopicMeta(
+                t["name"], bytes.fromhex(t["id"]), int(t["partitions"]), int(t["replication"]), dict(t["configs"])
+            )
             for t in document["topics"]
         ]
         return Meta(document["cluster_id"], topics, list(document["deleting"]))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from headwater.core.clock import Clock
+from headwater.core.errors import UnknownTopicError
 from headwater.log.checkpoint import Recovered
 from headwater.log.configs import Limits
 from headwater.log.errors import (
@@ -104,6 +105,7 @@ class Partition:
         "_subscribers",
         "high_watermark",
         "index",
+        "is_deleted",
         "limits",
         "log_start",
         "segments",
@@ -120,6 +122,7 @@ class Partition:
         self.segments = Segments(host.storage, f"topics/{topic}-{index}", limits.index_interval)
         self.log_start = 0
         self.high_watermark = 0
+        self.is_deleted = False
         self._producers: Producers | None = None
         self._producers_at = 0
         self._producers_changed = False
@@ -156,7 +159,9 @@ class Partition:
 
     # Appending
 
-    def append(self, data: bytes | bytearray | memoryview, *, leader_epoch: int = 0, from_client: bool = False) -> AppendResult:
+    def append(
+        self, data: bytes | bytearray | memoryview, *, leader_epoch: int = 0, from_client: bool = False
+    ) -> AppendResult:
         """Append batches; offsets and leader epoch are assigned, in `data` itself if it is writable.
 
         With `from_client` the batches are not trusted: checksum, size, timestamps and producer sequences are checked.
@@ -179,7 +184,9 @@ class Partition:
         """The headers of trusted batches. Raises `CorruptBatchError`, `InvalidRecordError`, `RecordTooLargeError`."""
         return self._checked(data, from_client=False)
 
-    def prepare(self, data: bytes | bytearray | memoryview, headers: Sequence[BatchHeader], leader_epoch: int = 0) -> Prepared:
+    def prepare(
+        self, data: bytes | bytearray | memoryview, headers: Sequence[BatchHeader], leader_epoch: int = 0
+    ) -> Prepared:
         """Assign offsets, changing nothing but the bytes."""
         writable = isinstance(data, bytearray) or (isinstance(data, memoryview) and not data.readonly)
         buffer: bytearray | memoryview = data if writable else bytearray(data)  # type: ignore[assignment]
@@ -198,7 +205,12 @@ class Partition:
     def write(self, prepared: Prepared) -> int:
         """Put the bytes into the active segment; returns their position in it. `finish` must follow, or `back_to`."""
         segments, limits = self.segments, self.limits
-        if segments.must_roll(len(prepared.data), prepared.end, limits.segment_bytes, limits.index_bytes) or self._is_old():
+        if self.is_deleted:
+            raise UnknownTopicError(f"Topic {self.topic} was deleted.")
+        if (
+            segments.must_roll(len(prepared.data), prepared.end, limits.segment_bytes, limits.index_bytes)
+            or self._is_old()
+        ):
             segments.roll()
         return segments.append(prepared.data, prepared.end)
 
@@ -237,7 +249,9 @@ class Partition:
             raise CorruptBatchError(f"No whole record batch in {len(data)} bytes for {self.topic}-{self.index}.")
         last = headers[-1]
         if last.start + last.size != len(data):
-            raise CorruptBatchError(f"{len(data) - last.start - last.size} bytes after the last batch for {self.topic}-{self.index}.")
+            raise CorruptBatchError(
+                f"{len(data) - last.start - last.size} bytes after the last batch for {self.topic}-{self.index}."
+            )
         limit = self.limits.max_message_bytes
         for header in headers:
             if header.size > limit:
@@ -262,7 +276,9 @@ class Partition:
                 f"{header.last_offset - header.base_offset + 1}."
             )
         if header.producer_id >= 0 and header.base_sequence < 0:
-            raise InvalidRecordError(f"A batch for {where} has producer id {header.producer_id}, but no sequence number.")
+            raise InvalidRecordError(
+                f"A batch for {where} has producer id {header.producer_id}, but no sequence number."
+            )
         limits = self.limits
         if limits.append_time or header.max_timestamp < 0:
             return
@@ -436,7 +452,11 @@ class Partition:
         if segments.end_of(0) > self.high_watermark:
             return False
         first = segments.all[0]
-        if limits.retention_bytes >= 0 and len(segments.all) > 1 and segments.size - first.size >= limits.retention_bytes:
+        if (
+            limits.retention_bytes >= 0
+            and len(segments.all) > 1
+            and segments.size - first.size >= limits.retention_bytes
+        ):
             return True
         if limits.retention_ms < 0 or not first.size:
             return len(segments.all) > 1 and not first.size
@@ -444,7 +464,8 @@ class Partition:
         return newest >= 0 and now_ms - newest > limits.retention_ms
 
     def deleted(self) -> None:
-        """The topic is gone: let those who wait find out."""
+        """The topic is gone: let those who wait find out, refuse appends."""
+        self.is_deleted = True
         self._wake()
 
     # Recovery and snapshots
@@ -459,7 +480,13 @@ class Partition:
             scanned = self.segments.recover(*start)
             cut = before - self.segments.size
             if cut:
-                logger.warning("%s-%d: cut %d bytes of incomplete batches after offset %d", self.topic, self.index, cut, self.log_end)
+                logger.warning(
+                    "%s-%d: cut %d bytes of incomplete batches after offset %d",
+                    self.topic,
+                    self.index,
+                    cut,
+                    self.log_end,
+                )
         first = self.segments.all[0].base if self.segments.all else 0
         self.log_start = max(note.log_start if note is not None else 0, first)
         if self.log_end < self.log_start:
@@ -572,7 +599,12 @@ class Partition:
         try:
             return Producers.decode(self._host.storage.read(path)) if self._host.storage.size(path) else None
         except StorageError as error:
-            logger.warning("%s-%d: the producer snapshot cannot be read, reading the log instead: %s", self.topic, self.index, error)
+            logger.warning(
+                "%s-%d: the producer snapshot cannot be read, reading the log instead: %s",
+                self.topic,
+                self.index,
+                error,
+            )
             return None
 
     def _walk_all(self, start: int) -> Iterator[tuple[bytes, BatchHeader]]:

@@ -132,7 +132,9 @@ class Producers:
         if marker == ABORT and start >= 0:
             self.aborted.append(Aborted(producer_id, start, offset))
         if start >= 0 and start == self.first_open:
-            self.first_open = min((p.transaction_start for p in self.by_id.values() if p.transaction_start >= 0), default=-1)
+            self.first_open = min(
+                (p.transaction_start for p in self.by_id.values() if p.transaction_start >= 0), default=-1
+            )
 
     def aborted_in(self, start: int, end: int) -> Iterator[Aborted]:
         """The aborted transactions with anything from offset `start` to before `end`."""

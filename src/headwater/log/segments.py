@@ -160,7 +160,9 @@ class Segments:
             stop, following = self._cut(segment, position, max_bytes, stop, following)
         data = self._storage.read(segment.path, position, stop - position)
         if len(data) != stop - position:
-            raise StorageError(f"{segment.path} is shorter than it was: {stop} bytes expected, {position + len(data)} found.")
+            raise StorageError(
+                f"{segment.path} is shorter than it was: {stop} bytes expected, {position + len(data)} found."
+            )
         self._hint(following, segment.base, stop)
         return data, following
 
