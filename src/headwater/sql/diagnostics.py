@@ -22,13 +22,18 @@ _MOST_EXPECTED = 10
 _TERMINALS = frozenset({IDENTIFIER, STRING_VALUE, INTEGER_VALUE, DECIMAL_VALUE, FLOATING_POINT_VALUE, END})
 
 
-def located(tokens: TokenList, index: int, message: str, *, meaning: bool = False) -> ParseError:
-    """An error at a token. With `meaning` the text is grammatical but wrong, and is introduced as ksqlDB does then.
+def located(
+    tokens: TokenList, index: int, message: str, *, last: int | None = None, meaning: bool = False
+) -> ParseError:
+    """An error at a token, or from there to token `last`.
+
+    With `meaning` the text is grammatical but wrong, and is introduced as ksqlDB does then.
 
     Columns are printed counting from 1, as ksqlDB prints them; `ParseError.position` counts them from 0.
     """
     start = tokens.starts[index]
-    position = tokens.position(start, max(tokens.ends[index] - start, 1))
+    end = tokens.ends[index if last is None else max(index, last)]
+    position = tokens.position(start, max(end - start, 1))
     line, column = position.line, position.column + 1
     head = f"Line: {line}, Col: {column}: " if meaning else f"line {line}:{column}: "
     return ParseError(f"{head}{message}\n{_excerpt(tokens, line, position.column, position.length)}", position)
@@ -48,7 +53,7 @@ def unexpected(
         pass
     elif production == "statement":
         lines.append(f"Unknown statement '{found}'")
-        if (word := nearest(found, first_words)) is not None:
+        if (word := nearest(found, first_words)) is not None and word != found.upper():
             lines.append(f"Did you mean '{word}'?")
     elif production is not None:
         start = tokens.position(tokens.starts[index], 1)

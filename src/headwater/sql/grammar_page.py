@@ -24,9 +24,9 @@ times, `x+` at least once. A script is any number of statements, each ended by `
 | Token | Written as |
 |---|---|
 | keywords | in any case |
-| `IDENTIFIER` | a letter or `_`, then letters, digits, `_` and `@`; or a word that begins with a digit. Counts as upper case |
+| `IDENTIFIER` | letters, digits, `_` and `@`, not beginning with `@`, not all digits; counts as upper case |
 | `QUOTED_IDENTIFIER` | `` `Name` `` or `"Name"`, case kept; the quote itself is written twice |
-| `STRING_VALUE` | `'text'`, over any number of lines; the quote itself is written twice; no other escapes |
+| `STRING_VALUE` | `'text'`, may span lines; the quote itself is written twice; no other escapes |
 | `INTEGER_VALUE` | `42`: INTEGER, or BIGINT from 2147483648 on |
 | `DECIMAL_VALUE` | `1.5`, `.5`, `1.` |
 | `FLOATING_POINT_VALUE` | `1E3`, `1.5e-2`: DOUBLE |
@@ -46,7 +46,7 @@ _RULE = re.compile(r"[a-z_]+ = ")
 
 @dataclass(frozen=True)
 class Rule:
-    """One method's part of the grammar: its `text` may define several rules; `about` is what else the docstring says."""
+    """A method's part of the grammar: its `text` may define several rules; `about` is what else the docstring says."""
 
     about: str
     text: str

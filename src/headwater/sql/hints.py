@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from headwater.sql.tokens import BAD, END, QUOTED_IDENTIFIER, STRING_VALUE, VARIABLE, TokenList, unquote
+from headwater.sql.tokens import BAD, END, IDENTIFIER, QUOTED_IDENTIFIER, STRING_VALUE, VARIABLE, TokenList, unquote
 from headwater.sql.words import RESERVED, quote_identifier
 
 _NAMES = ("identifier", "source name")
@@ -30,11 +30,11 @@ def remedy(tokens: TokenList, index: int, production: str | None, expected: Sequ
     return None
 
 
-def nearest(word: str, words: Sequence[str]) -> str | None:
+def nearest(word: str, words: Sequence[str], *, cutoff: float = 0.6) -> str | None:
     """The word of a list that a misspelt one is closest to."""
     from difflib import get_close_matches  # imported only for errors: costs more than parsing a script
 
-    found = get_close_matches(word.upper(), words, n=1, cutoff=0.6)
+    found = get_close_matches(word.upper(), words, n=1, cutoff=cutoff)
     return found[0] if found else None
 
 
@@ -94,12 +94,10 @@ def _name_for_string(tokens: TokenList, index: int, production: str | None, expe
     kind = tokens.kinds[index]
     if STRING_VALUE not in expected and production != "literal":
         return None
-    text = tokens.texts[index]
     if kind == QUOTED_IDENTIFIER:
-        text = unquote(text)
-    elif not text.isidentifier():
-        return None
-    return f"Strings stand in single quotes: did you mean '{text}'?"
+        return f"Strings stand in single quotes: did you mean '{unquote(tokens.texts[index])}'?"
+    word = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*").match(tokens.source, tokens.starts[index])
+    return None if word is None else f"Strings stand in single quotes: did you mean '{word[0]}'?"
 
 
 def _hyphen_in_name(tokens: TokenList, index: int, production: str | None, expected: Sequence[str]) -> str | None:
@@ -114,6 +112,24 @@ def _clause_order(tokens: TokenList, index: int, production: str | None, expecte
     kind = tokens.kinds[index]
     in_query = "SELECT" in tokens.kinds[:index]
     return _CLAUSE_ORDER if in_query and kind in _CLAUSES and ";" in expected else None
+
+
+def _elsewhere(tokens: TokenList, index: int, production: str | None, expected: Sequence[str]) -> str | None:
+    first = tokens.texts[0].upper()
+    if production == "statement" and tokens.texts[index].upper() == "RUN":
+        return "RUN SCRIPT is for the shell and for test scripts."
+    if production == "statement" and tokens.texts[index].upper() == "SPOOL":
+        return "SPOOL is for the shell."
+    if first == "ASSERT" and index == 1 and tokens.kinds[index] in ("VALUES", "NULL", "STREAM", "TABLE"):
+        return f"ASSERT {tokens.kinds[index]} is for test scripts."
+    return None
+
+
+def _misspelt(tokens: TokenList, index: int, production: str | None, expected: Sequence[str]) -> str | None:
+    if tokens.kinds[index] != IDENTIFIER or production is not None:
+        return None
+    word = nearest(tokens.texts[index], [kind for kind in expected if kind.isupper()], cutoff=0.7)
+    return None if word is None else f"Did you mean {word}?"
 
 
 def _statement_end(tokens: TokenList, index: int, production: str | None, expected: Sequence[str]) -> str | None:
@@ -131,5 +147,7 @@ _RULES: tuple[_Rule, ...] = (
     _name_for_string,
     _hyphen_in_name,
     _clause_order,
+    _elsewhere,
+    _misspelt,
     _statement_end,
 )

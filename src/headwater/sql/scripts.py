@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.sql.tokens import BAD, END, tokenize
-
-_OPENERS = ("'", '"', "`", "/")
+from headwater.sql.tokens import BAD, END, OPENERS, tokenize
 
 
 def split_statements(text: str) -> tuple[list[str], str]:
@@ -20,6 +18,6 @@ def split_statements(text: str) -> tuple[list[str], str]:
         if kind == ";":
             statements.append(text[tokens.starts[begin] : tokens.ends[index]])
             begin = index + 1
-        elif kind == END or (kind == BAD and tokens.texts[index] in _OPENERS):
+        elif kind == END or (kind == BAD and tokens.texts[index] in OPENERS):
             break
     return statements, text[tokens.starts[begin] :].rstrip()

@@ -24,7 +24,10 @@ VARIABLE = "VARIABLE"
 BAD = "unrecognised text"
 END = "<EOF>"
 
-_WORD, _SIGN, _STRING, _NUMBER, _QUOTED, _DIGITS, _VARIABLE, _END, _BAD = range(1, 10)
+OPENERS = frozenset({"'", '"', "`", "/"})
+"""Texts of `BAD` tokens that begin something which is never closed; the rest of the source belongs to it."""
+
+_WORD, _NUMBER, _SIGN, _STRING, _QUOTED, _DIGITS, _VARIABLE, _END, _BAD = range(1, 10)
 """Groups of the expression below, in its order."""
 
 _KINDS = {
@@ -40,11 +43,11 @@ _SKIP = r"(?:[\s]++|--[^\n]*+|/\*(?s:.*?)\*/)*+"
 _TOKEN = re.compile(
     _SKIP + r"(?:"
     r"([A-Za-z_][A-Za-z0-9_@]*+)"
+    r"|((?:[0-9]++\.[0-9]*+|[0-9]++|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+(?![A-Za-z0-9_@]))"
     r"|(<>|<=|>=|!=|\|\||->|=>|:=|[-+*%=<>().,;\[\]:]|/(?!\*))"
     r"|('[^']*+(?:''[^']*+)*+')"
-    r"|((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_@]))"
     r"|(`[^`]*+(?:``[^`]*+)*+`|\"[^\"]*+(?:\"\"[^\"]*+)*+\")"
-    r"|([0-9][A-Za-z0-9_@]*+)"
+    r"|([0-9]++[A-Za-z_@][A-Za-z0-9_@]*+)"
     r"|(\$\{[A-Za-z_][A-Za-z0-9_]*+\})"
     r"|(\Z)"
     r"|((?s:.))"
@@ -115,7 +118,10 @@ class TokenList:
 
 
 def tokenize(source: str) -> TokenList:
-    """Cut SQL text into tokens. Never fails: text that belongs to no token becomes `BAD` tokens."""
+    """Cut SQL text into tokens, in time proportional to its length.
+
+    Never fails: what is no token becomes a `BAD` token. A quote or comment that is never closed is `BAD` and the last.
+    """
     kinds: list[str] = []
     texts: list[str] = []
     starts: list[int] = []
@@ -136,8 +142,13 @@ def tokenize(source: str) -> TokenList:
         end = match.end()
         ends.append(end)
         starts.append(end - len(text))
-        if group == _END:
+        if group == _END or (group == _BAD and text in OPENERS):
             break
+    if not kinds or kinds[-1] != END:
+        kinds.append(END)
+        texts.append("")
+        starts.append(len(source))
+        ends.append(len(source))
     return TokenList(source, kinds, texts, starts, ends)
 
 

@@ -176,11 +176,11 @@ class Cursor:
 
     def refuse(self, message: str, index: int) -> NoReturn:
         """Refuse something that is grammatical but wrong, with a message of its own."""
-        raise located(self.tokens, index, message)
+        raise located(self.tokens, index, message, last=self.i - 1)
 
     def refuse_meaning(self, message: str, index: int) -> NoReturn:
         """As `refuse`, for what a statement says rather than how it is written."""
-        raise located(self.tokens, index, message, meaning=True)
+        raise located(self.tokens, index, message, last=self.i - 1, meaning=True)
 
     def nest(self) -> None:
         """Count one level of nesting; the caller takes it back when it leaves."""

@@ -65,7 +65,7 @@ class ExpressionRules(TypeRules):
         value = product ( ( "+" | "-" | "||" ) product )* ;
         product = unary ( ( "*" | "/" | "%" ) unary )* ;
         unary = ( "-" | "+" ) unary | zoned ;
-        zoned = primary ( "AT" "TIME" "ZONE" primary )? ;
+        zoned = primary ( "AT" "TIME" "ZONE" primary )* ;
         """
         self.nest()
         start = self.i
@@ -168,9 +168,9 @@ class ExpressionRules(TypeRules):
     def primary(self) -> ast.Expression:
         """What operators bind, with its subscripts and struct fields.
 
-        primary = ( literal | typed_literal | case | cast | array | map | struct | function_call | column
+        primary = ( literal | typed_literal | case | cast | array | map | struct | function_call | column_reference
                   | "(" expression ")" ) ( "[" value "]" | "->" name )* ;
-        column = ( source_name "." )? name ;
+        column_reference = ( name "." )? name ;
         """
         start = self.i
         kind = self.kind
@@ -183,16 +183,20 @@ class ExpressionRules(TypeRules):
         return self._postfix(base, start)
 
     def _postfix(self, base: ast.Expression, start: int) -> ast.Expression:
+        depth = self.depth
         while True:
             if self.kind == "[":
+                self.nest()
                 self.advance()
                 index = self.expression(VALUE)
                 self.expect("]")
                 base = ast.Subscript(base, index, position=self.span(start))
             elif self.kind == "->" and self.peek() != "*":
+                self.nest()
                 self.advance()
                 base = ast.FieldRef(base, self.name(), position=self.span(start))
             else:
+                self.depth = depth
                 return base
 
     def _after_name(self, start: int) -> ast.Expression:

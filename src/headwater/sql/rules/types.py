@@ -18,6 +18,7 @@ class TypeRules(Cursor):
         """
         if self.kind not in NAME_KINDS:
             self.fail("type")
+        depth = self.depth
         self.nest()
         following = self.peek()
         if self.kind == "ARRAY" and following == "<":
@@ -29,8 +30,9 @@ class TypeRules(Cursor):
         else:
             result = self.scalar_type()
         while self.accept("ARRAY"):
+            self.nest()
             result = Array(result)
-        self.depth -= 1
+        self.depth = depth
         return result
 
     def array_type(self) -> SqlType:
