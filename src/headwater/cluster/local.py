@@ -55,12 +55,12 @@ class LocalCluster:
         """Nothing to do: what is known is what is there."""
 
     async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
-        """Create all, in order. Raises `TopicExistsError` or `LogError` for the first that cannot be; earlier ones stay."""
+        """Create all, in order. Raises `TopicExistsError` or `LogError` for the first that cannot be; earlier stay."""
         for spec in specs:
             self._log.create_topic(spec.name, spec.partitions, spec.replication, spec.configs)
 
     async def delete_topics(self, names: Sequence[str]) -> None:
-        """Delete all, in order, with the offsets committed for them. Raises `UnknownTopicError`; earlier ones are gone."""
+        """Delete all, in order, with the offsets committed for them. Raises `UnknownTopicError`; earlier are gone."""
         for name in names:
             self._log.delete_topic(name)
             self._offsets.delete_topic(name)
@@ -79,7 +79,7 @@ class LocalCluster:
             offset = max(position, partition.log_start)
             if offset > partition.log_end:
                 raise LogError(
-                    f"Cannot read {where.topic}-{where.partition} from offset {position}: it ends at {partition.log_end}."
+                    f"Cannot read {where.topic}-{where.partition} from {position}: it ends at {partition.log_end}."
                 )
             if offset < partition.last_stable_offset:
                 waiting.append((where, partition, offset))
@@ -136,7 +136,7 @@ class LocalCluster:
         return ready.done()
 
     async def list_offset(self, partition: TopicPartition, timestamp: int) -> int:
-        """EARLIEST, LATEST, or the first offset whose record time is at or after `timestamp` ms; the end if there is none."""
+        """EARLIEST, LATEST, or the first offset whose record time is at or after `timestamp` ms (the end if none)."""
         found = self._log.partition(partition.topic, partition.partition)
         if timestamp == EARLIEST:
             return found.log_start
@@ -150,7 +150,7 @@ class LocalCluster:
     async def commit(self, work: Commit) -> list[int]:
         """Append and commit offsets, all or nothing, also across `kill -9`; returns each append's base offset.
 
-        On return it is as safe as the fsync policy promises. Raises `UnknownTopicError`, `LogError`; then nothing was done.
+        On return it is as safe as the fsync policy promises. Raises `UnknownTopicError`, `LogError`: nothing was done.
         """
         appends = [(self._log.partition(a.partition.topic, a.partition.partition), a.data) for a in work.appends]
         offsets: dict[tuple[str, int], Offset] = {}

@@ -193,6 +193,8 @@ class Limits:
 
 def limits_of(configs: Mapping[str, str]) -> Limits:
     """The limits that explicit `configs` over the table's defaults give. Raises `InvalidTopicConfigError`."""
+    for name, value in configs.items():
+        parse_config(name, value)
 
     def number(name: str) -> int:
         return int(parse_config(name, configs.get(name, TOPIC_CONFIGS[name].default)))  # type: ignore[arg-type]
@@ -200,8 +202,7 @@ def limits_of(configs: Mapping[str, str]) -> Limits:
     def text(name: str) -> ConfigValue:
         return parse_config(name, configs.get(name, TOPIC_CONFIGS[name].default))
 
-    policy = text("cleanup.policy")
-    assert isinstance(policy, tuple)
+    policy = str(configs.get("cleanup.policy", TOPIC_CONFIGS["cleanup.policy"].default))
     return Limits(
         max_message_bytes=number("max.message.bytes"),
         segment_bytes=number("segment.bytes"),
@@ -226,7 +227,7 @@ _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}\Z")
 
 
 def check_topic_name(name: str) -> None:
-    """Raises `InvalidTopicError` unless Kafka allows the name: 1 to 249 of letters, digits, `.`, `_`, `-`; not `.`, `..`."""
+    """Raises `InvalidTopicError` unless Kafka allows the name: 1 to 249 of `a-z A-Z 0-9 . _ -`, and not `.` or `..`."""
     if name in ("", ".", ".."):
         raise InvalidTopicError(f"Topic name is invalid: '{name}' is not allowed")
     if not _NAME.match(name):

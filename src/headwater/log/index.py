@@ -21,7 +21,7 @@ _U32 = "I" if array("I").itemsize == 4 else "L"
 
 
 class SparseIndex:
-    """Entries in order of position. Relative offsets and positions are below 2**32; the first entry is at position 0."""
+    """Entries in order of position, the first at 0. Relative offsets and positions are below 2**32."""
 
     __slots__ = ("_interval", "_next", "offsets", "positions", "timestamps")
 
@@ -52,8 +52,8 @@ class SparseIndex:
         return bisect_right(self.positions, position) - 1
 
     def before_time(self, timestamp: int) -> int:
-        """Number of the last entry with only earlier batches before it: the first batch at or after `timestamp` is there
-        or later. -1 if there is no entry."""
+        """Number of the last entry with only earlier batches before it: the first batch at or after `timestamp` is
+        there or later. -1 if there is no entry."""
         return max(bisect_left(self.timestamps, timestamp) - 1, 0 if self.positions else -1)
 
     def truncate(self, position: int) -> None:

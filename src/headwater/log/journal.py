@@ -3,7 +3,7 @@
 Before a commit writes anything, it appends one entry: which partitions, from which offset to which. The logs themselves
 tell later whether it happened: if after recovery some partition ends before the entry's end, the commit is incomplete
 and every partition of it is cut back to the entry's begin; entries after it that lost records this way are then
-incomplete in turn. So there is nothing to clear after a commit; the journal is shortened once what it speaks of is safe.
+incomplete in turn. So there is nothing to clear after a commit; the journal is shortened once its commits are safe.
 
 A power cut can in addition lose whole writes in any order. The journal is synced before the data it speaks of, so the
 same rule then holds for every commit whose data the system had not written out on its own before its first sync.

@@ -60,7 +60,7 @@ def decode_meta(data: bytes) -> Meta:
         version = document["version"]
         if version != _VERSION:
             raise StartupError(
-                f"{META} has version {version}, this program knows version {_VERSION}: it was written by another version."
+                f"{META} has version {version}, this program knows {_VERSION}: another version of it was used here."
             )
         topics = [
             TopicMeta(

@@ -7,9 +7,9 @@ read the topic work. The cache is a fold of the topic: `load` replays it.
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Iterable, Mapping
 from struct import Struct
-from struct import error as StructError
 from typing import NamedTuple
 
 from headwater.core.clock import Clock
@@ -204,7 +204,7 @@ class OffsetStore:
         for record in read_records(memoryview(data)[header.start : header.start + header.size]):
             try:
                 self._replay_record(record.key, record.value, producer_id)
-            except (CorruptBatchError, StructError, UnicodeDecodeError, IndexError) as error:
+            except (CorruptBatchError, struct.error, UnicodeDecodeError, IndexError) as error:
                 logger.warning(
                     "%s: record at offset %d is not understood and left out: %r", OFFSETS_TOPIC, record.offset, error
                 )
@@ -243,7 +243,7 @@ def offset_value(offset: int, leader_epoch: int, metadata: str, timestamp: int) 
 
 
 def parse_offset_value(data: bytes) -> OffsetAndMetadata:
-    """A record value of version 0 to 3. Raises `struct.error`, `IndexError` or `UnicodeDecodeError` if it is not one."""
+    """A record value of version 0 to 3. Raises `struct.error`, `IndexError`, `UnicodeDecodeError` if it is none."""
     version, offset = _OFFSET_ONLY.unpack_from(data)
     if version >= 3:
         epoch = _INT.unpack_from(data, _OFFSET_ONLY.size)[0]

@@ -15,28 +15,15 @@ from headwater.core.clock import Clock
 from headwater.core.errors import UnknownTopicError
 from headwater.log.checkpoint import Recovered
 from headwater.log.configs import Limits
-from headwater.log.errors import (
-    CorruptBatchError,
-    InvalidRecordError,
-    InvalidTimestampError,
-    OffsetOutOfRangeError,
-    RecordTooLargeError,
-    StorageError,
-)
+from headwater.log.errors import OffsetOutOfRangeError, StorageError
 from headwater.log.markers import marker_type
 from headwater.log.producers import Aborted, Producers, Sequenced
 from headwater.log.segments import Place, Segments
 from headwater.log.settings import FsyncPolicy
 from headwater.log.storage import Storage
 from headwater.log.sync import Syncer
-from headwater.wire.records import (
-    BatchHeader,
-    assign_offsets,
-    batch_headers,
-    check_crc,
-    read_records,
-    stamp_append_time,
-)
+from headwater.log.validation import check_batches, check_from_client
+from headwater.wire.records import BatchHeader, Buffer, assign_offsets, read_records, stamp_append_time
 
 logger = logging.getLogger(__name__)
 
@@ -159,9 +146,7 @@ class Partition:
 
     # Appending
 
-    def append(
-        self, data: bytes | bytearray | memoryview, *, leader_epoch: int = 0, from_client: bool = False
-    ) -> AppendResult:
+    def append(self, data: Buffer, *, leader_epoch: int = 0, from_client: bool = False) -> AppendResult:
         """Append batches; offsets and leader epoch are assigned, in `data` itself if it is writable.
 
         With `from_client` the batches are not trusted: checksum, size, timestamps and producer sequences are checked.
@@ -169,7 +154,7 @@ class Partition:
         `OutOfOrderSequenceError`, `InvalidProducerEpochError`, `InvalidTransactionStateError` or `StorageError`; the
         partition is then as it was.
         """
-        headers = self._checked(data, from_client=from_client)
+        headers = self.check(data, from_client=from_client)
         if from_client:
             duplicate = self._find_duplicate(headers)
             if duplicate is not None:
@@ -180,13 +165,15 @@ class Partition:
         self.finish(prepared, self.write(prepared))
         return AppendResult(base, prepared.end - 1, prepared.append_time, self.log_start)
 
-    def check(self, data: bytes | bytearray | memoryview) -> list[BatchHeader]:
-        """The headers of trusted batches. Raises `CorruptBatchError`, `InvalidRecordError`, `RecordTooLargeError`."""
-        return self._checked(data, from_client=False)
+    def check(self, data: Buffer, *, from_client: bool = False) -> list[BatchHeader]:
+        """The headers of a run of batches that may be appended; raises as `append`."""
+        where = f"{self.topic}-{self.index}"
+        headers = check_batches(data, self.limits, where)
+        if from_client:
+            check_from_client(data, headers, self.limits, where, self._host.clock.now_ms())
+        return headers
 
-    def prepare(
-        self, data: bytes | bytearray | memoryview, headers: Sequence[BatchHeader], leader_epoch: int = 0
-    ) -> Prepared:
+    def prepare(self, data: Buffer, headers: Sequence[BatchHeader], leader_epoch: int = 0) -> Prepared:
         """Assign offsets, changing nothing but the bytes."""
         writable = isinstance(data, bytearray) or (isinstance(data, memoryview) and not data.readonly)
         buffer: bytearray | memoryview = data if writable else bytearray(data)  # type: ignore[assignment]
@@ -243,53 +230,6 @@ class Partition:
         """Undo `write`s that were not finished. Raises `StorageError` if the file could not be cut."""
         self.segments.back_to(place)
 
-    def _checked(self, data: bytes | bytearray | memoryview, *, from_client: bool) -> list[BatchHeader]:
-        headers = list(batch_headers(data))
-        if not headers:
-            raise CorruptBatchError(f"No whole record batch in {len(data)} bytes for {self.topic}-{self.index}.")
-        last = headers[-1]
-        if last.start + last.size != len(data):
-            raise CorruptBatchError(
-                f"{len(data) - last.start - last.size} bytes after the last batch for {self.topic}-{self.index}."
-            )
-        limit = self.limits.max_message_bytes
-        for header in headers:
-            if header.size > limit:
-                raise RecordTooLargeError(
-                    f"The batch of {header.size} bytes for {self.topic}-{self.index} is larger than max.message.bytes, {limit}."
-                )
-            if header.last_offset < header.base_offset:
-                raise InvalidRecordError(f"A batch for {self.topic}-{self.index} has last offset delta below 0.")
-            if from_client:
-                self._check_from_client(data, header)
-        return headers
-
-    def _check_from_client(self, data: bytes | bytearray | memoryview, header: BatchHeader) -> None:
-        where = f"{self.topic}-{self.index}"
-        if not check_crc(data, header.start, header.size):
-            raise CorruptBatchError(f"The checksum of a batch of {header.size} bytes for {where} is wrong.")
-        if header.is_control:
-            raise InvalidRecordError(f"Clients may not write control batches, as one did to {where}.")
-        if header.record_count != header.last_offset - header.base_offset + 1:
-            raise InvalidRecordError(
-                f"A batch for {where} has {header.record_count} records, but offsets for "
-                f"{header.last_offset - header.base_offset + 1}."
-            )
-        if header.producer_id >= 0 and header.base_sequence < 0:
-            raise InvalidRecordError(
-                f"A batch for {where} has producer id {header.producer_id}, but no sequence number."
-            )
-        limits = self.limits
-        if limits.append_time or header.max_timestamp < 0:
-            return
-        age = self._host.clock.now_ms() - header.max_timestamp
-        if -age > limits.timestamp_after_max_ms or age > limits.timestamp_before_max_ms:
-            raise InvalidTimestampError(
-                f"Timestamp {header.max_timestamp} of a batch for {where} is more than message.timestamp.before.max.ms "
-                f"({limits.timestamp_before_max_ms}) before or message.timestamp.after.max.ms "
-                f"({limits.timestamp_after_max_ms}) after now."
-            )
-
     def _find_duplicate(self, headers: Sequence[BatchHeader]) -> Sequenced | None:
         if self._producers is None:
             return None
@@ -299,7 +239,7 @@ class Partition:
                 first = self._producers.check(header) or first
         return first
 
-    def _note_producer(self, header: BatchHeader, base: int, data: bytes | bytearray | memoryview) -> None:
+    def _note_producer(self, header: BatchHeader, base: int, data: Buffer) -> None:
         if self._producers is None:
             self._producers = Producers()
         self._producers_changed = True
@@ -403,7 +343,7 @@ class Partition:
     def _check_in_range(self, offset: int) -> None:
         if not self.log_start <= offset <= self.log_end:
             raise OffsetOutOfRangeError(
-                f"Offset {offset} of {self.topic}-{self.index} is out of range: the log goes from {self.log_start} to {self.log_end}."
+                f"Offset {offset} of {self.topic}-{self.index} is out of range: it has {self.log_start} to {self.log_end}."
             )
 
     # Deleting
@@ -416,7 +356,8 @@ class Partition:
         target = self.high_watermark if before_offset == -1 else before_offset
         if target < 0 or target > self.high_watermark:
             raise OffsetOutOfRangeError(
-                f"Cannot delete records of {self.topic}-{self.index} before {before_offset}: the high watermark is {self.high_watermark}."
+                f"Cannot delete records of {self.topic}-{self.index} before {before_offset}: "
+                f"the high watermark is {self.high_watermark}."
             )
         if target > self.log_start:
             self.log_start = target

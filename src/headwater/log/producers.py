@@ -1,4 +1,4 @@
-"""What a partition knows of its idempotent and transactional producers (KIP-98): sequences, open and aborted transactions.
+"""What a partition knows of its idempotent and transactional producers (KIP-98): sequences, transactions.
 
 A pure state machine over batch headers: the partition asks `check` before it appends and tells `update` after. The
 state is a fold of the log, so a snapshot is only a shortcut.
@@ -73,15 +73,15 @@ class Producers:
             return None  # unknown, or forgotten since: any first sequence is taken, as Kafka does
         if header.producer_epoch < producer.epoch:
             raise InvalidProducerEpochError(
-                f"Producer {header.producer_id} wrote with epoch {header.producer_epoch}, but epoch {producer.epoch} is "
-                "in charge: another instance with the same transactional id took over, or the transaction timed out."
+                f"Producer {header.producer_id} wrote with epoch {header.producer_epoch}, but epoch {producer.epoch} "
+                "is in charge: another instance took over its transactional id, or its transaction timed out."
             )
         first = header.base_sequence
         last = (first + header.last_offset - header.base_offset) % _SEQUENCES
         if header.producer_epoch > producer.epoch:
             if first != 0:
                 raise OutOfOrderSequenceError(
-                    f"Producer {header.producer_id} began epoch {header.producer_epoch} with sequence {first} instead of 0."
+                    f"Producer {header.producer_id} began epoch {header.producer_epoch} with sequence {first}, not 0."
                 )
             return None
         for batch in producer.batches:
@@ -101,7 +101,7 @@ class Producers:
         return None
 
     def update(self, header: BatchHeader, base_offset: int, marker: int = -1) -> None:
-        """Take note of an appended batch; `base_offset` is the one it got, `marker` its type if it is a control batch."""
+        """Take note of an appended batch; `base_offset` is the one it got, `marker` a control batch's type."""
         producer = self.by_id.get(header.producer_id)
         if producer is None or header.producer_epoch > producer.epoch:
             open_since = producer.transaction_start if producer is not None else -1
@@ -141,7 +141,7 @@ class Producers:
         return (a for a in self.aborted if a.last_offset >= start and a.first_offset < end)
 
     def forget(self, log_start: int, older_than: int) -> None:
-        """Drop what no reader or writer can ask for: aborts before `log_start`, producers silent since `older_than` ms."""
+        """Drop what nobody can ask for: aborts before `log_start`, producers silent since `older_than` ms."""
         if self.aborted and self.aborted[0].last_offset < log_start:
             self.aborted = [a for a in self.aborted if a.last_offset >= log_start]
         gone = [i for i, p in self.by_id.items() if p.timestamp < older_than and p.transaction_start < 0]

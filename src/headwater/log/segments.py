@@ -67,7 +67,7 @@ class Segments:
     # Appending
 
     def append(self, data: Data, end: int) -> int:
-        """Write batches whose offsets are assigned and end before `end`; returns their position in the active segment."""
+        """Write batches with their offsets assigned up to `end`; returns their position in the active segment."""
         if not self.all:
             self.all.append(Segment(self.folder, self.end))
         active = self.all[-1]

@@ -53,7 +53,7 @@ class Storage(Protocol):
         ...
 
     def write(self, path: str, position: int, data: Data) -> None:
-        """Write at `position`, creating file and folder. After a failure the file ends at `position`, if that can be had."""
+        """Write at `position`, creating file and folder. After a failure the file ends at `position`, if possible."""
         ...
 
     def truncate(self, path: str, size: int) -> None:

@@ -39,7 +39,7 @@ class Topic:
         return self.name in INTERNAL_TOPICS
 
     def config_text(self, name: str) -> str:
-        """The effective value as text: set here, else the node's default, else Kafka's. Raises `InvalidTopicConfigError`."""
+        """The effective text: set here, else the node's default, else Kafka's. Raises `InvalidTopicConfigError`."""
         if name in self.configs:
             return self.configs[name]
         if name in self._defaults:
