@@ -8,11 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from headwater.cluster.api import EARLIEST, LATEST, Append, Commit, TopicPartition, TopicSpec
+from headwater.cluster.api import Append, Commit, TopicPartition, TopicSpec
 from headwater.cluster.kafka import KafkaCluster
 from headwater.cluster.remote.errors import FencedError
-from headwater.core.errors import ClusterError, LogError, StartupError, TopicExistsError, UnknownTopicError
+from headwater.core.errors import ClusterError, StartupError, TopicExistsError, UnknownTopicError
 from headwater.core.settings import ClusterSettings
+from headwater.testing.cluster_suite import ClusterSuite
 from headwater.wire.records import build_batch, read_records
 from tests.kafka_fixture import Kafka
 
@@ -41,6 +42,10 @@ async def cluster(kafka: Kafka) -> AsyncIterator[KafkaCluster]:
     await cluster.start()
     yield cluster
     await cluster.close()
+
+
+class TestKafkaCluster(ClusterSuite):
+    """What every cluster does."""
 
 
 @pytest.fixture
@@ -75,27 +80,6 @@ async def test_appended_batches_come_back_with_their_offsets(cluster: KafkaClust
     assert await cluster.commit(Commit([Append(zero, batch("e"))])) == [4]
     assert await values_of(cluster, zero, 5) == ["a", "b", "c", "d", "e"]
     assert await values_of(cluster, one, 1) == ["x"]
-
-
-async def test_waiting_ends_when_a_record_arrives_or_the_time_is_over(cluster: KafkaCluster, topic: str) -> None:
-    partition = TopicPartition(topic, 0)
-    assert not await cluster.wait({partition: 0}, 0.01)
-    waiting = asyncio.create_task(cluster.wait({partition: 0, TopicPartition(topic, 1): 0}, 10))
-    await cluster.commit(Commit([Append(partition, batch("a"))]))
-    assert await waiting
-    assert await cluster.wait({partition: 0}, 0)
-
-
-async def test_offsets_are_found_by_time_and_by_end(cluster: KafkaCluster, topic: str) -> None:
-    partition = TopicPartition(topic, 0)
-    await cluster.commit(Commit([Append(partition, batch("a", timestamp=1_000) + batch("b", timestamp=2_000))]))
-    times = [EARLIEST, LATEST, 0, 1_500, 9_000]
-    assert [await cluster.list_offset(partition, t) for t in times] == [0, 2, 0, 1, 2]
-
-
-async def test_an_offset_above_the_end_is_refused(cluster: KafkaCluster, topic: str) -> None:
-    with pytest.raises(LogError, match=r"offset 7 .* is above its end, 0"):
-        await cluster.fetch({TopicPartition(topic, 0): 7})
 
 
 async def test_group_offsets_are_kept_and_forgotten(cluster: KafkaCluster, topic: str) -> None:

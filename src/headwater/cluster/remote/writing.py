@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ from headwater.cluster.remote import apis
 from headwater.cluster.remote.brokers import Brokers
 from headwater.cluster.remote.errors import Code, PassingError, check
 from headwater.wire import messages as m
-from headwater.wire.records import batch_headers, stamp_producer
+from headwater.wire.records import CorruptBatchError, batch_headers, check_crc, stamp_producer
 
 ACKS_ALL = -1
 _SEQUENCES = 1 << 31
@@ -84,9 +84,7 @@ async def write_as(
     """Append all as this producer; returns the base offset of each. An error makes the identity useless."""
     queues: dict[TopicPartition, deque[tuple[int, memoryview]]] = {}
     for index, append in enumerate(appends):
-        view = memoryview(append.data)
-        for header in batch_headers(view):
-            batch = view[header.start : header.start + header.size]
+        for batch in _batches(append):
             queues.setdefault(append.partition, deque()).append((index, batch))
     offsets = [-1] * len(appends)
     # Brokers take one batch per partition and request, so an append of several batches takes as many rounds.
@@ -98,6 +96,20 @@ async def write_as(
                 offsets[index] = written[partition]
         queues = {partition: queue for partition, queue in queues.items() if queue}
     return offsets
+
+
+def _batches(append: Append) -> Iterator[memoryview]:
+    """The batches of one append. Raises `CorruptBatchError`: they get new checksums, so this is the last time to look."""
+    view = memoryview(append.data)
+    end = 0
+    for header in batch_headers(view):
+        if not check_crc(view, header.start, header.size):
+            break
+        yield view[header.start : header.start + header.size]
+        end = header.start + header.size
+    if end != len(view):
+        where = f"partition {append.partition.partition} of topic {append.partition.topic}"
+        raise CorruptBatchError(f"what was to be written to {where} is not a record batch from byte {end} on")
 
 
 async def _write_round(
