@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from headwater.cluster.api import Append, Commit, TopicPartition
 from headwater.cluster.remote import apis
 from headwater.cluster.remote.brokers import Brokers
-from headwater.cluster.remote.errors import FencedError
+from headwater.cluster.remote.errors import Code, FencedError
 from headwater.cluster.remote.groups import GROUP, TRANSACTION, Coordinators, by_topic
 from headwater.cluster.remote.writing import Identity, write_as
-from headwater.core.errors import ClusterError
+from headwater.core.errors import ClusterError, HeadwaterError
 from headwater.wire import messages as m
 
 TRANSACTION_TIMEOUT_MS = 60_000
@@ -57,7 +57,7 @@ class Transactions:
             await self._end(identity, commit=True)
         except FencedError:
             raise
-        except ClusterError:
+        except HeadwaterError:
             await self._abort(identity)
             raise
         self._identity = identity
@@ -106,7 +106,9 @@ class Transactions:
                 v3_and_below_producer_epoch=identity.epoch,
                 v3_and_below_topics=topics,
             ),
-            lambda a: (p.partition_error_code for t in a.results_by_topic_v3_and_below for p in t.results_by_partition),
+            lambda a: _causes_first(
+                p.partition_error_code for t in a.results_by_topic_v3_and_below for p in t.results_by_partition
+            ),
             [a.partition for a in appends],
         )
 
@@ -166,3 +168,8 @@ class Transactions:
             await self._end(identity, commit=False)
         except ClusterError:
             return
+
+
+def _causes_first(codes: Iterable[int]) -> list[int]:
+    """One partition's problem makes the broker refuse all: the others only say that they were not looked at."""
+    return sorted(codes, key=lambda code: code == Code.OPERATION_NOT_ATTEMPTED)

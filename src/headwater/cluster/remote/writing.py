@@ -99,7 +99,7 @@ async def write_as(
 
 
 def _batches(append: Append) -> Iterator[memoryview]:
-    """The batches of one append. Raises `CorruptBatchError`: they get new checksums, so this is the last time to look."""
+    """The batches of one append. Raises `CorruptBatchError`: they get new checksums, so it is the last chance."""
     view = memoryview(append.data)
     end = 0
     for header in batch_headers(view):
