@@ -20,12 +20,12 @@ REBALANCE = 60.0
 class House:
     """A coordinator, its time and its storage."""
 
-    def __init__(self, storage: MemoryGroups | None = None, **settings: int) -> None:
+    def __init__(self, storage: MemoryGroups | None = None, settings: BrokerSettings | None = None) -> None:
         self.time = ManualTime()
         self.storage = storage or MemoryGroups()
         numbers = count(1)
         self.coordinator = GroupCoordinator(
-            self.storage, self.time, self.time, BrokerSettings(**settings), lambda: str(next(numbers))
+            self.storage, self.time, self.time, settings or BrokerSettings(), lambda: str(next(numbers))
         )
         self.coordinator.load()
 
@@ -362,7 +362,7 @@ def test_only_empty_groups_can_be_deleted() -> None:
 
 
 def test_the_first_rebalance_can_be_held_back_for_more_members() -> None:
-    house = House(group_initial_rebalance_delay_ms=3_000)
+    house = House(settings=BrokerSettings(group_initial_rebalance_delay_ms=3_000))
     a, b = Client(house, "a"), Client(house, "b")
     assert a.enter() is None
     house.time.advance(2)

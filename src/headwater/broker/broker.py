@@ -14,9 +14,10 @@ from headwater.broker.session import ANONYMOUS, Session
 from headwater.broker.settings import BrokerSettings
 from headwater.broker.timers import Timers
 from headwater.core.clock import Clock
-from headwater.log.log import Log, Topic
-from headwater.log.offsets import OffsetAndMetadata, OffsetStore
+from headwater.log.log import Log
+from headwater.log.offsets import Key, Offset, OffsetStore
 from headwater.log.partition import Partition
+from headwater.log.topic import Topic
 
 
 class Broker:
@@ -98,10 +99,7 @@ class Broker:
     def delete_topic(self, name: str) -> None:
         """Delete the topic and what groups committed for it. Raises `HeadwaterError`."""
         self.log.delete_topic(name)
-        for group in list(self.offsets.groups()):
-            stale = [place for place in self.offsets.fetch(group) if place[0] == name]
-            if stale:
-                self.offsets.delete(group, stale)
+        self.offsets.delete_topic(name)
 
     def delete_group(self, name: str) -> Code:
         """Forget a group and its offsets."""
@@ -113,7 +111,7 @@ class Broker:
             self.offsets.delete(name, None)
         return code
 
-    async def commit_offsets(self, group: str, offsets: Mapping[tuple[str, int], OffsetAndMetadata]) -> None:
+    async def commit_offsets(self, group: str, offsets: Mapping[Key, Offset]) -> None:
         """Store a group's positions; returns when they are durable. Raises `HeadwaterError`."""
         partition, data = self.offsets.commit_batch(group, offsets)
         partition.append(data)

@@ -99,7 +99,8 @@ def _decode(route: Route, frame: memoryview, header: RequestHeader) -> Struct:
         request, end = route.decode(frame, header.body_at)
     except (ValueError, IndexError, struct.error) as error:
         raise WireError(f"Malformed {route.api.name} v{header.version} ({len(frame)} bytes): {error}") from None
-    if end != len(frame):
+    # Bytes after the end are let pass as Apache Kafka does: librdkafka 2.16 sends three with Metadata for all topics.
+    if end > len(frame) or (end < len(frame) and route.api.key == API_VERSIONS):
         raise WireError(f"Malformed {route.api.name} v{header.version}: it ends at byte {end} of {len(frame)}")
     result: Struct = request
     return result

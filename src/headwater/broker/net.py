@@ -1,8 +1,8 @@
 """The Kafka listener: connections, framing, order of answers, limits. Everything else is the broker's.
 
-One receive buffer serves all connections, because reading, parsing and handling happen without a pause in between; only
-an incomplete frame, or one that has to wait for the answer before it, gets memory of its own. So an idle connection costs
-next to nothing. All answers to one read go out in one write.
+One receive buffer serves all connections, because reading, parsing and handling happen without a pause in between. Only
+an incomplete frame, or one that has to wait for the answer before it, gets memory of its own, so an idle connection
+costs next to nothing. All answers to one read go out in one write.
 """
 
 from __future__ import annotations
@@ -210,12 +210,16 @@ class Connection(asyncio.BufferedProtocol):
             logger.exception("Defect while answering %s; its connection is closed", self._peer)
             self._close()
         self._waiting = None
+        self._take_queued()
+        self._flush()
+        self._throttle()
+
+    def _take_queued(self) -> None:
+        """Handle the requests that came meanwhile, up to the next one that has to wait."""
         while self._queue and self._waiting is None and not self._closing:
             frame = self._queue.popleft()
             self._queued -= len(frame)
             self._handle(frame)
-        self._flush()
-        self._throttle()
 
     # Answers
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
-from headwater.log.offsets import OffsetAndMetadata
+from headwater.log.offsets import Key, Offset, OffsetAndMetadata
 from headwater.wire.codec import WireError, decode
 from headwater.wire.messages import (
     ConsumerProtocolSubscription,
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 CommitTopic = OffsetCommitResponse.OffsetCommitResponseTopic
 CommitPartition = OffsetCommitResponse.OffsetCommitResponsePartition
-Place = tuple[str, int]
 _FIRST_WITH_GROUPS = 8
-_UNKNOWN_OFFSET = -1
+_NO_OFFSET = OffsetAndMetadata(-1)
 
 
 def offset_commit(
@@ -37,16 +36,14 @@ def offset_commit(
     error = broker.groups.check_commit(
         request.group_id, request.generation_id_or_member_epoch, request.member_id, request.group_instance_id
     )
-    codes: dict[Place, Code] = {}
-    offsets: dict[Place, OffsetAndMetadata] = {}
+    codes: dict[Key, Code] = {}
+    offsets: dict[Key, Offset] = {}
     for topic in request.topics:
         for place in topic.partitions:
             key = topic.name, place.partition_index
             codes[key] = error or _check_offset(broker, topic.name, place)
             if not codes[key]:
-                offsets[key] = OffsetAndMetadata(
-                    place.committed_offset, place.committed_leader_epoch, place.committed_metadata or ""
-                )
+                offsets[key] = place.committed_offset, place.committed_leader_epoch, place.committed_metadata or ""
     response = OffsetCommitResponse(
         topics=[
             CommitTopic(
@@ -73,7 +70,7 @@ def _check_offset(broker: Broker, topic: str, place: OffsetCommitRequest.OffsetC
 
 
 async def _store(
-    broker: Broker, group: str, offsets: dict[Place, OffsetAndMetadata], response: OffsetCommitResponse
+    broker: Broker, group: str, offsets: dict[Key, Offset], response: OffsetCommitResponse
 ) -> OffsetCommitResponse:
     try:
         await broker.commit_offsets(group, offsets)
@@ -94,10 +91,13 @@ def offset_fetch(broker: Broker, context: Context, request: OffsetFetchRequest) 
     for name, indexes in _wanted(request.topics, committed):
         partitions = []
         for index in indexes:
-            offset, epoch, metadata = committed.get((name, index), (_UNKNOWN_OFFSET, -1, ""))
+            found = committed.get((name, index), _NO_OFFSET)
             partitions.append(
                 OffsetFetchResponse.OffsetFetchResponsePartition(
-                    partition_index=index, committed_offset=offset, committed_leader_epoch=epoch, metadata=metadata
+                    partition_index=index,
+                    committed_offset=found.offset,
+                    committed_leader_epoch=found.leader_epoch,
+                    metadata=found.metadata,
                 )
             )
         topics.append(OffsetFetchResponse.OffsetFetchResponseTopic(name=name, partitions=partitions))
@@ -112,10 +112,13 @@ def _fetch_group(
     for name, indexes in _wanted(wanted.topics, committed):
         partitions = []
         for index in indexes:
-            offset, epoch, metadata = committed.get((name, index), (_UNKNOWN_OFFSET, -1, ""))
+            found = committed.get((name, index), _NO_OFFSET)
             partitions.append(
                 OffsetFetchResponse.OffsetFetchResponsePartitions(
-                    partition_index=index, committed_offset=offset, committed_leader_epoch=epoch, metadata=metadata
+                    partition_index=index,
+                    committed_offset=found.offset,
+                    committed_leader_epoch=found.leader_epoch,
+                    metadata=found.metadata,
                 )
             )
         topics.append(OffsetFetchResponse.OffsetFetchResponseTopics(name=name, partitions=partitions))
@@ -124,7 +127,7 @@ def _fetch_group(
 
 def _wanted(
     topics: Sequence[OffsetFetchRequest.OffsetFetchRequestTopic | OffsetFetchRequest.OffsetFetchRequestTopics] | None,
-    committed: dict[Place, OffsetAndMetadata],
+    committed: dict[Key, OffsetAndMetadata],
 ) -> list[tuple[str, list[int]]]:
     """The partitions asked for by topic; null asks for all that have an offset."""
     if topics is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
-from headwater.log.log import Topic
+from headwater.log.topic import Topic
 from headwater.wire.messages import (
     ApiVersionsRequest,
     ApiVersionsResponse,
@@ -23,9 +23,6 @@ from headwater.wire.messages import (
 
 if TYPE_CHECKING:
     from headwater.broker.broker import Broker
-
-INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state"})
-"""Topics that only the broker itself writes."""
 
 _GROUP, _TRANSACTION = 0, 1
 _NO_ID = bytes(16)
@@ -85,7 +82,7 @@ def _describe_topic(broker: Broker, topic: Topic) -> MetadataTopic:
     return MetadataTopic(
         name=topic.name,
         topic_id=topic.topic_id,
-        is_internal=topic.name in INTERNAL_TOPICS,
+        is_internal=topic.internal,
         partitions=[
             MetadataResponse.MetadataResponsePartition(
                 partition_index=partition.index,

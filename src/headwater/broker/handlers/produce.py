@@ -7,11 +7,10 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from headwater.broker.errors import Code, code_of
-from headwater.broker.handlers.metadata import INTERNAL_TOPICS
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
-from headwater.log.log import Topic
 from headwater.log.partition import Partition
+from headwater.log.topic import Topic
 from headwater.wire.messages import ProduceRequest, ProduceResponse
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def _append(
         return _error(data.index, Code.INVALID_REQUIRED_ACKS, f"acks must be -1, 0 or 1, not {acks}")
     if topic is None or not 0 <= data.index < len(topic.partitions):
         return _error(data.index, Code.UNKNOWN_TOPIC_OR_PARTITION, f"There is no partition {name}-{data.index}")
-    if name in INTERNAL_TOPICS:
+    if topic.internal:
         return _error(data.index, Code.INVALID_TOPIC_EXCEPTION, f"{name} is written by the broker only")
     if not data.records:
         return _error(data.index, Code.INVALID_RECORD, "The request has no records for this partition")

@@ -16,4 +16,4 @@ def init_producer_id(broker: Broker, context: Context, request: InitProducerIdRe
     """A producer id that nobody had before, with epoch 0 (KIP-98)."""
     if request.transactional_id is not None:
         return InitProducerIdResponse(error_code=Code.COORDINATOR_NOT_AVAILABLE, producer_id=-1, producer_epoch=-1)
-    return InitProducerIdResponse(producer_id=broker.log.new_producer_id(), producer_epoch=0)
+    return InitProducerIdResponse(producer_id=broker.log.next_producer_id(), producer_epoch=0)

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from headwater.broker.errors import Code, code_of
 from headwater.broker.handlers.configs import config_entries
-from headwater.broker.handlers.metadata import INTERNAL_TOPICS
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
-from headwater.log.configs import check_topic_name, limits_of
-from headwater.log.log import Topic
+from headwater.log.topic import INTERNAL_TOPICS, Topic
 from headwater.wire.messages import (
     CreatePartitionsRequest,
     CreatePartitionsResponse,
@@ -63,11 +61,9 @@ def _create(broker: Broker, wanted: CreatableTopic, result: CreatedTopic, valida
     configs = {config.name: config.value or "" for config in wanted.configs}
     if wanted.name in INTERNAL_TOPICS:
         raise _Refusal(Code.INVALID_TOPIC_EXCEPTION, f"Topic '{wanted.name}' is created by the broker only.")
-    check_topic_name(wanted.name)
-    if broker.log.topic(wanted.name) is not None:
-        raise _Refusal(Code.TOPIC_ALREADY_EXISTS, f"Topic '{wanted.name}' already exists.")
-    limits_of(configs)
-    if not validate_only:
+    if validate_only:
+        broker.log.check_create_topic(wanted.name, partitions, configs)
+    else:
         topic = broker.log.create_topic(wanted.name, partitions, replication, configs)
         result.topic_id = topic.topic_id
         configs = dict(topic.configs)
@@ -107,7 +103,7 @@ def delete_topics(broker: Broker, context: Context, request: DeleteTopicsRequest
         result = DeleteTopicsResponse.DeletableTopicResult(name=name, topic_id=topic_id)
         if topic is None:
             result.error_code = Code.UNKNOWN_TOPIC_ID if name is None else Code.UNKNOWN_TOPIC_OR_PARTITION
-        elif topic.name in INTERNAL_TOPICS:
+        elif topic.internal:
             result.error_code = Code.INVALID_TOPIC_EXCEPTION
             result.error_message = f"Topic '{topic.name}' belongs to the broker."
         else:
