@@ -192,9 +192,7 @@ def _columns(text: str, metastore: MetaStore) -> list[tuple[str, SqlType, Role]]
         ast.ColumnKind.PRIMARY_KEY: Role.KEY,
         ast.ColumnKind.HEADERS: Role.HEADER,
     }
-    return [
-        (c.name, resolve_type(c.type, metastore.types), roles.get(c.kind, Role.VALUE)) for c in parse_columns(text)
-    ]
+    return [(c.name, resolve_type(c.type, metastore.types), roles.get(c.kind, Role.VALUE)) for c in parse_columns(text)]
 
 
 _PLACES = re.compile(r"line:? \d+,? ?(?:col)?:? ?\d*:?|line \d+:\d+:?", re.IGNORECASE)

@@ -9,17 +9,17 @@ from headwater.core.errors import AnalysisError
 from headwater.core.schema import WINDOW_COLUMNS, Column, Role, Schema
 from headwater.core.types import BIGINT, SqlType
 from headwater.plan import serdes
-from headwater.sql.expression_text import format_expression
 from headwater.plan.functions import BoundAggregate, bind_aggregate
 from headwater.plan.joins import check_value_format_supports
 from headwater.plan.problems import listing, problem
 from headwater.plan.relation import Context, KeyOrigin, Relation
 from headwater.plan.rewriting import column_refs, function_calls, map_children, substitute
-from headwater.plan.scope import Scope, column_text
+from headwater.plan.scope import SYSTEM_COLUMNS, Scope, column_text
 from headwater.plan.select_list import NameGenerator, SelectColumn
 from headwater.plan.steps import Aggregate, AggregateCall, WindowSpec
 from headwater.plan.typing import Typer
 from headwater.sql.ast import ColumnRef, Expression, FunctionCall, Query, WindowKind
+from headwater.sql.expression_text import format_expression
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ def plan_aggregation(
 
 
 class _Planner:
-    def __init__(
-        self, relation: Relation, scope: Scope, typer: Typer, context: Context, names: NameGenerator
-    ) -> None:
+    def __init__(self, relation: Relation, scope: Scope, typer: Typer, context: Context, names: NameGenerator) -> None:
         self._relation = relation
         self._scope = scope
         self._typer = typer
@@ -78,6 +76,9 @@ class _Planner:
         expressions = [c.expression for c in select] + ([having] if having is not None else [])
         calls = self._calls(expressions)
         if groups and not calls:
+            for call in (c for e in expressions for c in function_calls(e)):
+                if self._context.functions.kind(call.name) is None:
+                    self._context.functions.scalar(call.name)  # raises, with candidates
             raise AnalysisError("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
         group_columns = [(self._group_name(g), self._scope.lower(g)) for g in groups]
         types = [self._group_type(g) for _, g in group_columns]
@@ -87,9 +88,7 @@ class _Planner:
         planned, columns, bound = self._bind(calls, replacements)
         self._check_functions(bound, window)
         self._check_only_groups(select, having, replacements, windowed=window is not None)
-        schema = Schema(
-            (*(Column(n, t, Role.KEY) for (n, _), t in zip(group_columns, types, strict=True)), *columns)
-        )
+        schema = Schema((*(Column(n, t, Role.KEY) for (n, _), t in zip(group_columns, types, strict=True)), *columns))
         kept = self._relation.key_format
         step = Aggregate(
             schema=schema,
@@ -137,7 +136,7 @@ class _Planner:
 
     def _group_name(self, group: Expression) -> str:
         lowered = self._scope.lower(group)
-        if isinstance(lowered, ColumnRef):
+        if isinstance(lowered, ColumnRef) and lowered.name not in SYSTEM_COLUMNS:
             return lowered.name
         return self._scope.new_internal(self._names.for_key(group), self._group_type(lowered))
 
@@ -166,7 +165,8 @@ class _Planner:
         for n, call in enumerate(calls):
             arguments = tuple(self._scope.lower(a) for a in call.arguments)
             if call.star or not arguments:
-                arguments, types = (ColumnRef("ROWTIME"),), [BIGINT]
+                arguments = (ColumnRef("ROWTIME"),)
+                types: list[SqlType | None] = [BIGINT]
             else:
                 types = [self._typer.type_of(a) for a in arguments]
             aggregate = bind_aggregate(call.name, arguments, types, self._context.functions)

@@ -104,7 +104,9 @@ class MetaStore:
 
     def same_but_for_case(self, name: str) -> tuple[DataSource, ...]:
         """Sources whose names differ from `name` only by case, sorted by name."""
-        return tuple(sorted((s for s in self if s.name.upper() == name.upper() and s.name != name), key=lambda s: s.name))
+        return tuple(
+            sorted((s for s in self if s.name.upper() == name.upper() and s.name != name), key=lambda s: s.name)
+        )
 
     def __iter__(self) -> Iterator[DataSource]:
         return iter(self.sources.values())

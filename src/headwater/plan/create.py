@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from headwater.core.errors import AnalysisError
@@ -15,7 +15,7 @@ from headwater.plan.custom_types import resolve_type
 from headwater.plan.problems import problem
 from headwater.plan.relation import Context
 from headwater.plan.scope import SYSTEM_COLUMNS
-from headwater.plan.steps import FormatSpec, TimestampColumn, TopicFormats
+from headwater.plan.steps import TimestampColumn, TopicFormats
 from headwater.plan.with_properties import SourceProperties, Where, parse_properties
 from headwater.sql.ast import ColumnDef, ColumnKind, CreateSource, SourceKind
 
@@ -59,7 +59,7 @@ def plan_create_source(statement: CreateSource, context: Context) -> CreateSourc
         raise already_exists(statement.kind, existing)
     props = parse_properties(statement.properties, Where.CREATE)
     if props.topic is None:
-        raise AnalysisError("Missing required property \"KAFKA_TOPIC\" which has no default value.")
+        raise AnalysisError('Missing required property "KAFKA_TOPIC" which has no default value.')
     value_format = props.value_format or context.settings.get(serdes.DEFAULT_VALUE_FORMAT)
     if value_format is None:
         raise AnalysisError(
@@ -181,8 +181,8 @@ def _formats(props: SourceProperties, value_format: str, schema: Schema, context
     return TopicFormats(key, serdes.wrapped(props, value, schema.value, context.settings))
 
 
-def _with_id(properties: object, schema_id: int | None) -> dict[str, str]:
-    found = dict(properties)  # type: ignore[call-overload]
+def _with_id(properties: Mapping[str, str], schema_id: int | None) -> dict[str, str]:
+    found = dict(properties)
     return found if schema_id is None else found | {"SCHEMA_ID": str(schema_id)}
 
 
@@ -217,7 +217,7 @@ def timestamp_column(props: SourceProperties, schema: Schema) -> TimestampColumn
 
 
 def _identifier(text: str) -> str:
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "`\"":
+    if len(text) > 1 and text[0] == text[-1] and text[0] in '`"':
         return text[1:-1].replace(text[0] * 2, text[0])
     return text.upper()
 
@@ -242,7 +242,9 @@ def _topic(props: SourceProperties, statement: CreateSource, context: Context) -
     retention = props.retention_ms
     if is_table and props.window is None:
         if retention is not None:
-            raise AnalysisError("Invalid config variable in the WITH clause: RETENTION_MS. Non-windowed tables do not support retention.")
+            raise AnalysisError(
+                "Invalid config variable in the WITH clause: RETENTION_MS. Non-windowed tables do not support retention."
+            )
     elif retention is None and not is_table:
         retention = DEFAULT_RETENTION_MS
     return TopicSpec(name, props.partitions, props.replicas, retention, compact=is_table)

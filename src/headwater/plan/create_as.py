@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from headwater.core.errors import AnalysisError
 from headwater.core.names import quote, quote_if_needed
 from headwater.core.schema import Column, Schema
-from headwater.core.types import BIGINT, DOUBLE, INTEGER, Decimal, SqlType
 from headwater.plan import serdes
+from headwater.plan.casts import widens
 from headwater.plan.catalog import DataSource, MetaStore, QueryLink
 from headwater.plan.create import TopicSpec, already_exists, timestamp_column
 from headwater.plan.problems import problem
@@ -97,7 +97,9 @@ def plan_create_as(statement: CreateAsSelect, query_id: str, context: Context) -
 
 def _check_persistent(query: Query) -> None:
     if query.limit is not None:
-        raise problem("LIMIT is not supported in persistent queries: only a SELECT of a client can have one.", query.position)
+        raise problem(
+            "LIMIT is not supported in persistent queries: only a SELECT of a client can have one.", query.position
+        )
 
 
 def _sink(statement: CreateAsSelect, props: SourceProperties, planned: PlannedQuery, context: Context) -> Sink:
@@ -231,8 +233,7 @@ def _insert_id(written: str | None, given: str, metastore: MetaStore) -> str:
 def _check_fits(result: Schema, sink: Schema) -> None:
     if not (_same(result.key, sink.key, widen=False) and _same(result.value, sink.value, widen=True)):
         raise AnalysisError(
-            "Incompatible schema between results and sink.\n"
-            f"Result schema is {result}\nSink schema is {sink}"
+            f"Incompatible schema between results and sink.\nResult schema is {result}\nSink schema is {sink}"
         )
 
 
@@ -241,16 +242,3 @@ def _same(given: Sequence[Column], wanted: Sequence[Column], *, widen: bool) -> 
         g.name == w.name and (g.type == w.type or (widen and widens(g.type, w.type)))
         for g, w in zip(given, wanted, strict=True)
     )
-
-
-def widens(given: SqlType, wanted: SqlType) -> bool:
-    """Whether values of one numeric type may implicitly be another's (semantics section 3)."""
-    if given == INTEGER:
-        return wanted in (BIGINT, DOUBLE) or (isinstance(wanted, Decimal) and wanted.precision - wanted.scale >= 10)
-    if given == BIGINT:
-        return wanted == DOUBLE or (isinstance(wanted, Decimal) and wanted.precision - wanted.scale >= 19)
-    if isinstance(given, Decimal):
-        if isinstance(wanted, Decimal):
-            return wanted.scale >= given.scale and wanted.precision - wanted.scale >= given.precision - given.scale
-        return wanted == DOUBLE
-    return False

@@ -10,14 +10,13 @@ from headwater.core.names import quote
 from headwater.core.schema import Column, Role, Schema
 from headwater.core.types import SqlType
 from headwater.plan import serdes
-from headwater.sql.expression_text import format_expression
 from headwater.plan.problems import problem
 from headwater.plan.relation import Context, KeyOrigin, Relation, TypeOf, as_values, rekeyed_schema
 from headwater.plan.rewriting import column_refs
 from headwater.plan.scope import Scope, ScopeSource
 from headwater.plan.steps import (
-    FormatSpec,
     ForeignKeyJoin,
+    FormatSpec,
     Project,
     Rekey,
     SourceStep,
@@ -27,8 +26,8 @@ from headwater.plan.steps import (
     TableTableJoin,
     WindowInfo,
 )
-
 from headwater.sql.ast import And, ColumnRef, Comparison, ComparisonOp, Expression, Join, JoinKind, WindowKind
+from headwater.sql.expression_text import format_expression
 
 _KIND_TEXT = {
     JoinKind.INNER: "[INNER] JOIN",
@@ -189,7 +188,7 @@ class _JoinPlanner:
         words = f"{left_sources[0].alias} {_KIND_TEXT[join.kind]} {source.alias}"
         if left_table and not right_table:
             raise problem(
-                "Invalid join order: table-stream joins are not supported; only stream-table joins. " f"Got {words}.",
+                f"Invalid join order: table-stream joins are not supported; only stream-table joins. Got {words}.",
                 join.position,
             )
         if not left_table and right_table and join.kind in (JoinKind.RIGHT, JoinKind.FULL):
@@ -212,9 +211,7 @@ class _JoinPlanner:
             )
         _check_windows(left.step.windowed, left_sources[0].alias, source.source.window, source.alias)
 
-    def _check_foreign(
-        self, left: Relation, join: Join, criteria: _Criteria, source: ScopeSource, index: int
-    ) -> None:
+    def _check_foreign(self, left: Relation, join: Join, criteria: _Criteria, source: ScopeSource, index: int) -> None:
         if left.step.windowed or source.source.window:
             raise problem("Foreign-key table-table joins are not supported on windowed tables.", join.position)
         if index > 0:
@@ -270,7 +267,9 @@ class _JoinPlanner:
         serdes.check_key((Column(column, sql_type, Role.KEY),), FormatSpec("JSON"))
         spec = serdes.internal_key_format(key_format, (sql_type,), self._context.settings)
         schema = rekeyed_schema(side.step.schema, ((column, sql_type),))
-        return Rekey(schema, side.step.is_table, side.step, ((column, lowered),), spec, drop_null=not side.step.is_table)
+        return Rekey(
+            schema, side.step.is_table, side.step, ((column, lowered),), spec, drop_null=not side.step.is_table
+        )
 
     def _sql_type(self, expression: Expression) -> SqlType:
         found = self._type_of(expression)

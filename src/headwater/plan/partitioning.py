@@ -10,9 +10,9 @@ from headwater.plan import serdes
 from headwater.plan.problems import problem
 from headwater.plan.relation import Context, KeyOrigin, Relation, as_values, rekeyed_schema
 from headwater.plan.rewriting import function_calls
-from headwater.plan.scope import Scope
+from headwater.plan.scope import SYSTEM_COLUMNS, Scope
 from headwater.plan.select_list import NameGenerator, SelectColumn
-from headwater.plan.steps import Rekey
+from headwater.plan.steps import FormatSpec, Rekey
 from headwater.plan.typing import Typer
 from headwater.sql.ast import ColumnRef, Expression, NullLiteral, Query
 
@@ -41,7 +41,12 @@ def qualified_partitions(query: Query, scope: Scope, context: Context) -> list[E
 
 
 def plan_partition_by(
-    relation: Relation, partitions: Sequence[Expression], scope: Scope, typer: Typer, context: Context, names: NameGenerator
+    relation: Relation,
+    partitions: Sequence[Expression],
+    scope: Scope,
+    typer: Typer,
+    context: Context,
+    names: NameGenerator,
 ) -> Relation:
     """The relation re-keyed; rows go straight on, without an internal topic."""
     step = relation.step
@@ -60,25 +65,27 @@ def plan_partition_by(
     for partition in partitions:
         lowered = scope.lower(partition)
         sql_type = typer.value(lowered)
-        if isinstance(lowered, ColumnRef):
+        if isinstance(lowered, ColumnRef) and lowered.name not in SYSTEM_COLUMNS:
             name = lowered.name
         else:
             name = scope.new_internal(names.for_key(partition), sql_type)
         keys.append((name, lowered, sql_type))
     kept = relation.key_format
     if kept.name == "NONE":
-        kept = serdes.FormatSpec(serdes.default_key_format(context.settings))
-    serdes.check_key([Column(n, t, Role.KEY) for n, _, t in keys], serdes.FormatSpec("JSON"))
+        kept = FormatSpec(serdes.default_key_format(context.settings))
+    serdes.check_key([Column(n, t, Role.KEY) for n, _, t in keys], FormatSpec("JSON"))
     schema = rekeyed_schema(step.schema, tuple((n, t) for n, _, t in keys))
     rekeyed = Rekey(schema, False, step, tuple((n, e) for n, e, _ in keys), kept, repartition=False)
     return Relation(rekeyed, kept, tuple((p,) for p in partitions), KeyOrigin.PARTITION)
 
 
-def star_keys(partitions: Sequence[Expression], select: Sequence[SelectColumn], names: NameGenerator) -> list[SelectColumn]:
+def star_keys(
+    partitions: Sequence[Expression], select: Sequence[SelectColumn], names: NameGenerator
+) -> list[SelectColumn]:
     """What PARTITION BY adds to `*`: a column for each key that is not a source column and not selected otherwise."""
     selected = {c.expression for c in select}
     return [
         SelectColumn(names.for_key(p), p, from_star=True)
         for p in partitions
-        if not isinstance(p, ColumnRef) and p not in selected
+        if not (isinstance(p, ColumnRef) and p.name not in SYSTEM_COLUMNS) and p not in selected
     ]

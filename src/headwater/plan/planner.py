@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from headwater.core.clock import Clock
 from headwater.formats.api import SchemaRegistry
 from headwater.plan.catalog import MetaStore
 from headwater.plan.create import CreateSourcePlan, plan_create_source
 from headwater.plan.create_as import CreateAsPlan, InsertIntoPlan, plan_create_as, plan_insert_into
 from headwater.plan.functions import FunctionRegistry
+from headwater.plan.insert_values import InsertValuesPlan, plan_insert_values
+from headwater.plan.pull import PullPlan, plan_pull_query
 from headwater.plan.queries import plan_query, transient_plan
 from headwater.plan.relation import Context, TopicLookup
 from headwater.plan.steps import QueryPlan
-from headwater.sql.ast import CreateAsSelect, CreateSource, InsertInto, Query
+from headwater.sql.ast import CreateAsSelect, CreateSource, InsertInto, InsertValues, Query
 
 
 class Planner:
@@ -46,3 +49,11 @@ class Planner:
     def plan_push(self, query: Query) -> QueryPlan:
         """A SELECT … EMIT CHANGES (or FINAL) of a client."""
         return transient_plan(plan_query(query, self._context, sink=None))
+
+    def plan_pull(self, query: Query) -> PullPlan:
+        """A SELECT without EMIT."""
+        return plan_pull_query(query, self._context)
+
+    def plan_insert_values(self, statement: InsertValues, clock: Clock) -> InsertValuesPlan:
+        """One row for a stream's or table's topic."""
+        return plan_insert_values(statement, clock, self._context)

@@ -9,13 +9,13 @@ from headwater.core.errors import AnalysisError
 from headwater.core.names import quote, quote_if_needed
 from headwater.core.schema import Column, Role, Schema
 from headwater.core.types import SqlType
-from headwater.sql.expression_text import format_expression
 from headwater.plan.problems import listing, problem
 from headwater.plan.relation import KeyOrigin, Relation
 from headwater.plan.scope import SYSTEM_COLUMNS
 from headwater.plan.select_list import SelectColumn
 from headwater.plan.steps import Project
 from headwater.sql.ast import ColumnRef, Expression
+from headwater.sql.expression_text import format_expression
 
 _KEY_MISSING = "Key missing from projection (ie, SELECT). See https://cnfl.io/2LV7ouS."
 
@@ -32,7 +32,12 @@ class _Matched:
 
 
 def project_persistent(
-    relation: Relation, select: Sequence[SelectColumn], lower: Lower, type_of: ValueType, sink: str, text: Callable[[Expression], str]
+    relation: Relation,
+    select: Sequence[SelectColumn],
+    lower: Lower,
+    type_of: ValueType,
+    sink: str,
+    text: Callable[[Expression], str],
 ) -> Project:
     """The projection into a sink: every key exactly once, at least one value, no system columns.
 
@@ -73,9 +78,7 @@ def project_transient(
             keys.append(Column(name, column.type, Role.KEY))
     values = tuple((c.name, lower(c.expression)) for c in select if id(c) not in chosen)
     typed = tuple(Column(name, type_of(expression)) for name, expression in values)
-    step = Project(
-        Schema((*keys, *typed)), relation.step.is_table, relation.step, tuple(k.name for k in keys), values
-    )
+    step = Project(Schema((*keys, *typed)), relation.step.is_table, relation.step, tuple(k.name for k in keys), values)
     types = {c.name: c.type for c in step.schema.columns}
     return step, Schema(tuple(Column(c.name, types[c.name]) for c in select))
 
@@ -89,7 +92,7 @@ def _unused(name: str, taken: set[str]) -> str:
 
 def _refuse_system_columns(select: Sequence[SelectColumn]) -> None:
     for column in select:
-        if column.name in SYSTEM_COLUMNS:
+        if column.name in SYSTEM_COLUMNS and not column.from_star:
             raise problem(
                 f"Reserved column name in select: {quote(column.name)}. Please remove or alias the column.",
                 column.position,
@@ -134,7 +137,9 @@ def _twice(relation: Relation, index: int, matches: Sequence[SelectColumn]) -> s
         return f"The projection contains a key column more than once: {names}.\n{advice}"
     column = quote(relation.step.schema.key[index].name)
     if relation.origin is KeyOrigin.JOIN:
-        column = quote(min(m.name for m in matches if not m.named) if any(not m.named for m in matches) else matches[0].name)
+        column = quote(
+            min(m.name for m in matches if not m.named) if any(not m.named for m in matches) else matches[0].name
+        )
     return f"The projection contains a key column ({column}) more than once, aliased as: {listing(aliases, 'and')}.\n{advice}"
 
 

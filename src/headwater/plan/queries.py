@@ -11,7 +11,6 @@ from headwater.core.schema import Column, Schema
 from headwater.core.types import SqlType
 from headwater.plan.aggregation import Aggregation, aggregate_calls, plan_aggregation, unqualified
 from headwater.plan.catalog import DataSource, MetaStore
-from headwater.sql.expression_text import format_expression
 from headwater.plan.joins import plan_joins, source_step
 from headwater.plan.partitioning import plan_partition_by, qualified_partitions, star_keys
 from headwater.plan.problems import did_you_mean, listing, problem
@@ -25,6 +24,7 @@ from headwater.plan.timestamps import with_magic_timestamps
 from headwater.plan.typing import Typer
 from headwater.plan.windows import window_spec
 from headwater.sql.ast import ColumnRef, Emit, Expression, FunctionCall, Query, Source, SourceKind, Star
+from headwater.sql.expression_text import format_expression
 
 SUPPRESS_ENABLED = "ksql.suppress.enabled"
 
@@ -57,7 +57,9 @@ def find_source(metastore: MetaStore, source: Source) -> DataSource:
     """The stream or table of FROM or JOIN. Raises AnalysisError naming near misses."""
     found = metastore.get(source.name)
     if found is None:
-        raise problem(f"Source {quote(source.name)} does not exist.{similar_sources(metastore, source.name)}", source.position)
+        raise problem(
+            f"Source {quote(source.name)} does not exist.{similar_sources(metastore, source.name)}", source.position
+        )
     return found
 
 
@@ -203,7 +205,8 @@ class _QueryPlanner:
                     continue
                 if any(functions.is_table(c.name) for a in call.arguments for c in function_calls(a)):
                     raise problem(
-                        f"Table functions can not be nested: {format_expression(unqualified(call, self._scope))}", call.position
+                        f"Table functions can not be nested: {format_expression(unqualified(call, self._scope))}",
+                        call.position,
                     )
                 calls.append(call)
         if not calls:
@@ -213,7 +216,7 @@ class _QueryPlanner:
         if relation.step.is_table:
             raise AnalysisError("Table source is not supported with table functions")
         replacements: dict[Expression, Expression] = {}
-        added = []
+        added: list[tuple[str, Expression, SqlType]] = []
         for call in calls:
             if call in replacements:
                 continue

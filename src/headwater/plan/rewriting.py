@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
-from functools import cache
 
 from headwater.sql.ast import ColumnRef, Expression, FunctionCall, Lambda, When
 
 Rewrite = Callable[[Expression], Expression]
 
 
-@cache
-def _child_fields(node_type: type[Expression]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(node_type) if f.name != "position")
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
+def _child_fields(node: Expression) -> tuple[str, ...]:
+    known = _FIELDS.get(type(node))
+    if known is None:
+        known = _FIELDS[type(node)] = tuple(f.name for f in fields(node) if f.name != "position")
+    return known
 
 
 def _map_value(value: object, rewrite: Rewrite) -> object:
@@ -30,7 +34,7 @@ def _map_value(value: object, rewrite: Rewrite) -> object:
 def map_children(node: Expression, rewrite: Rewrite) -> Expression:
     """The node with `rewrite` applied to each direct child expression; the same object when nothing changed."""
     changes: dict[str, object] = {}
-    for name in _child_fields(type(node)):
+    for name in _child_fields(node):
         old = getattr(node, name)
         new = _map_value(old, rewrite)
         if new is not old:

@@ -92,7 +92,9 @@ def build_scope(sources: Sequence[tuple[str, DataSource]]) -> Scope:
     for alias, source in sources:
         columns = []
         schema = source.schema
-        declared = [(c.name, c.type, c.role) for c in (*schema.key, *(c for c in schema.columns if c.role is not Role.KEY))]
+        declared = [
+            (c.name, c.type, c.role) for c in (*schema.key, *(c for c in schema.columns if c.role is not Role.KEY))
+        ]
         system = dict(PSEUDO_COLUMNS) | (WINDOW_COLUMNS if source.window else {})
         for name, sql_type, role in (*declared, *((n, t, None) for n, t in system.items())):
             internal = names.take(f"{alias}_{name}") if joined else name
@@ -158,7 +160,11 @@ class Scope:
         return rewrite_columns(expression, lambda ref: self._qualified(ref, clause))
 
     def _qualified(self, ref: ColumnRef, clause: str) -> ColumnRef:
-        if self._aggregates_windows and ref.name in WINDOW_COLUMNS and (ref.source is None or ref.source in self._by_alias):
+        if (
+            self._aggregates_windows
+            and ref.name in WINDOW_COLUMNS
+            and (ref.source is None or ref.source in self._by_alias)
+        ):
             bound = self._window_bound(ref, clause)
             if bound is not None:
                 return bound
@@ -190,7 +196,8 @@ class Scope:
         if clause == "WHERE":
             raise problem(f"Error in WHERE expression: Unknown column {ref.name}.", ref.position)
         raise problem(
-            f"Window bounds column {ref.name} can only be used in the SELECT clause of windowed aggregations", ref.position
+            f"Window bounds column {ref.name} can only be used in the SELECT clause of windowed aggregations",
+            ref.position,
         )
 
     def _unresolved(self, ref: ColumnRef, clause: str) -> AnalysisError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from headwater.core.errors import AnalysisError
 from headwater.core.types import BOOLEAN, SqlType
 from headwater.plan.expressions import type_of
-from headwater.sql.expression_text import format_expression
 from headwater.plan.functions import FunctionRegistry
 from headwater.plan.problems import problem
 from headwater.plan.relation import Resolve
 from headwater.sql.ast import Expression
+from headwater.sql.expression_text import format_expression
 
 
 class Typer:

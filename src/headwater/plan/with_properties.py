@@ -89,7 +89,8 @@ def _integer(maximum: int, minimum: int) -> Callable[[str, Expression], int]:
             ) from None
         if not minimum <= number <= maximum:
             raise AnalysisError(
-                f"Invalid value {number} for property {name}: it must be between {minimum} and {maximum}.", value.position
+                f"Invalid value {number} for property {name}: it must be between {minimum} and {maximum}.",
+                value.position,
             )
         return number
 
@@ -112,7 +113,9 @@ def _delimiter(name: str, value: Expression) -> str:
 def _nullable_representation(name: str, value: Expression) -> str:
     text = _text(name, value).upper()
     if text not in ("OPTIONAL", "WRAPPER"):
-        raise AnalysisError(f"Invalid value '{text}' for property {name}: OPTIONAL or WRAPPER is expected.", value.position)
+        raise AnalysisError(
+            f"Invalid value '{text}' for property {name}: OPTIONAL or WRAPPER is expected.", value.position
+        )
     return text
 
 
