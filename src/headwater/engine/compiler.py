@@ -45,19 +45,9 @@ from headwater.plan.steps import (
     StreamTableJoin,
     TableTableJoin,
 )
-from headwater.sql.ast import (
-    BigintLiteral,
-    BooleanLiteral,
-    ColumnRef,
-    DoubleLiteral,
-    Expression,
-    IntegerLiteral,
-    StringLiteral,
-)
+from headwater.sql.ast import ColumnRef, Expression
 
 Flow = Row | Change
-
-_LITERALS = BooleanLiteral | IntegerLiteral | BigintLiteral | DoubleLiteral | StringLiteral
 
 
 class CompileError(HeadwaterError):
@@ -98,6 +88,8 @@ class ProgramCompiler:
         self.leaves: list[Step] = []
         self.boundary_types: dict[int, tuple[list[SqlType | None], list[list[SqlType | None]]]] = {}
         """By `id(step)`: types of the key columns, and of each call's arguments, that pass the step's topic."""
+        self.bound_calls: dict[int, list[aggregate.Call]] = {}
+        """By `id(step)` of aggregations: their resolved functions."""
         self._stores: dict[tuple[int, str], tuple[int, int]] = {}
         self._outputs: dict[int, int] = {}
         self._survey(plan.root, self._new_unit())
@@ -108,7 +100,9 @@ class ProgramCompiler:
 
     def is_boundary(self, step: Step) -> bool:
         """Whether records pass through a topic on their way into this step."""
-        return isinstance(step, Rekey | Aggregate) and step.repartition and not self.options.single_task
+        if self.options.single_task or not isinstance(step, Rekey | Aggregate) or not step.repartition:
+            return False
+        return isinstance(step, Aggregate) or not step.input.is_table
 
     def _survey(self, step: Step, unit: int) -> None:
         self.unit_of[id(step)] = unit
@@ -185,6 +179,10 @@ class StageCompiler:
         _, index = self.program.store(step, role, make)
         return self.local(f"task.stores[{index}]", "store")
 
+    def null(self) -> str:
+        """A local that holds None (a bare None in generated expressions makes Python warn)."""
+        return self.local("None", "null")
+
     def reporter(self, operator: str) -> str:
         return self.local(f"task.reporter({operator!r})", "report")
 
@@ -211,7 +209,7 @@ class StageCompiler:
         work: list[tuple[str, Code]] = []
         for expression, code in zip(expressions, codes, strict=True):
             assert code.type is not None
-            if isinstance(expression, ColumnRef | _LITERALS):
+            if isinstance(expression, ColumnRef):
                 results.append(Binding(code.type, code.source))
             else:
                 name = self.names.temp("x")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from headwater.core.errors import AnalysisError
 from headwater.core.schema import WINDOW_COLUMNS
-from headwater.core.types import BIGINT, SqlType
+from headwater.core.types import BIGINT
 from headwater.plan.expressions import Binding
 from headwater.plan.steps import FormatSpec
 from headwater.sql.ast import ColumnRef
@@ -79,11 +79,3 @@ class Change:
     old: Row | None = None
     old_absent: str | None = None
 
-
-def key_code(codes: list[str]) -> str:
-    """Code of a hashable state key: the value itself for one column, a tuple for several."""
-    return codes[0] if len(codes) == 1 else f"({', '.join(codes)}{',' if codes else ''})"
-
-
-def row_types(row: Row, names: tuple[str, ...]) -> tuple[SqlType, ...]:
-    return tuple(row.binding(name).type for name in names)

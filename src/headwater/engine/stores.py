@@ -53,7 +53,19 @@ def tuple_of(annotations: list[Any]) -> Any:
 
 def key_annotation(key_types: list[SqlType]) -> Any:
     """State keys are the bare value for one column and a tuple for several."""
-    return annotation(key_types[0]) if len(key_types) == 1 else tuple_of([annotation(t) for t in key_types])
+    items = [_hashable(t) for t in key_types]
+    return items[0] if len(items) == 1 else tuple_of(items)
+
+
+def _hashable(sql_type: SqlType) -> Any:
+    """As `annotation`, with arrays as tuples."""
+    match sql_type:
+        case types.Array(element):
+            return tuple[_hashable(element), ...] | None  # type: ignore[misc]
+        case types.Struct(fields):
+            return tuple[tuple(_hashable(field.type) for field in fields)] | None  # type: ignore[misc]
+        case _:
+            return annotation(sql_type)
 
 
 @dataclass
@@ -240,8 +252,9 @@ class JoinBuffer:
             self._insert(name, time, self._decode_row(value))
 
 
-def _time_of(pair: tuple[int, Any]) -> int:
-    return pair[0]
+def _time_of(item: tuple[Any, ...]) -> int:
+    time: int = item[0]
+    return time
 
 
 class PendingOuter:
@@ -250,7 +263,7 @@ class PendingOuter:
     def __init__(self, key_type: Any, left_type: Any, right_type: Any) -> None:
         self.time = StreamTime()
         self._rows: dict[tuple[int, int, Any], list[Any]] = {}
-        self._queue: list[tuple[int, int, int, Any]] = []
+        self._queues: tuple[list[tuple[int, int, Any]], ...] = ([], [])
         self._order = 0
         self._dirty: dict[tuple[int, int, Any], list[Any] | None] = {}
         self._decode_key = msgspec.msgpack.Decoder(tuple[int, int, key_type]).decode
@@ -261,11 +274,16 @@ class PendingOuter:
         place = (time, side, key)
         rows = self._rows.get(place)
         if rows is None:
-            rows = self._rows[place] = []
-            heapq.heappush(self._queue, (time, side, self._order, key))
-            self._order += 1
+            rows = self._wait(place, [])
         rows.append(row)
         self._dirty[place] = rows
+
+    def _wait(self, place: tuple[int, int, Any], rows: list[Any]) -> list[Any]:
+        time, side, key = place
+        self._rows[place] = rows
+        heapq.heappush(self._queues[side], (time, self._order, key))
+        self._order += 1
+        return rows
 
     def matched(self, time: int, side: int, key: Any) -> None:
         """The rows of that key and time have found a match."""
@@ -273,18 +291,18 @@ class PendingOuter:
             self._dirty[(time, side, key)] = None
 
     def closed(self, left_horizon: int, right_horizon: int) -> Iterator[tuple[int, int, Any, Any]]:
-        """Take out (time, side, key, row) in time order whose time lies before its side's horizon."""
-        queue = self._queue
-        while queue:
-            time, side, _, key = queue[0]
-            if time >= (right_horizon if side else left_horizon):
-                return
-            heapq.heappop(queue)
-            rows = self._rows.pop((time, side, key), None)
-            if rows is not None:
-                self._dirty[(time, side, key)] = None
-                for row in rows:
-                    yield time, side, key, row
+        """Take out (time, side, key, row) whose time lies before its side's horizon: by time, right before left."""
+        found: list[tuple[int, int, Any, Any]] = []
+        for side, horizon in ((1, right_horizon), (0, left_horizon)):
+            queue = self._queues[side]
+            while queue and queue[0][0] < horizon:
+                time, _, key = heapq.heappop(queue)
+                rows = self._rows.pop((time, side, key), None)
+                if rows is not None:
+                    self._dirty[(time, side, key)] = None
+                    found += [(time, side, key, row) for row in rows]
+        found.sort(key=_time_of)
+        return iter(found)
 
     def changes(self) -> Iterator[ChangelogRecord]:
         for place, rows in self._dirty.items():
@@ -297,7 +315,8 @@ class PendingOuter:
         if value is None:
             self._rows.pop(place, None)
             return
-        if place not in self._rows:
-            heapq.heappush(self._queue, (time, side, self._order, name))
-            self._order += 1
-        self._rows[place] = self._decode_rows[side](value)
+        decoded = self._decode_rows[side](value)
+        if place in self._rows:
+            self._rows[place] = decoded
+        else:
+            self._wait(place, decoded)

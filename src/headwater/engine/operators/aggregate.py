@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from headwater.core.types import STRING, SqlType
 from headwater.engine.operators import windows
+from headwater.engine.operators.keys import group_key
 from headwater.engine.operators.tables import key_types
-from headwater.engine.rows import Change, Row, key_code
+from headwater.engine.rows import Change, Row
 from headwater.engine.stores import KeyValueStore, key_annotation
-from headwater.plan.expressions import Binding, type_of_literal
+from headwater.plan.expressions import Binding
 from headwater.plan.functions import BoundAggregate, bind_aggregate
 from headwater.sql.ast import WindowKind
 
@@ -32,7 +33,9 @@ class Call:
 
 def bind(stage: StageCompiler, step: Aggregate, row: Row) -> list[Call]:
     """Resolve the functions by the arguments' types."""
-    return [Call(call.column, bind_call(stage, call, row)) for call in step.calls]
+    calls = [Call(call.column, bind_call(stage, call, row)) for call in step.calls]
+    stage.program.bound_calls[id(step)] = calls
+    return calls
 
 
 def bind_call(stage: StageCompiler, call: AggregateCall, row: Row) -> BoundAggregate:
@@ -40,9 +43,10 @@ def bind_call(stage: StageCompiler, call: AggregateCall, row: Row) -> BoundAggre
 
 
 def bind_types(stage: StageCompiler, call: AggregateCall, types: list[SqlType | None]) -> BoundAggregate:
-    """Resolve by known types of the leading arguments; the trailing literal ones are in the call itself."""
-    rest = [type_of_literal(argument) for argument in call.arguments[len(types) :]]
-    return bind_aggregate(call.function, [*types, *rest], call.arguments, stage.program.functions)
+    """Resolve by known types of the leading arguments; the trailing literal ones speak for themselves."""
+    nothing = Row({}, (), "None")
+    rest = [stage.compile(argument, nothing).type for argument in call.arguments[len(types) :]]
+    return bind_aggregate(call.function, call.arguments, [*types, *rest], stage.program.functions)
 
 
 def enter(stage: StageCompiler, step: Aggregate, flow: Row | Change) -> None:
@@ -110,12 +114,13 @@ def add(stage: StageCompiler, calls: list[Call], entry: str, ts: str, *, first: 
     """Code that adds (or undoes) the calls' arguments in `entry`, all or, on a failure, none of them."""
     body = stage.body
     temps = [stage.names.temp("s") for _ in calls]
-    work = []
+    work: list[tuple[str, str, str]] = []
     for i, (call, temp) in enumerate(zip(calls, temps, strict=True)):
         state = f"{entry}[{first + i}]"
         function = call.function.undo if undo else call.function.add
         if call.function.inline_add is not None and not undo:
-            code = call.function.inline_add.format(*call.arguments, s=state)
+            names = [_name(stage, work, argument) for argument in call.arguments]
+            code = call.function.inline_add.format(*names, s=_name(stage, work, state))
         else:
             code = f"{stage.names.add(function, 'undo' if undo else 'add')}({', '.join([state, *call.arguments])})"
         work.append((temp, state, code))
@@ -126,10 +131,20 @@ def add(stage: StageCompiler, calls: list[Call], entry: str, ts: str, *, first: 
         body.line(f'{stage.reporter("Aggregate")}("An aggregate function failed; the row was left out.", error)')
     with body.block("else:"):
         for temp, state, _ in work:
-            body.line(f"{state} = {temp}")
+            if state:
+                body.line(f"{state} = {temp}")
     last = f"{entry}[{first + len(calls)}]"
     with body.block(f"if {ts} > {last}:"):
         body.line(f"{last} = {ts}")
+
+
+def _name(stage: StageCompiler, work: list[tuple[str, str, str]], code: str) -> str:
+    """A local holding the code's value: inline templates use their arguments more than once."""
+    if code.isidentifier():
+        return code
+    name = stage.names.temp("a")
+    work.append((name, "", code))
+    return name
 
 
 def result_row(stage: StageCompiler, step: Aggregate, row: Row, calls: list[Call], entry: str, first: int = 0) -> Row:
@@ -171,7 +186,7 @@ def _update_group(stage: StageCompiler, step: Aggregate, row: Row, calls: list[C
     body = stage.body
     store = group_store(stage, step, row, calls)
     entry, key, is_new = (stage.names.temp(hint) for hint in ("entry", "group", "is_new"))
-    body.line(f"{key} = {key_code(row.key_codes())}")
+    body.line(f"{key} = {group_key(stage, row)}")
     _open_entry(stage, store, key, entry, calls, is_new if stage.wants_old(step) else None)
     result = result_row(stage, step, row, calls, entry)
     old = freeze(stage, result, is_new) if stage.wants_old(step) else None
@@ -239,7 +254,7 @@ def regroup(
     keyed = replace(row, columns=columns, raw_key=None)
     store = group_store(stage, step, keyed, calls)
     entry, key, is_new = (stage.names.temp(hint) for hint in ("entry", "group_key", "is_new"))
-    body.line(f"{key} = {key_code(keyed.key_codes())}")
+    body.line(f"{key} = {group_key(stage, keyed)}")
     _open_entry(stage, store, key, entry, calls, is_new)
     result = result_row(stage, step, keyed, calls, entry)
     old = freeze(stage, result, is_new) if stage.wants_old(step) else None

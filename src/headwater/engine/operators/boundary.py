@@ -164,7 +164,7 @@ def _read_rekeyed(stage: StageCompiler, step: Rekey, row: Row) -> None:
     carried = _carried(stage, step)
     with body.block("if record.value is None:"):
         if not step.drop_null:
-            nothing = {name: Binding(t, "None") for name, t in carried}
+            nothing = {name: Binding(t, stage.null()) for name, t in carried}
             stage.deliver(step, replace(row.with_columns(nothing), null=True))
         body.line("continue")
     decode = _decoder(stage, tuple_of([annotation(t) for _, t in carried]))

@@ -62,7 +62,11 @@ def _left_layout(stage: StageCompiler, step: ForeignKeyJoin) -> Layout:
 
 
 def enter(stage: StageCompiler, step: ForeignKeyJoin, side: int, flow: Row | Change) -> None:
-    """Left change: look up the right row. Right change: visit every left row that points at it."""
+    """Left change: look up the right row. Right change: visit every left row that points at it.
+
+    A left row that had a foreign key and finds no match now is unset downstream even if it never had a result (the
+    right table does not tell the left what it found before): a tombstone more, as in Kafka Streams.
+    """
     assert isinstance(flow, Change)
     left_types = [c.type for c in step.left.schema.key]
     right = Side.of(stage, step.right)
@@ -81,7 +85,7 @@ def _left_change(
 ) -> None:
     body = stage.body
     key, old, new, target, was = (stage.names.temp(hint) for hint in ("key", "old", "new", "right", "was"))
-    body.line(f"{key} = {state_key(change.new)}")
+    body.line(f"{key} = {state_key(stage, change.new)}")
     body.line(f"{old} = {stage.local(f'{left_store}.get', 'get')}({key})")
     if change.absent == "True":
         body.line(f"{new} = None")
@@ -99,7 +103,8 @@ def _left_change(
         is_there, was_there = f"{new} is not None", f"{old} is not None"
     else:
         is_there, was_there = f"{target} is not None", f"{was} is not None"
-    with body.block(f"if {is_there} or {was_there}:"):
+    unset = was_there if step.kind is JoinKind.LEFT else f"{old} is not None and {old}[0] is not None"
+    with body.block(f"if {is_there} or {unset}:"):
         result = _result(stage, step, change.new, layout, right, f"{new}[1]", new, target, change.new.ts)
         before = None
         if stage.wants_old(step):
@@ -112,7 +117,7 @@ def _right_change(
 ) -> None:
     body = stage.body
     foreign, old, new, key, row = (stage.names.temp(hint) for hint in ("foreign", "old", "new", "key", "row"))
-    body.line(f"{foreign} = {state_key(change.new)}")
+    body.line(f"{foreign} = {state_key(stage, change.new)}")
     body.line(f"{old} = {stage.local(f'{right_store}.get', 'get')}({foreign})")
     packed = "None" if change.absent == "True" else right.layout.pack(change.new)
     if change.absent not in (None, "True"):

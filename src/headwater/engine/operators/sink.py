@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from headwater.core.schema import Column
@@ -12,8 +13,8 @@ from headwater.engine.program import QueryFailedError
 from headwater.engine.rows import Change, Row
 from headwater.formats import registry as formats
 from headwater.formats.api import SerdeOptions, Writer
-from headwater.formats.windowed import SESSION_SUFFIX, TIME_SUFFIX
-from headwater.plan.functions.java_time import timestamp_parser
+from headwater.formats.windowed import session_key, time_key
+from headwater.engine.event_time import timestamp_parser
 from headwater.plan.steps import FormatSpec, Sink
 
 if TYPE_CHECKING:
@@ -62,8 +63,10 @@ def encode(stage: StageCompiler, variable: str, writer: Writer, codes: list[str]
     if writer.inline is None:
         fast = f"{exact}({arguments})"
     else:
-        renamed = {name: stage.names.add(value, "encode") for name, value in writer.names.items()}
-        fast = writer.inline.format(args=arguments, **renamed)
+        fast = writer.inline
+        for name, value in writer.names.items():
+            fast = re.sub(rf"\b{name}\b", stage.names.add(value, name), fast)
+        fast = fast.replace("{args}", arguments)
     with body.block("try:"):
         body.line(f"{variable} = {fast}")
     with body.block("except Exception:"):
@@ -118,10 +121,8 @@ def _append(stage: StageCompiler, target: Sink, row: Row, absent: str | None) ->
 def _with_window(stage: StageCompiler, key: str, target: Sink, window: tuple[str, str]) -> str:
     start, end = window
     if target.window is not None and target.window.size_ms is None:
-        pack = stage.names.add(SESSION_SUFFIX.pack, "pack_session")
-        return f"{key} + {pack}({end}, {start})"
-    pack = stage.names.add(TIME_SUFFIX.pack, "pack_start")
-    return f"{key} + {pack}({start})"
+        return f"{stage.names.add(session_key, 'session_key')}({key}, {start}, {end})"
+    return f"{stage.names.add(time_key, 'time_key')}({key}, {start})"
 
 
 def _sink_time(stage: StageCompiler, target: Sink, row: Row, absent: str | None) -> str:
@@ -154,7 +155,7 @@ def _remember(stage: StageCompiler, change: Change) -> None:
     store = stage.store(step, "result", make)
     put = stage.local(f"{store}.put", "put")
     packed = layout.pack(change.new)
-    key = state_key(change.new)
+    key = state_key(stage, change.new)
     if change.absent is None:
         stage.body.line(f"{put}({key}, {packed})")
     elif change.absent == "True":

@@ -13,9 +13,9 @@ from headwater.engine.program import QueryFailedError, StageInput
 from headwater.engine.rows import RawKey, Row
 from headwater.formats import registry as formats
 from headwater.formats.api import Reader, SerdeOptions
-from headwater.formats.windowed import SESSION_SUFFIX, TIME_SUFFIX
+from headwater.formats.windowed import split_session_key, split_time_key
 from headwater.plan.expressions import Binding
-from headwater.plan.functions.java_time import timestamp_parser
+from headwater.engine.event_time import timestamp_parser
 from headwater.plan.steps import FormatSpec, SourceStep
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _skip_null_keys(stage: StageCompiler, step: SourceStep) -> None:
 
 
 def _null_value(stage: StageCompiler, step: SourceStep, row: Row) -> None:
-    nothing = {column.name: Binding(column.type, "None") for column in step.schema.value}
+    nothing = {column.name: Binding(column.type, stage.null()) for column in step.schema.value}
     if step.is_table:
         tables.put(stage, step, replace(row.with_columns(nothing), null=True))
     elif step.timestamp is None:
@@ -111,14 +111,12 @@ def _split_window(stage: StageCompiler, step: SourceStep) -> tuple[str, str]:
     with body.block("if key is None:"):
         body.line("continue")
     if step.window.size_ms is None:
-        unpack = stage.names.add(SESSION_SUFFIX.unpack, "unpack_session")
-        body.line(f"window_end, window_start = {unpack}(key[-{SESSION_SUFFIX.size}:])")
-        body.line(f"key = key[:-{SESSION_SUFFIX.size}]")
+        split = f"{stage.names.add(split_session_key, 'split_session_key')}(key)"
     else:
-        unpack = stage.names.add(TIME_SUFFIX.unpack, "unpack_start")
-        body.line(f"window_start, = {unpack}(key[-{TIME_SUFFIX.size}:])")
-        body.line(f"window_end = window_start + {step.window.size_ms}")
-        body.line(f"key = key[:-{TIME_SUFFIX.size}]")
+        split = f"{stage.names.add(split_time_key, 'split_time_key')}(key, {step.window.size_ms})"
+    with body.block("try:"):
+        body.line(f"key, window_start, window_end = {split}")
+    _skip_bad(stage, step, "key", "key")
     return "window_start", "window_end"
 
 
@@ -138,14 +136,11 @@ def decode(
     target = "key" if is_key else "value"
     row = f"{target}_row"
     exact = stage.names.add(reader.decode, f"decode_{target}")
-    bad = stage.names.add(DataError, "bad_data")
 
     def decode_exactly() -> None:
         with body.block("try:"):
             body.line(f"{row} = {exact}({payload})")
-        with body.block(f"except {bad} as error:"):
-            body.line(f"task.bad_record({step.topic!r}, {target!r}, error, {payload}, record)")
-            body.line("continue")
+        _skip_bad(stage, step, target, payload)
 
     if reader.fast is None:
         decode_exactly()
@@ -156,6 +151,13 @@ def decode(
         with body.block(f"except {stage.names.add(reader.fast_errors, 'fast_errors')}:"):
             decode_exactly()
     return {c.name: Binding(c.type, access.replace("row", row, 1)) for c, access in zip(columns, reader.access, strict=True)}
+
+
+def _skip_bad(stage: StageCompiler, step: SourceStep, target: str, payload: str) -> None:
+    """The handler of a `try` that decodes: log the record and go on with the next."""
+    with stage.body.block(f"except {stage.names.add(DataError, 'bad_data')} as error:"):
+        stage.body.line(f"task.bad_record({step.topic!r}, {target!r}, error, {payload}, record)")
+        stage.body.line("continue")
 
 
 def _extract_time(stage: StageCompiler, step: SourceStep, row: Row) -> None:

@@ -33,7 +33,7 @@ def project_row(stage: StageCompiler, step: Project, row: Row, values: list[tupl
     columns = {new: row.columns[old] for new, old in zip(step.keys, row.keys, strict=True)}
     if row.null:
         types = {name: stage.compile(expression, row).type for name, expression in values}
-        columns |= {name: Binding(sql_type, "None") for name, sql_type in types.items() if sql_type is not None}
+        columns |= {name: Binding(sql_type, stage.null()) for name, sql_type in types.items() if sql_type is not None}
     else:
         results = stage.evaluate([expression for _, expression in values], row, "Project")
         columns |= {name: result for (name, _), result in zip(values, results, strict=True)}
@@ -115,18 +115,18 @@ def flat_map(stage: StageCompiler, step: FlatMap, flow: Row | Change) -> None:
         return
     body = stage.body
     lists: list[tuple[str, str, Binding]] = []
+    report = stage.reporter("FlatMap")
     for name, call in step.functions:
         assert isinstance(call, FunctionCall)
-        arguments = stage.evaluate(call.arguments, flow, "FlatMap")
-        bound = compile_table_call(call, [a.type for a in arguments], stage.program.functions)
-        function = stage.names.add(bound.call, "table_function")
+        options = stage.program.options.expressions
+        code = compile_table_call(call, flow.resolve, stage.names, stage.program.functions, options)
+        assert code.type is not None
         items = stage.names.temp("items")
         with body.block("try:"):
-            body.line(f"{items} = {function}({', '.join(a.code for a in arguments)})")
-        with body.block("except Exception as error:"):
-            body.line(f"{stage.reporter('FlatMap')}({f'{call.name} failed.'!r}, error)")
-            body.line(f"{items} = ()")
-        lists.append((name, items, Binding(bound.returns, stage.names.temp("item"))))
+            body.line(f"{items} = {code.source} or ()")
+        with body.block("except Exception:"):
+            body.line(f"{items} = {stage.careful(code, flow, report)} or ()")
+        lists.append((name, items, Binding(code.type, stage.names.temp("item"))))
     variables = ", ".join(binding.code for _, _, binding in lists)
     if len(lists) == 1:
         header = f"for {variables} in {lists[0][1]}:"
@@ -144,7 +144,9 @@ def _zip_longest(*lists: list[object]) -> list[tuple[object, ...]]:
 
 def rekey(stage: StageCompiler, step: Rekey, flow: Row | Change) -> None:
     """New key columns in place of the old. (With a repartition topic between, see `boundary`.)"""
-    assert isinstance(flow, Row)
+    if isinstance(flow, Change):
+        _rekey_table(stage, step, flow)
+        return
     row = new_keys(stage, step, flow)
     if row is None:
         return
@@ -153,6 +155,18 @@ def rekey(stage: StageCompiler, step: Rekey, flow: Row | Change) -> None:
             stage.deliver(step, row)
     else:
         stage.deliver(step, row)
+
+
+def _rekey_table(stage: StageCompiler, step: Rekey, change: Change) -> None:
+    """A table's key can only change its name or format, not its value: rows stay where they are."""
+    names = tuple(name for name, _ in step.keys)
+
+    def renamed(row: Row) -> Row:
+        columns = {**row.columns, **{new: row.columns[old] for new, old in zip(names, row.keys, strict=True)}}
+        return replace(row, columns=columns, keys=names, raw_key=None)
+
+    old = renamed(change.old) if change.old is not None else None
+    stage.deliver(step, Change(renamed(change.new), change.absent, old, change.old_absent))
 
 
 def new_keys(stage: StageCompiler, step: Rekey, row: Row) -> Row | None:

@@ -68,26 +68,25 @@ def stream_stream(stage: StageCompiler, step: StreamStreamJoin, side: int, flow:
         with body.block(f"if {flow.ts} > {times[0]}.now:"):
             body.line(f"{times[0]}.now = {times[1]}.now = {flow.ts}")
         now = f"{times[0]}.now"
-        reach = (step.after_ms, step.before_ms)
-        if step.grace_ms is not None:
-            header = f"if {flow.ts} >= {now} - {reach[side] + step.grace_ms}:"
-        else:
-            header = "if True:"
-        with body.block(header):
-            body.line(f"{key} = {state_key(flow)}")
-            body.line(f"{packed} = {sides[side].layout.pack(flow)}")
-            body.line(f"{stores[side]}.add({key}, {flow.ts}, {packed})")
-            _match(stage, step, side, flow, sides, stores, key, packed)
+        body.line(f"{key} = {state_key(stage, flow)}")
+        body.line(f"{packed} = {sides[side].layout.pack(flow)}")
+        body.line(f"{stores[side]}.add({key}, {flow.ts}, {packed})")
+        _match(stage, step, side, flow, sides, stores, key, packed, now)
 
 
 def _outer_sides(kind: JoinKind) -> tuple[bool, bool]:
     return kind in (JoinKind.LEFT, JoinKind.FULL), kind in (JoinKind.RIGHT, JoinKind.FULL)
 
 
+def _retention(step: StreamStreamJoin) -> int:
+    """How long a row can find matches, in ms of stream time."""
+    grace = step.grace_ms if step.grace_ms is not None else max(_DAY - 2 * step.before_ms, 0)
+    return step.before_ms + step.after_ms + grace
+
+
 def _buffers(stage: StageCompiler, step: StreamStreamJoin, row: Row, sides: tuple[Side, Side]) -> list[str]:
     key_type = key_annotation(key_types(row))
-    grace = step.grace_ms if step.grace_ms is not None else max(_DAY - 2 * step.before_ms, 0)
-    retention = step.before_ms + step.after_ms + grace
+    retention = _retention(step)
 
     def buffer(layout: Layout) -> JoinBuffer:
         return JoinBuffer(key_type, layout.annotation(), retention)
@@ -100,7 +99,7 @@ def _buffers(stage: StageCompiler, step: StreamStreamJoin, row: Row, sides: tupl
 
 def _match(
     stage: StageCompiler, step: StreamStreamJoin, side: int, row: Row, sides: tuple[Side, Side],
-    stores: list[str], key: str, packed: str,
+    stores: list[str], key: str, packed: str, now: str,
 ) -> None:  # fmt: skip
     body = stage.body
     outer = _outer_sides(step.kind)
@@ -119,7 +118,7 @@ def _match(
         body.line(f"{found} = False")
     body.line(f"{rows} = {stage.local(f'{stores[1 - side]}.get', 'get')}({key})")
     with body.block(f"if {rows} is not None:"):
-        body.line(f"{low} = {row.ts} - {before}")
+        body.line(f"{low} = max({row.ts} - {before}, {now} - {_retention(step)})")
         body.line(f"{high} = {row.ts} + {after}")
         cut = stage.names.add(between, "between")
         inside = f"{rows} if {rows}[0][0] >= {low} and {rows}[-1][0] <= {high} else {cut}({rows}, {low}, {high})"
@@ -139,10 +138,16 @@ def _match(
             stage.deliver(step, result)
     if outer[side]:
         with body.block(f"if not {found}:"):
+            own_key = row.columns[row.keys[0]].code
             if waits:
-                body.line(f"{pending}.add({row.ts}, {side}, {key}, {packed})")
+                assert step.grace_ms is not None
+                reach = (step.after_ms, step.before_ms)[side] + step.grace_ms
+                with body.block(f"if {row.ts} + {reach} >= {now}:"):
+                    body.line(f"{pending}.add({row.ts}, {side}, {key}, {packed})")
+                with body.block("else:"):
+                    _deliver_alone(stage, step, row, sides, side, packed, own_key, row.ts)
             else:
-                _deliver_alone(stage, step, row, sides, side, packed, row.columns[row.keys[0]].code, row.ts)
+                _deliver_alone(stage, step, row, sides, side, packed, own_key, row.ts)
 
 
 def _deliver_alone(
@@ -150,8 +155,8 @@ def _deliver_alone(
     packed: str, key: str, ts: str,
 ) -> None:  # fmt: skip
     """A row without a match: the other side's columns are all NULL."""
-    nothing = {name: Binding(t, "None") for name, t in zip(sides[1 - side].layout.names, sides[1 - side].layout.types, strict=True)}
-    nothing[sides[1 - side].key] = Binding(sides[1 - side].key_type, "None")
+    nothing = {name: Binding(t, stage.null()) for name, t in zip(sides[1 - side].layout.names, sides[1 - side].layout.types, strict=True)}
+    nothing[sides[1 - side].key] = Binding(sides[1 - side].key_type, stage.null())
     own = sides[side].columns(packed, key)
     left, right = (own, nothing) if side == 0 else (nothing, own)
     stage.deliver(step, joined(step, row, left, right, Binding(sides[side].key_type, key), ts))
@@ -196,7 +201,7 @@ def stream_table(stage: StageCompiler, step: StreamTableJoin, side: int, flow: R
         packed = "None" if flow.absent == "True" else right.layout.pack(flow.new)
         if flow.absent not in (None, "True"):
             packed = f"None if {flow.absent} else {packed}"
-        body.line(f"{put}({state_key(flow.new)}, {packed})")
+        body.line(f"{put}({state_key(stage, flow.new)}, {packed})")
         return
     assert side == 0
     if flow.null:
@@ -205,7 +210,7 @@ def stream_table(stage: StageCompiler, step: StreamTableJoin, side: int, flow: R
     key = flow.columns[flow.keys[0]]
     found = stage.names.temp("found")
     with body.block(f"if {key.code} is not None:"):
-        body.line(f"{found} = {stage.local(f'{store}.get', 'get')}({state_key(flow)})")
+        body.line(f"{found} = {stage.local(f'{store}.get', 'get')}({state_key(stage, flow)})")
         left = dict(flow.columns)
         if step.kind is JoinKind.INNER:
             with body.block(f"if {found} is not None:"):

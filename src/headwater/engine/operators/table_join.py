@@ -24,7 +24,7 @@ def enter(stage: StageCompiler, step: TableTableJoin, side: int, flow: Row | Cha
     sides = (Side.of(stage, step.left), Side.of(stage, step.right))
     stores = [table_store(stage, step, role, flow.new, s.layout) for role, s in zip(("left", "right"), sides, strict=True)]
     key, old, new, other = (stage.names.temp(hint) for hint in ("key", "old", "new", "other"))
-    body.line(f"{key} = {state_key(flow.new)}")
+    body.line(f"{key} = {state_key(stage, flow.new)}")
     body.line(f"{old} = {stage.local(f'{stores[side]}.get', 'get')}({key})")
     packed = "None" if flow.absent == "True" else sides[side].layout.pack(flow.new)
     if flow.absent not in (None, "True"):

@@ -72,7 +72,7 @@ def put(stage: StageCompiler, step: Step, row: Row) -> None:
     layout = Layout.of(row, stage.program.needs[id(step)])
     store = table_store(stage, step, "table", row, layout)
     key, old, new = (stage.names.temp(hint) for hint in ("key", "old", "new"))
-    body.line(f"{key} = {state_key(row)}")
+    body.line(f"{key} = {state_key(stage, row)}")
     body.line(f"{old} = {stage.local(f'{store}.get', 'get')}({key})")
     body.line(f"{new} = {'None' if row.null else layout.pack(row)}")
     body.line(f"{stage.local(f'{store}.put', 'put')}({key}, {new})")

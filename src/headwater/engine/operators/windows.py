@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headwater.engine.operators import aggregate
+from headwater.engine.operators.keys import group_key
 from headwater.engine.operators.tables import key_types
-from headwater.engine.rows import Change, Row, key_code
+from headwater.engine.rows import Change, Row
 from headwater.engine.stores import SessionStore, WindowStore, key_annotation
 from headwater.plan.expressions import Binding
 
@@ -35,7 +36,7 @@ def time_windows(stage: StageCompiler, step: Aggregate, row: Row, calls: list[Ca
     store = stage.store(step, "windows", lambda: WindowStore(key_type, entry_type, retention))
     now = _observe(stage, store, row.ts)
     key, start, bucket = (stage.names.temp(hint) for hint in ("group", "start", "bucket"))
-    body.line(f"{key} = {key_code(row.key_codes())}")
+    body.line(f"{key} = {group_key(stage, row)}")
     size, advance = window.size_ms, window.advance_ms
     first = f"max(0, {row.ts} - {size - advance}) // {advance} * {advance}"
     if size == advance:
@@ -127,7 +128,7 @@ def session(stage: StageCompiler, step: Aggregate, row: Row, calls: list[Call]) 
     merges = tuple(call.function.merge for call in calls)
     absorb = stage.names.add(SessionMerger(merges, window.size_ms).absorb, "absorb")
     key, merged, old = (stage.names.temp(hint) for hint in ("group", "session", "absorbed"))
-    body.line(f"{key} = {key_code(row.key_codes())}")
+    body.line(f"{key} = {group_key(stage, row)}")
     fresh = aggregate.new_entry(stage, calls)
     body.line(f"{merged}, {old} = {absorb}({store}, {key}, {row.ts}, [{row.ts}, {row.ts}, *{fresh}])")
     with body.block(f"if {merged}[1] >= {now} - {window.grace_ms + window.size_ms}:"):
@@ -135,26 +136,30 @@ def session(stage: StageCompiler, step: Aggregate, row: Row, calls: list[Call]) 
         body.line(f"{stage.names.add(replace_sessions, 'replace_sessions')}({store}, {key}, {merged}, {old})")
         if step.final:
             _emit_closed_sessions(stage, step, row, calls, store)
-            return
-        bounds = (f"{merged}[0]", f"{merged}[1]")
-        result = aggregate.result_row(stage, step, replace(row, window=bounds), calls, merged, 2)
-        gone = stage.names.temp("gone")
-        with body.block(f"for {gone} in {old}:"):
-            with body.block(f"if {gone}[0] != {merged}[0] or {gone}[1] != {merged}[1]:"):
-                before = replace(row, window=(f"{gone}[0]", f"{gone}[1]"), ts=f"{gone}[1]")
-                previous = aggregate.result_row(stage, step, before, calls, gone, 2)
-                tombstone = replace(previous, ts=f"{gone}[1]")
-                if stage.wants_old(step):
-                    stage.deliver(step, Change(tombstone, "True", previous, None))
-                else:
-                    stage.deliver(step, Change(tombstone, "True"))
-        same = stage.names.temp("same")
-        if stage.wants_old(step):
-            body.line(f"{same} = next((s for s in {old} if s[0] == {merged}[0] and s[1] == {merged}[1]), None)")
-            previous = aggregate.result_row(stage, step, replace(row, window=bounds), calls, same, 2)
-            stage.deliver(step, Change(result, None, previous, f"{same} is None"))
         else:
-            stage.deliver(step, Change(result))
+            _emit_session(stage, step, row, calls, merged, old)
+        body.line(f"{store}.sweep()")
+
+
+def _emit_session(stage: StageCompiler, step: Aggregate, row: Row, calls: list[Call], merged: str, absorbed: str) -> None:
+    """Tombstones for the absorbed sessions' old bounds, then the merged session."""
+    body = stage.body
+    gone, same = stage.names.temp("gone"), stage.names.temp("same")
+
+    def result(session: str) -> Row:
+        bounds = (f"{session}[0]", f"{session}[1]")
+        return aggregate.result_row(stage, step, replace(row, window=bounds), calls, session, 2)
+
+    with body.block(f"for {gone} in {absorbed}:"):
+        with body.block(f"if {gone}[0] != {merged}[0] or {gone}[1] != {merged}[1]:"):
+            tombstone = replace(result(gone), ts=f"{gone}[1]")
+            previous = result(gone) if stage.wants_old(step) else None
+            stage.deliver(step, Change(tombstone, "True", previous))
+    if stage.wants_old(step):
+        body.line(f"{same} = next((s for s in {absorbed} if s[0] == {merged}[0] and s[1] == {merged}[1]), None)")
+        stage.deliver(step, Change(result(merged), None, result(same), f"{same} is None"))
+    else:
+        stage.deliver(step, Change(result(merged)))
 
 
 def _emit_closed_sessions(stage: StageCompiler, step: Aggregate, row: Row, calls: list[Call], store: str) -> None:
@@ -194,7 +199,6 @@ def replace_sessions(store: SessionStore, key: object, merged: list[object], abs
     sessions.append(merged)
     sessions.sort(key=lambda s: s[0])
     store.put(key, sessions)
-    store.sweep()
 
 
 def closed_sessions(store: SessionStore, reach: int) -> list[tuple[object, list[object]]]:
