@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "goldens"
+FOLDER = Path(__file__).parent / "pairs"
 UPDATE = os.environ.get("HEADWATER_UPDATE_GOLDENS") == "1"
 
 

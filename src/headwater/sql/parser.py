@@ -58,6 +58,7 @@ def iterate_statements(
     `variables` is read anew for each statement, so the caller may change it in between.
     """
     tokens = tokenize(text)
+    refers = "${" in text
     start, last = 0, len(tokens.kinds) - 1
     while start < last:
         try:
@@ -65,7 +66,7 @@ def iterate_statements(
         except ValueError:
             stop = last
         part = tokens.slice(start, stop)
-        if variables is not None and "${" in text:
+        if variables is not None and refers:
             part = substitute(part, variables)
         yield _read(part, _Parser.terminated_statement, dialect)
         start = stop

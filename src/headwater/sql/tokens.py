@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from functools import cached_property
 
 from headwater.core.errors import Position
 from headwater.sql.words import KEYWORDS
@@ -39,6 +38,7 @@ _KINDS = {
     _BAD: BAD,
 }
 
+_LINE_END = re.compile("\n")
 _SKIP = r"(?:[\s]++|--[^\n]*+|/\*(?s:.*?)\*/)*+"
 _TOKEN = re.compile(
     _SKIP + r"(?:"
@@ -63,31 +63,22 @@ class TokenList:
     """
 
     def __init__(
-        self,
-        source: str,
-        kinds: list[str],
-        texts: list[str],
-        starts: list[int],
-        ends: list[int],
-        *,
-        substituted: bool = False,
+        self, source: str, kinds: list[str], texts: list[str], starts: list[int], ends: list[int], lines: list[int]
     ) -> None:
         self.source = source
-        self.substituted = substituted
         self.kinds = kinds
         self.texts = texts
         self.starts = starts
         self.ends = ends
-
-    @cached_property
-    def _line_starts(self) -> list[int]:
-        return [0, *(match.end() for match in re.finditer("\n", self.source))]
+        self.lines = lines
+        """Offsets at which the lines of the source begin."""
+        self.substituted = False
+        """Whether some texts are not those of the source."""
 
     def position(self, offset: int, length: int) -> Position:
         """The place of an offset in the source."""
-        lines = self._line_starts
-        line = bisect_right(lines, offset)
-        return Position(line, offset - lines[line - 1], length)
+        line = bisect_right(self.lines, offset)
+        return Position(line, offset - self.lines[line - 1], length)
 
     def line_text(self, line: int) -> str:
         """A line of the source, counted from 1, without its line end."""
@@ -106,15 +97,20 @@ class TokenList:
     def slice(self, start: int, stop: int) -> TokenList:
         """Tokens start to stop (exclusive) and an END token at the start of token `stop`; the source stays whole."""
         at = self.starts[stop]
-        part = TokenList(
+        return TokenList(
             self.source,
             [*self.kinds[start:stop], END],
             [*self.texts[start:stop], ""],
             [*self.starts[start:stop], at],
             [*self.ends[start:stop], at],
+            self.lines,
         )
-        part.__dict__["_line_starts"] = self._line_starts
-        return part
+
+    def replaced(self, kinds: list[str], texts: list[str], starts: list[int], ends: list[int]) -> TokenList:
+        """Other tokens for the same source, some of their texts being substituted."""
+        tokens = TokenList(self.source, kinds, texts, starts, ends, self.lines)
+        tokens.substituted = True
+        return tokens
 
 
 def tokenize(source: str) -> TokenList:
@@ -149,7 +145,7 @@ def tokenize(source: str) -> TokenList:
         texts.append("")
         starts.append(len(source))
         ends.append(len(source))
-    return TokenList(source, kinds, texts, starts, ends)
+    return TokenList(source, kinds, texts, starts, ends, [0, *(line.end() for line in _LINE_END.finditer(source))])
 
 
 def _number_kind(text: str) -> str:

@@ -62,7 +62,7 @@ def substitute(tokens: TokenList, variables: Mapping[str, str]) -> TokenList:
             starts.append(start)
             ends.append(end)
             start = end
-    return TokenList(tokens.source, kinds, texts, starts, ends, substituted=True)
+    return tokens.replaced(kinds, texts, starts, ends)
 
 
 def _not_a_value(reference: str, value: str) -> str:
