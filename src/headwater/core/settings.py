@@ -60,6 +60,12 @@ class NodeSettings:
         """Address that every listener binds to. Anything but loopback is refused unless clients must authenticate or
         `insecure` is true.""",
     )
+    api_keys: Mapping[str, str] = setting(
+        {},
+        """Names and secrets of who may connect. Empty: everybody. Kafka clients give them with SASL/PLAIN, REST clients
+        with HTTP Basic.""",
+        secret=True,
+    )
     insecure: bool = setting(False, "Listen on other addresses than loopback although clients need no password.")
     maintenance_interval_ms: int = setting(
         30_000, "Time between two rounds of retention and checkpoints in the embedded log.", minimum=100

@@ -1,0 +1,1 @@
+"""From settings to a running node: what is built, and in which order it starts and stops."""

@@ -1,0 +1,67 @@
+"""Running a node as a process: settings, signals, and what is printed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from headwater.app.node import Node
+from headwater.core.config import load
+from headwater.core.settings import Settings
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run_node(config: Path | None, overrides: Mapping[str, Any]) -> None:
+    """Run a node until SIGINT or SIGTERM. Raises `ConfigError` or `StartupError` if it does not start.
+
+    A second signal ends the process without waiting.
+    """
+    settings = load(config, os.environ, overrides)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, _stop, loop, stop)
+    node = Node(settings)
+    stopping = asyncio.create_task(stop.wait())
+    starting = asyncio.create_task(node.start())
+    try:
+        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            for endpoint in node.endpoints:
+                sys.stdout.write(f"{endpoint.name:<8} {endpoint.address}\n")
+            sys.stdout.flush()
+            await stopping
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await asyncio.wait((starting, stopping))
+        await node.close()
+
+
+def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    stop.set()
+    for number in STOP_SIGNALS:
+        loop.remove_signal_handler(number)
+
+
+def _loop_factory() -> Any:
+    """uvloop where it is installed: it takes a third off the cost of a small request."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,146 @@
+"""`Node`: one Headwater process, built from its settings: log or Kafka, broker, SQL engine, listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from headwater.app.access import check_exposure, rest_authorizer
+from headwater.broker.auth import ApiKeys
+from headwater.broker.broker import Broker
+from headwater.broker.net import KafkaListener
+from headwater.broker.settings import BrokerSettings
+from headwater.cluster.api import Cluster
+from headwater.cluster.kafka import KafkaCluster
+from headwater.cluster.local import LocalCluster
+from headwater.core.clock import Clock, SystemClock
+from headwater.core.errors import HeadwaterError
+from headwater.core.settings import LogSettings as LogPart
+from headwater.core.settings import Settings
+from headwater.engine.engine import Engine
+from headwater.engine.settings import EngineSettings
+from headwater.http.server import KsqlServer
+from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStorage
+from headwater.log.offsets import OffsetStore
+from headwater.plan.functions import builtin_functions
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where something listens: `kafka`, `127.0.0.1:9092`."""
+
+    name: str
+    address: str
+
+
+class Node:
+    """Starts in the order in which parts need each other, binding ports before replaying anything, and stops in
+    reverse. What has been started when something fails is stopped again."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.endpoints: list[Endpoint] = []
+        """What accepts connections; filled by `start`."""
+        self._clock = clock or SystemClock()
+        self._stack = AsyncExitStack()
+        keys = settings.node.api_keys
+        self._keys = ApiKeys(keys) if keys else None
+
+    async def start(self) -> None:
+        """Start everything. Raises `ConfigError` or `StartupError`; nothing runs then."""
+        check_exposure(self.settings.node)
+        try:
+            cluster = await (self._remote() if self.settings.cluster.bootstrap_servers else self._embedded())
+            await self._sql(cluster)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop everything: listeners first, the log last. Queries make a last commit."""
+        await self._stack.aclose()
+
+    async def _remote(self) -> Cluster:
+        cluster = KafkaCluster(self.settings.cluster, self._clock)
+        await cluster.start()
+        self._stack.push_async_callback(cluster.close)
+        return cluster
+
+    async def _embedded(self) -> Cluster:
+        node = self.settings.node
+        storage = MemoryStorage() if node.memory else DiskStorage(node.data)
+        log = Log(storage, self._clock, log_settings(self.settings.log))
+        log.open()
+        self._stack.callback(log.close)
+        offsets = OffsetStore(log, self._clock)
+        offsets.load()
+        cluster = LocalCluster(log, offsets, self._clock, load_offsets=False)
+        await cluster.start()
+        self._stack.push_async_callback(cluster.close)
+        await self._kafka(log, offsets)
+        upkeep = asyncio.create_task(self._maintain(log), name="log maintenance")
+        self._stack.push_async_callback(_cancelled, upkeep)
+        return cluster
+
+    async def _kafka(self, log: Log, offsets: OffsetStore) -> None:
+        kafka = self.settings.kafka
+        settings = BrokerSettings(
+            advertised_host=kafka.advertised_host,
+            default_partitions=kafka.default_partitions,
+            auto_create_topics=kafka.auto_create_topics,
+        )
+        broker = Broker(log, self._clock, settings, offsets=offsets, verifier=self._keys)
+        await broker.start()
+        self._stack.push_async_callback(broker.close)
+        listener = KafkaListener(broker, self.settings.node.host, kafka.port)
+        await listener.start()
+        self._stack.push_async_callback(listener.close)
+        self.endpoints.append(Endpoint("kafka", _address(self.settings.node.host, listener.port)))
+
+    async def _sql(self, cluster: Cluster) -> None:
+        ksql, host = self.settings.ksql, self.settings.node.host
+        settings = EngineSettings(
+            properties={"ksql.service.id": ksql.service_id, **ksql.properties},
+            advertised=_address(host, ksql.port),
+        )
+        engine = Engine(cluster, self._clock, builtin_functions(), None, settings)
+        self._stack.push_async_callback(engine.close)
+        server = KsqlServer(engine, host, ksql.port, rest_authorizer(self._keys))
+        await server.start()
+        self._stack.push_async_callback(server.close)
+        # It answers "not ready" until the engine has replayed its statements.
+        await engine.start()
+        self.endpoints.append(Endpoint("ksqldb", f"http://{_address(host, server.port)}"))
+
+    async def _maintain(self, log: Log) -> None:
+        interval = self.settings.node.maintenance_interval_ms / 1000
+        while True:
+            await self._clock.sleep(interval)
+            try:
+                for _ in log.maintenance_steps():
+                    await asyncio.sleep(0)
+            except HeadwaterError:
+                logger.exception("Log maintenance failed; it is tried again in %g s", interval)
+
+
+def log_settings(part: LogPart) -> LogSettings:
+    """What the log takes, from the node's settings."""
+    return LogSettings(
+        fsync=FsyncPolicy(part.fsync),
+        fsync_interval_ms=part.fsync_interval_ms,
+        checkpoint_interval_ms=part.checkpoint_interval_ms,
+        topic_defaults=part.topic_defaults,
+    )
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,92 @@
+"""The `headwater` command. Commands are thin, and import what they need when they run: `--help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="headwater",
+    help="An event-streaming platform in one process: Kafka-compatible log and ksqlDB's SQL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+BAD_START = 2
+"""Exit code for a setting, option or environment that does not let the command begin."""
+
+
+@app.command()
+def up(
+    *,
+    data: Annotated[Path | None, typer.Option(help="Folder of the log (default .headwater).")] = None,
+    memory: Annotated[bool, typer.Option("--memory", help="Keep the log in memory only.")] = False,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
+    kafka_port: Annotated[int | None, typer.Option(help="Port of the Kafka protocol (default 9092).")] = None,
+    ksql_port: Annotated[int | None, typer.Option(help="Port of ksqlDB's REST API (default 8088).")] = None,
+    bootstrap_servers: Annotated[
+        str | None, typer.Option(help="An Apache Kafka cluster to use instead of the log inside.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings; see docs/settings.md.")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen on other addresses than loopback without a password.")
+    ] = False,
+) -> None:
+    """Start a node: the Kafka protocol, ksqlDB's REST API and the queries. Ctrl-C ends it."""
+    from headwater.app.command import run_node
+
+    overrides = {
+        "node.data": data,
+        "node.memory": memory or None,
+        "node.host": host,
+        "node.insecure": insecure or None,
+        "kafka.port": kafka_port,
+        "ksql.port": ksql_port,
+        "cluster.bootstrap_servers": bootstrap_servers,
+    }
+    run_node(config, overrides)
+
+
+@app.command()
+def sql(
+    *,
+    execute: Annotated[
+        list[str] | None, typer.Option("--execute", "-e", help="Statements to run; may be given more than once.")
+    ] = None,
+    file: Annotated[list[Path] | None, typer.Option("--file", "-f", help="File with statements to run.")] = None,
+    server: Annotated[
+        str, typer.Option(envvar="HEADWATER_SERVER", help="The server's URL, with user:password@ where it asks.")
+    ] = "http://127.0.0.1:8088",
+    output: Annotated[str, typer.Option(help="How to write answers: table, json or csv.")] = "table",
+) -> None:
+    """Run SQL: a shell on a terminal; statements of -e, -f or a pipe otherwise."""
+    from headwater.cli.sql.command import run_sql
+    from headwater.core.errors import ConfigError
+
+    formats = ("table", "json", "csv")
+    if output not in formats:
+        raise ConfigError(f"--output must be one of {', '.join(formats)}, not `{output}`")
+    raise typer.Exit(run_sql(server, execute or [], file or [], output))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    print(installed("headwater"))
+
+
+def main() -> None:
+    """The entry point: expected errors become one line on standard error and exit code 2."""
+    from headwater.core.errors import HeadwaterError
+
+    try:
+        app()
+    except HeadwaterError as error:
+        sys.stderr.write(f"headwater: {error}\n")
+        sys.exit(BAD_START)
