@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from headwater.core import types as t
-from headwater.core.javatext import decimal_text, double_text
 from headwater.formats import avro_schema as avro
 from headwater.formats.avro_types import branch_name, scalar_type
+from headwater.formats.conversions import Convert, mismatch, scalar_conversion
 from headwater.formats.decimals import fitter, from_unscaled
 from headwater.formats.failures import Refused
 from headwater.formats.source import Source
@@ -245,8 +245,7 @@ class _Decoder:
         return known
 
     def _mismatch(self, node: avro.Node, target: t.SqlType, path: str) -> None:
-        reason = f"Can't convert type. sourceType: {_shown(node)}, requiredType: {target}, path: {path}"
-        self._source.line(f"raise Refused({self._source.named('reason', reason)})")
+        self._source.line(f"raise Refused({self._source.named('reason', mismatch(_shown(node), target, path))})")
 
 
 class _Blocks:
@@ -296,32 +295,16 @@ def _shown(node: avro.Node) -> str:
     return type(node).__name__.upper()
 
 
-Convert = Callable[[Any], Any]
-
-
 def _conversion(source: t.SqlType | None, target: t.SqlType) -> Convert | bool | None:
-    """How a scalar as Avro holds it becomes a value of the target: False as it is, None not at all."""
-    if isinstance(source, t.Decimal):
-        to_decimal = _decimal_from(source.scale)
-        if isinstance(target, t.Decimal):
-            fit = fitter(target)
-            return lambda raw: fit(to_decimal(raw))
-        return (lambda raw: decimal_text(to_decimal(raw))) if target == t.STRING else None
-    if source == target or (source, target) in _AS_IT_IS:
-        return False
-    if target == t.STRING:
-        return _TO_TEXT.get(source) if source is not None else None
-    return None
-
-
-_AS_IT_IS = {(t.INTEGER, t.BIGINT), (t.DATE, t.INTEGER), (t.TIME, t.INTEGER), (t.TIMESTAMP, t.BIGINT),
-             (t.DATE, t.BIGINT), (t.TIME, t.BIGINT)}  # fmt: skip
-_TO_TEXT: dict[t.SqlType, Convert] = {
-    t.INTEGER: str,
-    t.BIGINT: str,
-    t.DOUBLE: double_text,
-    t.BOOLEAN: lambda value: "true" if value else "false",
-}
+    """As `scalar_conversion`, from the bytes in which Avro holds decimals."""
+    convert = scalar_conversion(source, target)
+    if not isinstance(source, t.Decimal) or convert is None:
+        return convert
+    to_decimal = _decimal_from(source.scale)
+    if not callable(convert):
+        convert = fitter(source)
+    fit = convert
+    return lambda raw: fit(to_decimal(raw))
 
 
 def _decimal_from(scale: int) -> Callable[[bytes], Decimal]:

@@ -1,0 +1,355 @@
+"""Parses `.proto` text into a file descriptor: messages, enums, maps, oneofs, imports and the options formats need.
+
+Services, extensions and custom options are read over. Type names stay as written; `proto_file` resolves them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf import descriptor_pb2 as pb
+
+from headwater.formats.failures import SchemaError
+
+_TOKEN = re.compile(
+    r"""\s+|//[^\n]*|/\*.*?\*/
+    |(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
+    |(?P<word>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<number>[0-9][A-Za-z0-9_.]*(?:(?<=[eE])[+-][0-9]+)?|\.[0-9]+)
+    |(?P<mark>[{}\[\]()<>=;,.:+-]|/)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+SCALARS: dict[str, Any] = {
+    name: getattr(pb.FieldDescriptorProto, f"TYPE_{name.upper()}")
+    for name in (
+        "double", "float", "int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32",
+        "sfixed64", "bool", "string", "bytes",
+    )
+}  # fmt: skip
+_LABELS = {
+    "optional": pb.FieldDescriptorProto.LABEL_OPTIONAL,
+    "required": pb.FieldDescriptorProto.LABEL_REQUIRED,
+    "repeated": pb.FieldDescriptorProto.LABEL_REPEATED,
+}
+_META = "confluent.field_meta"
+
+
+@dataclass
+class ParsedFile:
+    """A file's descriptor, and the `params` of the `confluent.field_meta` option by full field name."""
+
+    file: pb.FileDescriptorProto
+    params: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def parse(name: str, text: str) -> ParsedFile:
+    """The descriptor of a file called `name`. Raises `SchemaError` with the line where it stops being proto."""
+    return _Parser(name, text).file()
+
+
+class _Parser:
+    def __init__(self, name: str, text: str) -> None:
+        self._tokens = list(_tokens(text))
+        self._at = 0
+        self._parsed = ParsedFile(pb.FileDescriptorProto(name=name, syntax="proto2"))
+        self._statements: dict[str, Callable[[], None]] = {
+            "syntax": self._syntax,
+            "package": self._package,
+            "import": self._import,
+            "message": lambda: self._message(self._parsed.file.message_type.add(), self._parsed.file.package),
+            "enum": lambda: self._enum(self._parsed.file.enum_type.add()),
+        }
+
+    def file(self) -> ParsedFile:
+        while self._peek():
+            word = self._next()
+            if word == ";":
+                continue
+            statement = self._statements.get(word)
+            if statement is not None:
+                statement()
+            elif word in ("option", "service", "extend", "edition"):
+                self._skip_statement()
+            else:
+                raise self._wrong("a message", word)
+        return self._parsed
+
+    def _peek(self) -> str:
+        return self._tokens[self._at][0] if self._at < len(self._tokens) else ""
+
+    def _next(self) -> str:
+        token = self._peek()
+        if not token:
+            raise SchemaError("Protobuf schema ends too early")
+        self._at += 1
+        return token
+
+    def _take(self, expected: str) -> None:
+        found = self._next()
+        if found != expected:
+            raise self._wrong(f"'{expected}'", found)
+
+    def _wrong(self, expected: str, found: str) -> SchemaError:
+        line = self._tokens[self._at - 1][1]
+        return SchemaError(f"Protobuf schema, line {line}: expected {expected}, found '{found}'")
+
+    def _name(self) -> str:
+        word = self._next()
+        if not (word[0].isalpha() or word[0] == "_"):
+            raise self._wrong("a name", word)
+        return word
+
+    def _full_name(self) -> str:
+        parts = [""] if self._peek() == "." else [self._name()]
+        while self._peek() == ".":
+            self._next()
+            parts.append(self._name())
+        return ".".join(parts)
+
+    def _number(self) -> int:
+        negative = self._peek() == "-"
+        if negative:
+            self._next()
+        word = self._next()
+        try:
+            number = int(word, 8) if re.fullmatch("0[0-7]+", word) else int(word, 0)
+        except ValueError:
+            raise self._wrong("a number", word) from None
+        return -number if negative else number
+
+    def _text(self) -> str:
+        word = self._next()
+        if word[0] not in "\"'":
+            raise self._wrong("a quoted text", word)
+        text = word[1:-1]
+        while self._peek()[:1] in ('"', "'") and self._peek():
+            text += self._next()[1:-1]
+        return re.sub(r"\\(.)", r"\1", text)
+
+    def _syntax(self) -> None:
+        self._take("=")
+        self._parsed.file.syntax = self._text()
+        self._take(";")
+
+    def _package(self) -> None:
+        self._parsed.file.package = self._full_name()
+        self._take(";")
+
+    def _import(self) -> None:
+        if self._peek() in ("public", "weak"):
+            self._next()
+        self._parsed.file.dependency.append(self._text())
+        self._take(";")
+
+    def _skip_statement(self) -> None:
+        """Up to its semicolon, or over its braces."""
+        depth = 0
+        while True:
+            token = self._next()
+            if token == "{":
+                depth += 1
+            elif token == "}":
+                depth -= 1
+                if depth == 0:
+                    if self._peek() == ";":
+                        self._next()
+                    return
+            elif token == ";" and depth == 0:
+                return
+
+    def _enum(self, enum: pb.EnumDescriptorProto) -> None:
+        enum.name = self._name()
+        self._take("{")
+        while self._peek() != "}":
+            if self._peek() in ("option", "reserved"):
+                if self._peek() == "option" and self._tokens[self._at + 1][0] == "allow_alias":
+                    enum.options.allow_alias = True
+                self._skip_statement()
+            elif self._peek() == ";":
+                self._next()
+            else:
+                value = enum.value.add(name=self._name())
+                self._take("=")
+                value.number = self._number()
+                self._options()
+                self._take(";")
+        self._take("}")
+
+    def _message(self, message: pb.DescriptorProto, scope: str) -> None:
+        message.name = self._name()
+        scope = f"{scope}.{message.name}" if scope else message.name
+        self._take("{")
+        while self._peek() != "}":
+            self._member(message, scope)
+        self._take("}")
+        _add_synthetic_oneofs(message)
+
+    def _member(self, message: pb.DescriptorProto, scope: str) -> None:
+        word = self._peek()
+        following = self._tokens[self._at + 1][0] if self._at + 1 < len(self._tokens) else ""
+        if word == ";":
+            self._next()
+        elif word == "message" and following != ".":
+            self._next()
+            self._message(message.nested_type.add(), scope)
+        elif word == "enum" and following != ".":
+            self._next()
+            self._enum(message.enum_type.add())
+        elif word == "oneof":
+            self._oneof(message, scope)
+        elif word in ("option", "reserved", "extensions", "extend"):
+            self._next()
+            self._skip_statement()
+        elif word == "map" and following == "<":
+            self._map(message, scope)
+        else:
+            self._field(message, scope, None)
+
+    def _oneof(self, message: pb.DescriptorProto, scope: str) -> None:
+        self._next()
+        message.oneof_decl.add(name=self._name())
+        index = len(message.oneof_decl) - 1
+        self._take("{")
+        while self._peek() != "}":
+            if self._peek() == "option":
+                self._skip_statement()
+            elif self._peek() == ";":
+                self._next()
+            else:
+                self._field(message, scope, index)
+        self._take("}")
+
+    def _field(self, message: pb.DescriptorProto, scope: str, oneof: int | None) -> None:
+        made = pb.FieldDescriptorProto(label=pb.FieldDescriptorProto.LABEL_OPTIONAL)
+        if self._peek() in _LABELS:
+            word = self._next()
+            made.label = _LABELS[word]
+            made.proto3_optional = word == "optional" and self._parsed.file.syntax == "proto3"
+        if oneof is not None:
+            made.oneof_index = oneof
+        if self._peek() == "group":
+            raise SchemaError("Protobuf groups are not supported: use a message")
+        _set_type(made, self._full_name())
+        self._finish_field(message, made, scope)
+
+    def _finish_field(self, message: pb.DescriptorProto, made: pb.FieldDescriptorProto, scope: str) -> None:
+        made.name = self._name()
+        self._take("=")
+        made.number = self._number()
+        params = self._options()
+        if params:
+            self._parsed.params[f"{scope}.{made.name}"] = params
+        self._take(";")
+        message.field.append(made)
+
+    def _map(self, message: pb.DescriptorProto, scope: str) -> None:
+        self._next()
+        self._take("<")
+        key = self._full_name()
+        self._take(",")
+        value = self._full_name()
+        self._take(">")
+        made = pb.FieldDescriptorProto(label=pb.FieldDescriptorProto.LABEL_REPEATED)
+        entry = message.nested_type.add()
+        entry.options.map_entry = True
+        for name, number, type_name in (("key", 1, key), ("value", 2, value)):
+            part = entry.field.add(name=name, number=number, label=pb.FieldDescriptorProto.LABEL_OPTIONAL)
+            _set_type(part, type_name)
+        self._finish_field(message, made, scope)
+        entry.name = "".join(part[:1].upper() + part[1:] for part in made.name.split("_")) + "Entry"
+        message.field[-1].type_name = f".{scope}.{entry.name}"
+
+    def _options(self) -> dict[str, str]:
+        """The options in brackets after a field; returns the params of its meta option."""
+        params: dict[str, str] = {}
+        if self._peek() != "[":
+            return params
+        self._next()
+        while True:
+            name = self._option_name()
+            self._take("=")
+            value = self._option_value()
+            if name.startswith(_META):
+                params |= _params(value if name == _META else {name.removeprefix(_META + "."): value})
+            if self._next() == "]":
+                return params
+
+    def _option_name(self) -> str:
+        name = ""
+        while self._peek() != "=":
+            name += self._next()
+        return name.replace("(", "").replace(")", "")
+
+    def _option_value(self) -> Any:
+        """A constant, a list, or a message in braces as a dict of lists."""
+        token = self._peek()
+        if token == "{":
+            return self._aggregate("}")
+        if token == "[":
+            self._next()
+            items = []
+            while self._peek() != "]":
+                items.append(self._option_value())
+                if self._peek() == ",":
+                    self._next()
+            self._next()
+            return items
+        if token[:1] in ("'", '"'):
+            return self._text()
+        if token in "+-":
+            return self._next() + self._next()
+        return self._full_name() if token[0].isalpha() or token[0] == "_" else self._next()
+
+    def _aggregate(self, end: str) -> dict[str, list[Any]]:
+        self._next()
+        members: dict[str, list[Any]] = {}
+        while self._peek() != end:
+            name = self._name()
+            if self._peek() == ":":
+                self._next()
+            value = self._option_value()
+            members.setdefault(name, []).extend(value if isinstance(value, list) else [value])
+            if self._peek() in (",", ";"):
+                self._next()
+        self._next()
+        return members
+
+
+def _params(meta: Any) -> dict[str, str]:
+    """`params` of a field meta: a list of key and value entries."""
+    if not isinstance(meta, dict):
+        return {}
+    entries = meta.get("params", [])
+    entries = entries if isinstance(entries, list) else [entries]
+    return {e["key"][0]: e["value"][0] for e in entries if isinstance(e, dict) and "key" in e and "value" in e}
+
+
+def _set_type(made: pb.FieldDescriptorProto, name: str) -> None:
+    if name in SCALARS:
+        made.type = SCALARS[name]
+    else:
+        made.type_name = name
+
+
+def _add_synthetic_oneofs(message: pb.DescriptorProto) -> None:
+    """A proto3 `optional` field lives in a oneof of its own, after the real ones."""
+    for made in message.field:
+        if made.proto3_optional:
+            made.oneof_index = len(message.oneof_decl)
+            message.oneof_decl.add(name=f"_{made.name}")
+
+
+def _tokens(text: str) -> Iterator[tuple[str, int]]:
+    at, line = 0, 1
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise SchemaError(f"Protobuf schema, line {line}: unexpected character '{text[at]}'")
+        if found.lastgroup is not None:
+            yield found.group(), line
+        line += found.group().count("\n")
+        at = found.end()
