@@ -190,7 +190,7 @@ class Log:
     def _write_meta(self, topics: Iterable[Topic], deleting: Sequence[str] | None = None) -> None:
         metas = [TopicMeta(t.name, t.topic_id, len(t.partitions), t.replication, t.configs) for t in topics]
         data = encode_meta(self.cluster_id, metas, self._deleting if deleting is None else deleting)
-        self._storage.replace(META, data, sync=self._syncer.policy is not FsyncPolicy.NONE)
+        self._storage.replace(META, data, sync=True)
 
     def _finish_deletions(self) -> None:
         """Remove the folders of deleted topics; those that resist are tried again at the next chance."""
@@ -262,7 +262,7 @@ class Log:
         except StorageError as error:
             failure = error
         if failure is not None:
-            # Part of the commit is still in the files: the journal, which is left as it is, removes it at the next start.
+            # Part of the commit is still in the files; the journal, left as it is, removes it at the next start.
             self._syncer.fail(failure)
             logger.error(
                 "A failed commit could not be taken back, the log is read-only until it is opened again: %s", failure
@@ -274,7 +274,7 @@ class Log:
         """A producer id that was never given out before, also before a restart. Raises `StorageError`."""
         if self._producer_id >= self._producer_id_end:
             end = self._producer_id + _PRODUCER_ID_BLOCK
-            self._storage.replace(_PRODUCER_IDS, b"%d\n" % end, sync=self._syncer.policy is not FsyncPolicy.NONE)
+            self._storage.replace(_PRODUCER_IDS, b"%d\n" % end, sync=True)
             self._producer_id_end = end
         self._producer_id += 1
         return self._producer_id - 1

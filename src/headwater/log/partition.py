@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ from headwater.core.clock import Clock
 from headwater.core.errors import UnknownTopicError
 from headwater.log.checkpoint import Recovered
 from headwater.log.configs import Limits
-from headwater.log.errors import OffsetOutOfRangeError, StorageError
-from headwater.log.markers import marker_type
+from headwater.log.errors import OffsetOutOfRangeError
+from headwater.log.producer_log import ProducerLog
 from headwater.log.producers import Aborted, Producers, Sequenced
 from headwater.log.segments import Place, Segments
 from headwater.log.settings import FsyncPolicy
@@ -26,8 +26,6 @@ from headwater.log.validation import check_batches, check_from_client
 from headwater.wire.records import BatchHeader, Buffer, assign_offsets, read_records, stamp_append_time
 
 logger = logging.getLogger(__name__)
-
-SNAPSHOT_SUFFIX = ".snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +81,7 @@ class Partition:
 
     __slots__ = (
         "_host",
-        "_pending_snapshot",
-        "_producers",
-        "_producers_at",
-        "_producers_changed",
-        "_snapshot",
+        "_producer_log",
         "_stable",
         "_subscribers",
         "high_watermark",
@@ -110,11 +104,7 @@ class Partition:
         self.log_start = 0
         self.high_watermark = 0
         self.is_deleted = False
-        self._producers: Producers | None = None
-        self._producers_at = 0
-        self._producers_changed = False
-        self._snapshot = -1
-        self._pending_snapshot: tuple[int, bytes] | None = None
+        self._producer_log: ProducerLog | None = None
         self._stable = Stable(0, 0, 0)
         self._subscribers: list[Callable[[], None]] | None = None
 
@@ -129,7 +119,7 @@ class Partition:
     @property
     def last_stable_offset(self) -> int:
         """Below it every transaction is decided: the first offset of the oldest open one, or the high watermark."""
-        producers = self._producers
+        producers = self.producers
         if producers is None or producers.first_open < 0:
             return self.high_watermark
         return min(producers.first_open, self.high_watermark)
@@ -142,7 +132,7 @@ class Partition:
     @property
     def producers(self) -> Producers | None:
         """Producers known here; None if there never were any."""
-        return self._producers
+        return None if self._producer_log is None else self._producer_log.state
 
     # Appending
 
@@ -231,19 +221,19 @@ class Partition:
         self.segments.back_to(place)
 
     def _find_duplicate(self, headers: Sequence[BatchHeader]) -> Sequenced | None:
-        if self._producers is None:
+        producers = self.producers
+        if producers is None:
             return None
         first: Sequenced | None = None
         for header in headers:
             if header.producer_id >= 0:
-                first = self._producers.check(header) or first
+                first = producers.check(header) or first
         return first
 
     def _note_producer(self, header: BatchHeader, base: int, data: Buffer) -> None:
-        if self._producers is None:
-            self._producers = Producers()
-        self._producers_changed = True
-        self._producers.update(header, base, marker_type(data, header) if header.is_control else -1)
+        if self._producer_log is None:
+            self._producer_log = ProducerLog(self._host.storage, self.segments.folder)
+        self._producer_log.note(header, base, data)
 
     def _is_old(self) -> bool:
         if not self.segments.all:
@@ -312,15 +302,15 @@ class Partition:
 
     def aborted_in(self, start: int, end: int) -> list[Aborted]:
         """The aborted transactions with records or marker from offset `start` to before `end`."""
-        return [] if self._producers is None else list(self._producers.aborted_in(start, end))
+        return [] if self.producers is None else list(self.producers.aborted_in(start, end))
 
     @property
     def has_transactions(self) -> bool:
         """Whether there may be transactional batches or markers here."""
-        return self._producers is not None and self._producers.transactional
+        return self.producers is not None and self.producers.transactional
 
     def offset_for_time(self, timestamp: int) -> tuple[int, int] | None:
-        """(offset, time) of the first visible record whose time is at or after `timestamp` ms; None if there is none."""
+        """(offset, time) of the first visible record whose time is at or after `timestamp` ms, or None."""
         limit = self.high_watermark
         for chunk, header in self.segments.first_since(timestamp, self.log_start, limit):
             found = _first_record(chunk, header, self.log_start, timestamp)
@@ -329,7 +319,7 @@ class Partition:
         return None
 
     def max_timestamp(self) -> tuple[int, int]:
-        """(offset, time) of the first visible record with the largest time (KIP-734); (-1, -1) if there is no record."""
+        """(offset, time) of the first visible record with the largest time (KIP-734), or (-1, -1)."""
         newest = self.segments.newest()
         found = self.offset_for_time(newest)
         if found is None and newest >= 0:  # the newest is a marker or not visible yet
@@ -343,7 +333,7 @@ class Partition:
     def _check_in_range(self, offset: int) -> None:
         if not self.log_start <= offset <= self.log_end:
             raise OffsetOutOfRangeError(
-                f"Offset {offset} of {self.topic}-{self.index} is out of range: it has {self.log_start} to {self.log_end}."
+                f"Offset {offset} of {self.topic}-{self.index} is out of range, {self.log_start} to {self.log_end}."
             )
 
     # Deleting
@@ -367,10 +357,10 @@ class Partition:
         return self.log_start
 
     def apply_retention(self, now_ms: int, producer_expiration_ms: int) -> None:
-        """Delete the oldest segments that `retention.ms` and `retention.bytes` no longer keep. Raises `StorageError`."""
+        """Delete the oldest segments that `retention.ms` and `retention.bytes` do not keep. Raises `StorageError`."""
         limits = self.limits
-        if self._producers is not None:
-            self._producers.forget(self.log_start, now_ms - producer_expiration_ms)
+        if self.producers is not None:
+            self.producers.forget(self.log_start, now_ms - producer_expiration_ms)
         while self.segments.all and (self._is_below_start() or (limits.delete and self._is_expired(now_ms))):
             if len(self.segments.all) == 1:
                 if not self.segments.all[0].size or self.high_watermark < self.log_end:
@@ -409,7 +399,7 @@ class Partition:
         self.is_deleted = True
         self._wake()
 
-    # Recovery and snapshots
+    # Recovery
 
     def recover(self, note: Recovered | None, *, clean: bool) -> bool:
         """Take over what is on disk. `note` is the last checkpoint's; returns whether a scan found anything new."""
@@ -437,6 +427,11 @@ class Partition:
         self._stable = self.written()
         return scanned
 
+    def drop_old_snapshots(self) -> None:
+        """Remove the producer snapshots that no checkpoint names any more."""
+        if self._producer_log is not None:
+            self._producer_log.drop_old()
+
     def rollback(self, offset: int, note: Recovered | None) -> None:
         """Drop everything from `offset` on, at recovery: it belongs to a commit that did not happen."""
         self.segments.truncate(offset)
@@ -454,14 +449,13 @@ class Partition:
             self._stable = self.written()
         if self.segments.all:
             self.segments.all[-1].save_index(self._host.storage)
-        self._save_producers()
+        stable = self._stable
+        producers_at, snapshot = stable.offset, -1
+        if self._producer_log is not None:
+            producers_at, snapshot = self._producer_log.save(stable.offset, self.log_end)
         if not self.segments.all and not self.log_start:
             return None
-        stable = self._stable
-        return Recovered(
-            self.topic_id, self.index, self.log_start, stable.offset, stable.segment, stable.position,
-            self._producers_at, self._snapshot,
-        )  # fmt: skip
+        return Recovered(self.topic_id, self.index, self.log_start, *stable, producers_at, snapshot)
 
     def _trust(self, note: Recovered) -> bool:
         """Whether the files are as a clean stop left them."""
@@ -478,78 +472,15 @@ class Partition:
             self.segments.drop_first()
         self.segments.end = offset
 
-    def _save_producers(self) -> None:
-        producers = self._producers
-        if producers is None:
-            self._producers_at = self._stable.offset
-            return
-        pending = self._pending_snapshot
-        if pending is not None and pending[0] <= self._stable.offset:
-            self._write_snapshot(*pending)
-            self._pending_snapshot = None
-        if not self._producers_changed:
-            if self._pending_snapshot is None:
-                self._producers_at = self._stable.offset
-            return
-        if self._pending_snapshot is None:
-            # A snapshot must not tell of batches that a power cut can still take away.
-            self._producers_changed = False
-            if self._stable.offset == self.log_end:
-                self._write_snapshot(self.log_end, producers.encode())
-            else:
-                self._pending_snapshot = (self.log_end, producers.encode())
-
-    def _write_snapshot(self, offset: int, data: bytes) -> None:
-        self._host.storage.replace(self._snapshot_path(offset), data, sync=False)
-        self._snapshot = self._producers_at = offset
-
-    def drop_old_snapshots(self) -> None:
-        """Remove the snapshots that no checkpoint names any more."""
-        if self._snapshot < 0:
-            return
-        keep = self._snapshot_path(self._snapshot)
-        for name in self._host.storage.names(self.segments.folder):
-            path = f"{self.segments.folder}/{name}"
-            if name.endswith(SNAPSHOT_SUFFIX) and path != keep:
-                self._host.storage.remove(path)
-
-    def _snapshot_path(self, offset: int) -> str:
-        return f"{self.segments.folder}/{offset:020d}{SNAPSHOT_SUFFIX}"
-
     def _load_producers(self, note: Recovered | None) -> None:
         """Producers from the checkpoint's snapshot and the batches after it, or from all batches."""
-        self._producers = None
-        self._producers_changed = False
-        self._pending_snapshot = None
-        self._snapshot, start = -1, self.log_start
-        if note is not None and note.producers_at <= self.log_end:
-            if note.snapshot < 0:
-                start = max(start, note.producers_at)
-            else:
-                snapshot = self._read_snapshot(note.snapshot)
-                if snapshot is not None:
-                    self._producers = snapshot
-                    self._snapshot, start = note.snapshot, max(start, note.producers_at)
-        self._producers_at = start
-        for chunk, header in self._walk_all(start):
-            if header.producer_id >= 0:
-                self._note_producer(header, header.base_offset, chunk)
-
-    def _read_snapshot(self, offset: int) -> Producers | None:
-        path = self._snapshot_path(offset)
-        try:
-            return Producers.decode(self._host.storage.read(path)) if self._host.storage.size(path) else None
-        except StorageError as error:
-            logger.warning(
-                "%s-%d: the producer snapshot cannot be read, reading the log instead: %s",
-                self.topic,
-                self.index,
-                error,
-            )
-            return None
-
-    def _walk_all(self, start: int) -> Iterator[tuple[bytes, BatchHeader]]:
-        return self.segments.walk(start, self.log_end) if start < self.log_end else iter(())
+        self._producer_log, start = ProducerLog.load(
+            self._host.storage, self.segments.folder, note, self.log_start, self.log_end
+        )
+        if start < self.log_end:
+            for chunk, header in self.segments.walk(start, self.log_end):
+                if header.producer_id >= 0:
+                    self._note_producer(header, header.base_offset, chunk)
 
 
 def _first_record(chunk: bytes, header: BatchHeader, first_offset: int, timestamp: int) -> tuple[int, int] | None:

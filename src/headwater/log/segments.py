@@ -265,7 +265,8 @@ class Segments:
     def recover(self, base: int, position: int, end: int) -> bool:
         """Find the end after an unclean stop: scan from `position` of segment `base` on (which is offset `end`).
 
-        Cuts at the first bad batch; everything after it goes. Returns whether anything was there to scan.
+        Cuts at the first bad batch or missing offset between segments; everything after it goes, so that what is left
+        is what the log once was. Returns whether anything was there to scan.
         """
         self.forget_places()
         number = next((n for n, segment in enumerate(self.all) if segment.base == base), -1)
@@ -275,14 +276,20 @@ class Segments:
         scanned = False
         for at in range(number, len(self.all)):
             segment = self.all[at]
+            if segment.base > self.end:
+                self._drop_from(at)
+                break
             good, following = valid_size(self._storage, segment, position, segment.size)
             scanned = scanned or good > position
-            self.end = max(self.end, segment.base, following)
+            self.end = max(self.end, following)
             if good < segment.size:
                 segment.truncate(self._storage, good)
-                for surplus in self.all[at + 1 :]:
-                    surplus.remove(self._storage)
-                del self.all[at + 1 :]
+                self._drop_from(at + 1)
                 break
             position = 0
         return scanned
+
+    def _drop_from(self, number: int) -> None:
+        for surplus in self.all[number:]:
+            surplus.remove(self._storage)
+        del self.all[number:]

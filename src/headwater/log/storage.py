@@ -367,6 +367,10 @@ class MemoryStorage:
     def sync(self, path: str) -> None:
         return
 
+    def paths(self) -> list[str]:
+        """Every file."""
+        return [f"{folder}/{name}" if folder else name for folder, files in self._folders.items() for name in files]
+
     def _find(self, path: str) -> bytearray | None:
         folder, _, name = path.rpartition("/")
         return self._folders.get(folder, {}).get(name)
