@@ -5,20 +5,23 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from headwater.core.clock import SystemClock
 from headwater.core.errors import HeadwaterError
 from headwater.core.schema import Role, Schema
 from headwater.core.types import SqlType
-from headwater.plan.catalog import DataSource, MetaStore
+from headwater.plan.catalog import DataSource, MetaStore, QueryLink
 from headwater.plan.custom_types import resolve_type
 from headwater.plan.functions import FunctionRegistry, builtin_functions
 from headwater.plan.planner import Planner
+from headwater.plan.pull import PullPlan
 from headwater.plan.serdes import serde_features
+from headwater.plan.steps import QueryPlan
 from headwater.sql import ast
 from headwater.sql.parser import parse_columns, parse_script
 
@@ -80,7 +83,8 @@ class Session:
         for record in run.case.get("inputs", []):
             self.topics.counts.setdefault(record["topic"], 4)
         self._queries = 0
-        self.plans: list[Any] = []
+        self.plans: list[QueryPlan] = []
+        self.pulls: list[PullPlan] = []
 
     @property
     def planner(self) -> Planner:
@@ -88,21 +92,80 @@ class Session:
 
     def execute(self, statement: ast.Statement) -> None:
         """Plan the statement and apply what the plan says to the catalog."""
-        if isinstance(statement, ast.CreateSource):
-            self._existing_topic(statement)
-            self.metastore.put(self.planner.plan_create(statement).source)
-        elif isinstance(statement, ast.CreateAsSelect):
-            prefix = "CSAS" if statement.kind is ast.SourceKind.STREAM else "CTAS"
-            plan = self.planner.plan_create_as(statement, f"{prefix}_{statement.name}_{self._next()}")
-            self.plans.append(plan)
-            self.metastore.put(plan.source)
-            self.metastore.link(plan.link)
-        elif isinstance(statement, ast.InsertInto):
-            insert = self.planner.plan_insert_into(statement, f"INSERTQUERY_{self._next()}")
-            self.plans.append(insert)
-            self.metastore.link(insert.link)
-        else:
+        handler = self._handlers.get(type(statement))
+        if handler is None:
             raise NotImplementedError(type(statement).__name__)
+        handler(self, statement)
+
+    def _create(self, statement: ast.CreateSource) -> None:
+        self._existing_topic(statement)
+        plan = self.planner.plan_create(statement, f"CST_{statement.name}_{self._queries}")
+        self._add(plan.source, plan.link, plan.query)
+
+    def _create_as(self, statement: ast.CreateAsSelect) -> None:
+        prefix = "CSAS" if statement.kind is ast.SourceKind.STREAM else "CTAS"
+        plan = self.planner.plan_create_as(statement, f"{prefix}_{statement.name}_{self._queries}")
+        if not plan.exists:
+            self._add(plan.source, plan.link, plan.query)
+
+    def _insert_into(self, statement: ast.InsertInto) -> None:
+        plan = self.planner.plan_insert_into(statement, f"INSERTQUERY_{self._queries}")
+        self._add(plan.target, plan.link, plan.query)
+
+    def _add(self, source: DataSource, link: QueryLink | None, query: QueryPlan | None) -> None:
+        self.metastore.put(source)
+        if link is not None and query is not None:
+            self._queries += 1
+            self.metastore.link(link)
+            self.plans.append(query)
+
+    def _insert_values(self, statement: ast.InsertValues) -> None:
+        self.planner.plan_insert_values(statement, SystemClock())
+
+    def _drop(self, statement: ast.DropSource) -> None:
+        plan = self.planner.plan_drop(statement)
+        for query_id in plan.terminate:
+            self.metastore.unlink(query_id)
+        if plan.source is not None:
+            self.metastore.remove(plan.source.name)
+
+    def _alter(self, statement: ast.AlterSource) -> None:
+        self.metastore.put(self.planner.plan_alter(statement))
+
+    def _create_type(self, statement: ast.CreateType) -> None:
+        plan = self.planner.plan_create_type(statement)
+        self.metastore.types[plan.name] = plan.type
+
+    def _drop_type(self, statement: ast.DropType) -> None:
+        name = self.planner.plan_drop_type(statement)
+        if name is not None:
+            del self.metastore.types[name]
+
+    def _set(self, statement: ast.SetProperty) -> None:
+        self.settings[statement.name] = statement.value
+
+    def _unset(self, statement: ast.UnsetProperty) -> None:
+        self.settings.pop(statement.name, None)
+
+    def _query(self, statement: ast.QueryStatement) -> None:
+        if statement.query.emit is None:
+            self.pulls.append(self.planner.plan_pull(statement.query))
+        else:
+            self.plans.append(self.planner.plan_push(statement.query))
+
+    _handlers: ClassVar[dict[type[ast.Statement], Callable[[Session, Any], None]]] = {
+        ast.CreateSource: _create,
+        ast.CreateAsSelect: _create_as,
+        ast.InsertInto: _insert_into,
+        ast.InsertValues: _insert_values,
+        ast.DropSource: _drop,
+        ast.AlterSource: _alter,
+        ast.CreateType: _create_type,
+        ast.DropType: _drop_type,
+        ast.SetProperty: _set,
+        ast.UnsetProperty: _unset,
+        ast.QueryStatement: _query,
+    }
 
     def _existing_topic(self, statement: ast.CreateSource) -> None:
         values = {p.name.upper(): p.value for p in statement.properties}
@@ -112,16 +175,12 @@ class Session:
             if partitions is not None or topic.value not in self.topics.counts:
                 self.topics.counts[topic.value] = count
 
-    def _next(self) -> int:
-        self._queries += 1
-        return self._queries - 1
-
 
 def outcome(run: Run) -> tuple[str, str]:
     """(verdict, explanation): pass, fail-post, unsupported, fail-accepted, rejected-early or crash."""
     session = Session(run)
-    negative = run.case.get("expectedException")
-    must_fail = negative is not None and not run.case.get("inputs")
+    negative = run.case.get("expectedException") or run.case.get("expectedError")
+    must_fail = negative is not None and (not run.case.get("inputs") or "expectedError" in run.case)
     try:
         statements = parse_script(run.script)
     except HeadwaterError as error:
@@ -135,7 +194,7 @@ def outcome(run: Run) -> tuple[str, str]:
             return ("pass" if i == len(statements) - 1 else "rejected-early"), str(error)
         except Exception as error:  # noqa: BLE001 - the point is to find them
             return "crash", f"{type(error).__name__}: {error}"
-    if must_fail:
+    if negative is not None and must_fail:
         return "fail-accepted", str(negative.get("message"))
     for expected in run.case.get("post", {}).get("sources", []):
         problem = check_source(expected, session.metastore)

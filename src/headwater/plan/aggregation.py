@@ -75,10 +75,10 @@ class _Planner:
         groups = self._groups(query)
         expressions = [c.expression for c in select] + ([having] if having is not None else [])
         calls = self._calls(expressions)
+        for call in (c for e in expressions for c in function_calls(e)):
+            if self._context.functions.kind(call.name) is None:
+                self._context.functions.scalar(call.name)  # raises, with candidates
         if groups and not calls:
-            for call in (c for e in expressions for c in function_calls(e)):
-                if self._context.functions.kind(call.name) is None:
-                    self._context.functions.scalar(call.name)  # raises, with candidates
             raise AnalysisError("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
         group_columns = [(self._group_name(g), self._scope.lower(g)) for g in groups]
         types = [self._group_type(g) for _, g in group_columns]

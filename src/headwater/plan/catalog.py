@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from headwater.core.schema import Schema
 from headwater.core.types import SqlType
-from headwater.plan.steps import TimestampColumn, TopicFormats, WindowInfo
+from headwater.plan.steps import QueryPlan, TimestampColumn, TopicFormats, WindowInfo
 from headwater.sql.ast import SourceKind
 
 
@@ -51,6 +51,7 @@ class QueryLink:
     reads: tuple[str, ...]
     writes: str | None
     is_insert: bool = False
+    plan: QueryPlan | None = None
 
 
 @dataclass

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headwater.core.errors import AnalysisError
 from headwater.core.names import quote
 from headwater.core.schema import Column, Role, Schema
 from headwater.core.types import BIGINT, BYTES, STRING, TIMESTAMP, Array, Field, SqlType, Struct
 from headwater.plan import serdes
-from headwater.plan.catalog import DataSource
+from headwater.plan.catalog import DataSource, QueryLink
 from headwater.plan.custom_types import resolve_type
 from headwater.plan.problems import problem
 from headwater.plan.relation import Context
+from headwater.plan.replace import check_replaceable, check_source
 from headwater.plan.scope import SYSTEM_COLUMNS
-from headwater.plan.steps import TimestampColumn, TopicFormats
+from headwater.plan.steps import Project, QueryPlan, SourceStep, TimestampColumn, TopicFormats
 from headwater.plan.with_properties import SourceProperties, Where, parse_properties
-from headwater.sql.ast import ColumnDef, ColumnKind, CreateSource, SourceKind
+from headwater.sql.ast import ColumnDef, ColumnKind, ColumnRef, CreateSource, SourceKind
 
 HEADERS_TYPE = Array(Struct((Field("KEY", STRING), Field("VALUE", BYTES))))
 """What a column of all headers must be declared as."""
+
+SOURCE_TABLES_MATERIALIZED = "ksql.source.table.materialization.enabled"
 
 DEFAULT_RETENTION_MS = 604_800_000
 """Seven days, Kafka's default; for topics of newly created streams."""
@@ -41,22 +44,38 @@ class TopicSpec:
 class CreateSourcePlan:
     """A source to put into the catalog. `topic` is set when the topic is to be created; `replaces` on OR REPLACE.
 
-    `exists` (IF NOT EXISTS): there is such a source already and nothing is to be done.
+    `exists` (IF NOT EXISTS): there is such a source already and nothing is to be done. `query` materializes a SOURCE TABLE.
     """
 
     source: DataSource
     topic: TopicSpec | None = None
     replaces: bool = False
     exists: bool = False
+    query_id: str | None = None
+    query: QueryPlan | None = None
+
+    @property
+    def link(self) -> QueryLink | None:
+        """What to enter into the catalog about the materializing query, where there is one."""
+        if self.query is None or self.query_id is None:
+            return None
+        return QueryLink(self.query_id, self.query.sources, None, plan=self.query)
 
 
-def plan_create_source(statement: CreateSource, context: Context) -> CreateSourcePlan:
+def plan_create_source(statement: CreateSource, context: Context, query_id: str | None = None) -> CreateSourcePlan:
     """Check the statement and build the source. Raises AnalysisError."""
     existing = context.metastore.get(statement.name)
     if existing is not None and statement.if_not_exists:
         return CreateSourcePlan(existing, exists=True)
-    if existing is not None and not statement.or_replace:
-        raise already_exists(statement.kind, existing)
+    if existing is not None:
+        if not statement.or_replace:
+            raise already_exists(statement.kind, existing)
+        check_replaceable(existing, statement.kind, statement.read_only, context)
+    if statement.or_replace and statement.read_only:
+        raise AnalysisError(
+            f"Cannot add {statement.kind.value.lower()} '{statement.name}': CREATE OR REPLACE is not supported on source "
+            f"{statement.kind.value.lower()}s."
+        )
     props = parse_properties(statement.properties, Where.CREATE)
     if props.topic is None:
         raise AnalysisError('Missing required property "KAFKA_TOPIC" which has no default value.')
@@ -85,7 +104,29 @@ def plan_create_source(statement: CreateSource, context: Context) -> CreateSourc
         sql=statement.text,
         partitions=props.partitions,
     )
-    return CreateSourcePlan(source, _topic(props, statement, context), replaces=existing is not None)
+    if existing is not None:
+        check_source(existing, source)
+    topic = _topic(props, statement, context)
+    query = None
+    if _is_materialized(source, context):
+        query = _materialization(source)
+        source = replace(source, materialized_by=query_id)
+    return CreateSourcePlan(source, topic, replaces=existing is not None, query_id=query_id, query=query)
+
+
+def _is_materialized(source: DataSource, context: Context) -> bool:
+    wanted = source.read_only and source.is_table and source.window is None
+    return wanted and context.flag(SOURCE_TABLES_MATERIALIZED, default=True)
+
+
+def _materialization(table: DataSource) -> QueryPlan:
+    """The query that keeps a source table readable by pull queries: the table as it is."""
+    leaf = SourceStep(table.schema, True, table.name, table.topic, table.formats, table.window, table.timestamp)
+    keys = tuple(Column(c.name, c.type, Role.KEY) for c in table.schema.key)
+    others = tuple(c for c in table.schema.columns if c.role is not Role.KEY)
+    schema = Schema((*keys, *(Column(c.name, c.type) for c in others)))
+    root = Project(schema, True, leaf, tuple(c.name for c in keys), tuple((c.name, ColumnRef(c.name)) for c in others))
+    return QueryPlan(root, schema, (table.name,), materialize=True)
 
 
 def already_exists(kind: SourceKind, existing: DataSource) -> AnalysisError:

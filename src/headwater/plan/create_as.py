@@ -16,6 +16,7 @@ from headwater.plan.create import TopicSpec, already_exists, timestamp_column
 from headwater.plan.problems import problem
 from headwater.plan.queries import PlannedQuery, plan_query, similar_sources
 from headwater.plan.relation import Context
+from headwater.plan.replace import check_query, check_replaceable, check_source
 from headwater.plan.steps import FormatSpec, QueryPlan, Sink, TopicFormats
 from headwater.plan.with_properties import SourceProperties, Where, parse_properties
 from headwater.sql.ast import CreateAsSelect, InsertInto, Query, SourceKind
@@ -43,7 +44,8 @@ class CreateAsPlan:
     @property
     def link(self) -> QueryLink:
         """What to enter into the catalog about the query."""
-        return QueryLink(self.query_id, self.query.sources if self.query else (), self.source.name)
+        reads = self.query.sources if self.query else ()
+        return QueryLink(self.query_id, reads, self.source.name, plan=self.query)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class InsertIntoPlan:
 
     @property
     def link(self) -> QueryLink:
-        return QueryLink(self.query_id, self.query.sources, self.target.name, is_insert=True)
+        return QueryLink(self.query_id, self.query.sources, self.target.name, is_insert=True, plan=self.query)
 
 
 def plan_create_as(statement: CreateAsSelect, query_id: str, context: Context) -> CreateAsPlan:
@@ -64,8 +66,11 @@ def plan_create_as(statement: CreateAsSelect, query_id: str, context: Context) -
     existing = context.metastore.get(statement.name)
     if existing is not None and statement.if_not_exists:
         return CreateAsPlan(existing, query_id, None, exists=True)
-    if existing is not None and not statement.or_replace:
-        raise already_exists(statement.kind, existing)
+    if existing is not None:
+        if not statement.or_replace:
+            raise already_exists(statement.kind, existing)
+        check_replaceable(existing, statement.kind, False, context)
+        query_id = existing.created_by_query or query_id
     props = parse_properties(statement.properties, Where.CREATE_AS)
     _check_persistent(statement.query)
     planned = plan_query(statement.query, context, sink=statement.name)
@@ -92,7 +97,22 @@ def plan_create_as(statement: CreateAsSelect, query_id: str, context: Context) -
     topic = TopicSpec(
         sink.topic, sink.partitions, sink.replicas, sink.retention_ms, compact=statement.kind is SourceKind.TABLE
     )
+    if existing is not None:
+        _check_replacement(existing, source, query, context)
     return CreateAsPlan(source, query_id, query, topic, replaces=existing is not None)
+
+
+def _check_replacement(old: DataSource, new: DataSource, query: QueryPlan, context: Context) -> None:
+    check_source(old, new)
+    writers = context.metastore.writers(old.name)
+    if len(writers) > 1:
+        raise AnalysisError(
+            f"Cannot add {new.kind_word} '{old.name}': several queries write to it ({', '.join(writers)}). "
+            "Terminate the others before replacing it."
+        )
+    link = context.metastore.queries.get(str(old.created_by_query))
+    if link is not None and link.plan is not None:
+        check_query(link.plan, query)
 
 
 def _check_persistent(query: Query) -> None:

@@ -106,10 +106,13 @@ def find_keys(where: Expression | None, table: DataSource, context: Context) -> 
         found = [finder.disjunct(d) for d in disjuncts]
     reasons = [f for f in found if isinstance(f, _NeedsScan)]
     ranges = [f for f in found if isinstance(f, KeyRange)]
-    lookups = tuple(dict.fromkeys(f for f in found if isinstance(f, KeyLookup)))
+    lookups: list[KeyLookup] = []
+    for candidate in found:
+        if isinstance(candidate, KeyLookup) and candidate not in lookups:
+            lookups.append(candidate)
     if not reasons:
         if not ranges:
-            return Keys(lookups)
+            return Keys(tuple(lookups))
         if len(found) == 1:
             return Keys(key_range=ranges[0])
         reasons = [_NeedsScan("Query requires table scan to be enabled")]
