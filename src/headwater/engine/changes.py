@@ -126,9 +126,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Unchanged:
-    """Nothing to do, and why: IF NOT EXISTS on a name that exists, IF EXISTS on one that does not."""
+    """Nothing to do, and why: IF NOT EXISTS on a name that exists, IF EXISTS on one that does not.
+
+    With `command` it is answered as a command that succeeded, else as a warning.
+    """
 
     message: str
+    command: CommandId | None = None
 
 
 @dataclass(frozen=True)

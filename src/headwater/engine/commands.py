@@ -1,7 +1,7 @@
 """The command topic: the only durable state of the SQL side is the replay of this topic.
 
-One partition, one JSON record per statement that changed something, in order; the key is the command's id. A record holds
-the statement's text, the overrides in force, the query id it was given and the facts it was decided on, so that
+One partition, one JSON record per statement that changed something, in order; the key is the command's id. A record
+holds the statement's text, the overrides in force, the query id it was given and the facts it was decided on, so that
 replaying it on the state of its time decides the same again, whatever topics and schemas look like today.
 """
 
@@ -29,7 +29,7 @@ class CommandLogError(HeadwaterError):
 
 
 class Command(Struct, rename="camel", kw_only=True):
-    """One record. `query_id` is what the statement's query was named, `numbered` whether that took a number."""
+    """One record. `query_id` is what the statement's query was named, if it made one."""
 
     statement: str
     properties: dict[str, str] = field(default_factory=dict)

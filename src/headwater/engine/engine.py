@@ -1,0 +1,352 @@
+"""`Engine`: the SQL side of a node, the one object that front doors talk to."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+
+from headwater.cluster.api import Cluster
+from headwater.core.clock import Clock
+from headwater.core.errors import HeadwaterError
+from headwater.engine.answering import Answering
+from headwater.engine.changes import Change
+from headwater.engine.command_runner import CommandRunner
+from headwater.engine.entities import CommandStatus, CurrentStatus, Entity, Notice, TerminateQueryEntity, WarningEntity
+from headwater.engine.errors import ErrorCode, RequestError, StatementError, code_of, message_of
+from headwater.engine.insert import InsertChannel, check_insertable
+from headwater.engine.printing import open_print
+from headwater.engine.processing_log import ProcessingLog
+from headwater.engine.properties import check_overridable
+from headwater.engine.results import PrintResult, ResultKind, RowResult
+from headwater.engine.runtime import EngineSettings as RuntimeSettings
+from headwater.engine.runtime import QueryRuntime
+from headwater.engine.services import Services
+from headwater.engine.session import Session
+from headwater.engine.settings import EngineSettings
+from headwater.engine.statements import ANSWERS, DECIDERS, ELSEWHERE, SESSION
+from headwater.engine.validation import Sandbox
+from headwater.formats.api import SchemaRegistry
+from headwater.plan.catalog import MetaStore
+from headwater.plan.functions import FunctionRegistry
+from headwater.sql import ast
+from headwater.sql.parser import parse_script
+from headwater.sql.printer import mask
+
+_POLL_SECONDS = 0.05
+_STRING_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_MAY_HIDE = re.compile(r"\b(?:connector|insert)\b", re.IGNORECASE)
+
+
+class Engine:
+    """Executes statements and opens queries. Its state is what the command topic says; `start` reads that."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        functions: FunctionRegistry,
+        registry: SchemaRegistry | None = None,
+        settings: EngineSettings | None = None,
+        randomness: random.Random | None = None,
+    ) -> None:
+        self.cluster = cluster
+        self.clock = clock
+        self.settings = settings or EngineSettings()
+        self.ready = False
+        self.log = ProcessingLog(cluster, clock, self.settings.processing_log)
+        runtime_settings = RuntimeSettings(
+            self.settings.service_id,
+            self.settings.integer("ksql.query.retry.backoff.initial.ms"),
+            self.settings.integer("ksql.query.retry.backoff.max.ms"),
+        )
+        self.runtime = QueryRuntime(cluster, clock, functions, registry, runtime_settings, self.log)
+        self._services = Services(cluster, clock, functions, registry, self.settings, self.runtime, self.log)
+        self._runner = CommandRunner(self._services)
+        self._random = randomness or random.Random()
+        self._results: dict[str, RowResult] = {}
+        self._prints: set[PrintResult] = set()
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Replay the command topic and start the queries. Requests are refused until this has returned."""
+        await self.log.start()
+        await self.runtime.start()
+        await self._runner.replay()
+        self.ready = True
+        if self.settings.processing_log.create_stream and self.degraded is None:
+            await self._create_log_stream()
+
+    async def _create_log_stream(self) -> None:
+        log = self.settings.processing_log
+        if log.stream not in self.metastore.sources and self.cluster.topic(log.topic) is not None:
+            await self.execute(log.create_statement())
+
+    async def close(self) -> None:
+        """End results, stop queries after their last commit, write the rest of the processing log."""
+        self.ready = False
+        await self.close_results()
+        await self.runtime.close()
+        await self.log.close()
+
+    async def close_results(self) -> None:
+        """End every SELECT and PRINT that is open."""
+        for result in list(self._results.values()):
+            await result.close()
+        for lines in list(self._prints):
+            await lines.close()
+
+    # --- what there is ----------------------------------------------------------------------------------------------
+
+    @property
+    def metastore(self) -> MetaStore:
+        """The catalog. Read it, never change it."""
+        return self._runner.state.metastore
+
+    @property
+    def statuses(self) -> Mapping[str, CommandStatus]:
+        """What became of each command, by id."""
+        return self._runner.statuses
+
+    @property
+    def sequence(self) -> int:
+        """Sequence number of the last command; -1 before the first."""
+        return self._runner.sequence
+
+    @property
+    def degraded(self) -> str | None:
+        """Why statements that change something are refused; None when they are not."""
+        return self._runner.degraded
+
+    def health(self) -> dict[str, bool]:
+        """Whether each part works, by the names of /healthcheck."""
+        return {"metastore": self.ready, "kafka": True, "commandRunner": self.degraded is None}
+
+    def inputs(self) -> dict[str, list[tuple[str, int]]]:
+        """The topic partitions that each persistent query reads."""
+        return {name: [(p.topic, p.partition) for p in q.positions] for name, q in self.runtime.queries.items()}
+
+    def check_property(self, name: str) -> None:
+        """Raises `PropertyError` unless a session may change the property."""
+        check_overridable(name, self.settings.server)
+
+    async def wait_for_command(self, sequence: int) -> None:
+        """Return when the command has been carried out here; raises `RequestError` when that takes too long."""
+        ms = self.settings.integer("ksql.server.command.response.timeout.ms")
+        deadline = self.clock.monotonic() + ms / 1000
+        while self._runner.sequence < sequence:
+            if self.clock.monotonic() >= deadline:
+                raise RequestError(
+                    f"Timed out while waiting for a previous command to execute. command sequence number: {sequence}",
+                    ErrorCode.COMMAND_TIMEOUT,
+                )
+            await self.clock.sleep(_POLL_SECONDS)
+
+    # --- statements -------------------------------------------------------------------------------------------------
+
+    async def execute(
+        self, text: str, properties: Mapping[str, object] | None = None, variables: Mapping[str, str] | None = None
+    ) -> list[Entity]:
+        """Carry out a script, as POST /ksql does: all statements are validated before the first is run.
+
+        Raises `StatementError` with the statement at fault and, once statements have been run, their entities;
+        `PropertyError` for a bad override.
+        """
+        session = Session.of(properties or {}, variables or {}, self.settings.server)
+        statements = self._parse(text, session)
+        sandbox = Sandbox(self._services, self._runner.state, session)
+        for statement in statements:
+            context = self._context(statement, session)
+            with _Failures(context.text, ()):
+                if not self._transient(statement):
+                    await sandbox.check(statement, context)
+        entities: list[Entity] = []
+        for statement in statements:
+            context = self._context(statement, session)
+            with _Failures(context.text, tuple(entities)):
+                entity = await self._execute(statement, context)
+            if entity is not None:
+                if self.degraded is not None:
+                    entity.warnings.append(Notice(f"The server is degraded: {self.degraded}"))
+                entities.append(entity)
+        return entities
+
+    def _parse(self, text: str, session: Session) -> list[ast.Statement]:
+        substitute = self.settings.flag("ksql.variable.substitution.enable", session.properties)
+        with _Failures(_hidden(text), ()):
+            return parse_script(text, session.variables if substitute else None)
+
+    def _context(self, statement: ast.Statement, session: Session) -> Answering:
+        return Answering(self._services, self._runner.state, session, mask(statement) + ";", self._results)
+
+    def _transient(self, statement: ast.Statement) -> RowResult | None:
+        """The push query that a TERMINATE is about."""
+        if not isinstance(statement, ast.TerminateQuery) or statement.query_id is None:
+            return None
+        wanted = statement.query_id.upper()
+        return next((result for key, result in self._results.items() if key.upper() == wanted), None)
+
+    async def _execute(self, statement: ast.Statement, context: Answering) -> Entity | None:
+        kind = type(statement)
+        push = self._transient(statement)
+        if push is not None:
+            await push.close()
+            return TerminateQueryEntity(statement_text=context.text, query_id=push.query_id, was_terminated=True)
+        if kind in DECIDERS:
+            return await self._change(statement, context)
+        if kind in SESSION:
+            warning = SESSION[kind](statement, context.session, self.settings)
+            return None if warning is None else WarningEntity(statement_text=context.text, message=warning)
+        if isinstance(statement, ast.InsertValues):
+            await self._insert(statement, context)
+            return None
+        if kind in ELSEWHERE:
+            raise StatementError(ELSEWHERE[kind])
+        return await ANSWERS[kind](statement, context)
+
+    async def _change(self, statement: ast.Statement, context: Answering) -> Entity:
+        change, status = await self._runner.run(statement, context.session)
+        command = change.command
+        if command is None:
+            return WarningEntity(statement_text=context.text, message=status.message)
+        sequence = self._runner.sequence if isinstance(change, Change) else -1
+        return CurrentStatus(
+            statement_text=context.text,
+            command_id=str(command),
+            command_status=status,
+            command_sequence_number=sequence,
+        )
+
+    async def _insert(self, statement: ast.InsertValues, context: Answering) -> None:
+        plan = context.deciding().planner().plan_insert_values(statement, self.clock)
+        channel = InsertChannel(plan.target, self._services.registry, self.cluster, self.clock)
+        try:
+            await channel.append([channel.encode(plan.values, plan.rowtime)])
+        except HeadwaterError as error:
+            raise StatementError(
+                f"Failed to insert values into '{plan.target.name}'. {error}", code_of(error)
+            ) from error
+
+    async def terminate_cluster(self, patterns: Sequence[str]) -> list[Entity]:
+        """Give up everything: queries, sources, the command topic, and topics that match. No request is served after."""
+        try:
+            compiled = [re.compile(pattern) for pattern in patterns]
+        except re.error as error:
+            raise RequestError(f"Invalid pattern in deleteTopicList: {error}") from error
+        await self.close_results()
+        await self._runner.wipe(compiled)
+        self.ready = False
+        status = CommandStatus("SUCCESS", "Cluster terminated")
+        text = "TERMINATE CLUSTER;"
+        return [
+            CurrentStatus(statement_text=text, command_id="cluster/TerminateCluster/terminate", command_status=status)
+        ]
+
+    def open_inserts(self, target: str, properties: Mapping[str, object] | None = None) -> InsertChannel:
+        """A channel for rows into the source `target`, an identifier as SQL writes it. Raises `RequestError`."""
+        session = Session.of(properties or {}, {}, self.settings.server)
+        if not self.settings.flag("ksql.insert.into.values.enabled", session.properties):
+            raise RequestError("The server has disabled inserts: ksql.insert.into.values.enabled is false.")
+        name = target[1:-1] if len(target) > 2 and target[0] == target[-1] == "`" else target.upper()
+        source = self.metastore.get(name)
+        if source is None:
+            message = f"Cannot insert values into an unknown stream/table: {target}"
+            raise RequestError(message, ErrorCode.BAD_STATEMENT)
+        try:
+            check_insertable(source)
+            return InsertChannel(source, self._services.registry, self.cluster, self.clock)
+        except HeadwaterError as error:
+            raise RequestError(message_of(error), ErrorCode.BAD_STATEMENT) from error
+
+    # --- queries ----------------------------------------------------------------------------------------------------
+
+    async def query(
+        self, text: str, properties: Mapping[str, object] | None = None, variables: Mapping[str, str] | None = None
+    ) -> RowResult | PrintResult:
+        """Open exactly one SELECT or PRINT. Raises `StatementError`, `RequestError`, `PropertyError`."""
+        session = Session.of(properties or {}, variables or {}, self.settings.server)
+        statements = self._parse(text, session)
+        if len(statements) != 1:
+            raise RequestError(
+                f"Expected exactly one KSQL statement; found {len(statements)} instead.", ErrorCode.BAD_STATEMENT
+            )
+        context = self._context(statements[0], session)
+        with _Failures(context.text, ()):
+            return await self._open(statements[0], context)
+
+    async def _open(self, statement: ast.Statement, context: Answering) -> RowResult | PrintResult:
+        if isinstance(statement, ast.PrintTopic):
+            result = await open_print(statement, context.services)
+            result.closed = self._prints.discard
+            self._prints.add(result)
+            return result
+        if not isinstance(statement, ast.QueryStatement):
+            raise StatementError("Only SELECT and PRINT answer with rows: send other statements to /ksql.")
+        if statement.query.emit is None:
+            return await self._pull(statement, context)
+        return await self._push(statement, context)
+
+    async def _push(self, statement: ast.QueryStatement, context: Answering) -> RowResult:
+        limit = self.settings.integer("ksql.max.push.queries")
+        running = sum(result.kind is ResultKind.PUSH for result in self._results.values())
+        if running >= limit:
+            raise RequestError(
+                f"Maximum number of push queries exceeded: {running} are running, ksql.max.push.queries is {limit}.",
+                ErrorCode.TOO_MANY_PUSH_QUERIES,
+            )
+        plan = context.deciding().planner().plan_push(statement.query)
+        query_id = f"transient_{statement.query.source.name}_{self._random.getrandbits(63)}"
+        rows = await self.runtime.push(plan, self.settings.effective(context.session.properties), query_id)
+        return self._register(RowResult(rows, ResultKind.PUSH, statement.text))
+
+    async def _pull(self, statement: ast.QueryStatement, context: Answering) -> RowResult:
+        if not self.settings.flag("ksql.pull.queries.enable"):
+            raise StatementError(
+                "Pull queries are disabled on this server: ksql.pull.queries.enable is false. Add EMIT CHANGES if you "
+                "intended to issue a push query."
+            )
+        plan = context.deciding().planner().plan_pull(statement.query)
+        query_id = f"query_{self._random.getrandbits(63)}"
+        rows = await self.runtime.pull(plan, self.settings.effective(context.session.properties), query_id)
+        kind = ResultKind.PULL_TABLE if plan.source.is_table else ResultKind.PULL_STREAM
+        return self._register(RowResult(rows, kind, statement.text))
+
+    def _register(self, result: RowResult) -> RowResult:
+        result.closed = lambda ended: self._results.pop(ended.query_id, None)
+        self._results[result.query_id] = result
+        return result
+
+    async def close_query(self, query_id: str) -> bool:
+        """End a push query of this server; False if there is none of this id."""
+        result = self._results.get(query_id)
+        if result is None or result.kind is not ResultKind.PUSH:
+            return False
+        await result.close()
+        return True
+
+
+class _Failures:
+    """Turns errors of one statement into `StatementError`s that name it and carry what was done before."""
+
+    def __init__(self, text: str, entities: Sequence[Entity]) -> None:
+        self._text = text
+        self._entities = tuple(entities)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, StatementError):
+            raise StatementError(
+                str(error), error.code, error.statement or self._text, self._entities
+            ) from error.__cause__
+        if isinstance(error, RequestError):
+            return
+        if isinstance(error, HeadwaterError):
+            raise StatementError(message_of(error), code_of(error), self._text, self._entities) from None
+
+
+def _hidden(text: str) -> str:
+    """A script that cannot be parsed, for an error: its strings are hidden where they may be secrets."""
+    return _STRING_LITERAL.sub("'[string]'", text) if _MAY_HIDE.search(text) else text

@@ -1,0 +1,77 @@
+"""Validation of a request: every statement is decided in order against a copy of the state, before the first is run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from headwater.core.errors import AnalysisError
+from headwater.engine.answering import Answering
+from headwater.engine.changes import DeleteTopic, Unchanged
+from headwater.engine.deciding import Deciding
+from headwater.engine.errors import ErrorCode, StatementError
+from headwater.engine.insert import check_insertable
+from headwater.engine.sandbox import LiveTopics, PlannedRegistry, PlannedTopics, register_all
+from headwater.engine.services import Services
+from headwater.engine.session import Session
+from headwater.engine.state import SqlState
+from headwater.engine.statements import ANSWERS, DECIDERS, ELSEWHERE, SESSION, WAITING
+from headwater.sql import ast
+
+
+class Sandbox:
+    """A copy of the state, and topics and schemas as they would be after the statements so far."""
+
+    def __init__(self, services: Services, state: SqlState, session: Session) -> None:
+        self._services = services
+        self._state = state.copy()
+        self._session = session.copy()
+        self._topics = PlannedTopics(LiveTopics(services.cluster))
+        self._registry = PlannedRegistry(services.registry) if services.registry is not None else None
+
+    async def check(self, statement: ast.Statement, context: Answering) -> None:
+        """Raise what carrying out the statement would raise, as far as that can be known; then pretend it was."""
+        kind = type(statement)
+        if isinstance(statement, ast.QueryStatement | ast.PrintTopic):
+            raise StatementError(
+                "SELECT and PRINT answer with a stream of rows: send them to /query-stream or /query.",
+                ErrorCode.QUERY_ENDPOINT,
+                context.text,
+            )
+        if kind in DECIDERS:
+            self._decide(statement)
+        elif kind in SESSION:
+            SESSION[kind](statement, self._session, self._services.settings)
+        elif isinstance(statement, ast.InsertValues):
+            self._check_insert(statement)
+        elif kind in ELSEWHERE:
+            raise AnalysisError(ELSEWHERE[kind])
+        elif kind not in WAITING:
+            pretended = replace(context, state=self._state, session=self._session, topics=self._topics)
+            await ANSWERS[kind](statement, pretended)
+
+    def _deciding(self) -> Deciding:
+        services = self._services
+        return Deciding(
+            self._state,
+            self._topics,
+            self._registry,
+            services.functions,
+            services.settings,
+            dict(self._session.properties),
+        )
+
+    def _decide(self, statement: ast.Statement) -> None:
+        change = DECIDERS[type(statement)](statement, self._deciding())
+        if isinstance(change, Unchanged):
+            return
+        self._topics.create(change.topics)
+        if self._registry is not None:
+            register_all(self._registry, change.schemas)
+        for edit in change.edits:
+            if isinstance(edit, DeleteTopic):
+                self._topics.delete(edit.topic)
+        self._state.apply(change)
+
+    def _check_insert(self, statement: ast.InsertValues) -> None:
+        plan = self._deciding().planner().plan_insert_values(statement, self._services.clock)
+        check_insertable(plan.target)

@@ -1,0 +1,115 @@
+"""POST /query, /query-stream and /close-query: rows as a stream (section 5 of the REST sheet)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headwater.engine.engine import Engine
+from headwater.engine.errors import ErrorCode, RequestError
+from headwater.engine.results import PrintResult, ResultKind, RowResult
+from headwater.http.errors import error_body
+from headwater.http.framing import DELIMITED, JSON, KSQL_JSON, Delimited, Framing, JsonArray, StreamedRows
+from headwater.http.guard import Guard
+from headwater.http.negotiation import choose
+from headwater.http.requests import CloseQueryArgs, KsqlRequest, QueryStreamArgs, decode
+from headwater.http.responses import StreamedResponse
+from headwater.http.values import Row
+
+_QUERY_TYPES = (KSQL_JSON, DELIMITED, JSON)
+_QUERY_STREAM_TYPES = (DELIMITED, JSON, KSQL_JSON)
+
+
+class QueryEndpoints:
+    """Endpoints over one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def query(self, request: Request) -> Response:
+        chosen = choose(request.headers.get("accept"), _QUERY_TYPES)
+        body = decode(await request.body(), KsqlRequest)
+        if body.command_sequence_number is not None:
+            await self._engine.wait_for_command(body.command_sequence_number)
+        result = await self._engine.query(body.ksql, body.streams_properties, body.variables)
+        if isinstance(result, PrintResult):
+            return _text_response(result, DELIMITED if chosen == DELIMITED else KSQL_JSON)
+        return await rows_response(result, KSQL_JSON if chosen == JSON else chosen)
+
+    async def query_stream(self, request: Request) -> Response:
+        chosen = choose(request.headers.get("accept"), _QUERY_STREAM_TYPES)
+        body = decode(await request.body(), QueryStreamArgs)
+        result = await self._engine.query(body.sql, body.properties, body.variables)
+        if isinstance(result, PrintResult):
+            if chosen != DELIMITED:
+                await result.close()
+                raise RequestError(f"PRINT answers in {DELIMITED} only.", ErrorCode.NOT_ACCEPTABLE)
+            return _text_response(result, DELIMITED)
+        return await rows_response(result, chosen)
+
+    async def close_query(self, request: Request) -> Response:
+        body = decode(await request.body(), CloseQueryArgs)
+        if not await self._engine.close_query(body.query_id):
+            raise RequestError(f"No query with id {body.query_id}", ErrorCode.BAD_REQUEST)
+        return Response()
+
+    def routes(self, guard: Guard) -> list[Route]:
+        return [
+            Route("/query", guard(self.query), methods=["POST"]),
+            Route("/query-stream", guard(self.query_stream), methods=["POST"]),
+            Route("/close-query", guard(self.close_query), methods=["POST"]),
+        ]
+
+
+def framing_for(result: RowResult, content_type: str) -> Framing:
+    """The layout of a result in the type the client chose."""
+    if content_type == DELIMITED:
+        return Delimited(result.schema)
+    if content_type == JSON:
+        return JsonArray(result.schema)
+    return StreamedRows(result.schema, push=result.kind is not ResultKind.PULL_TABLE)
+
+
+def final_message(result: RowResult) -> str | None:
+    """What a streamed-row response says last."""
+    if result.kind is ResultKind.PULL_TABLE:
+        return None
+    return "Limit Reached" if result.limit_reached else "Query Completed"
+
+
+async def rows_response(result: RowResult, content_type: str) -> Response:
+    """Answer with the rows of a result. What goes wrong before a pull query's first rows is raised."""
+    framing = framing_for(result, content_type)
+    first: Sequence[Row] = ()
+    if result.kind is not ResultKind.PUSH:
+        try:
+            first = await anext(result, ())
+        except BaseException:
+            await result.close()
+            raise
+    return StreamedResponse(_frames(result, framing, first), framing.content_type, result.close)
+
+
+async def _frames(result: RowResult, framing: Framing, first: Sequence[Row]) -> AsyncIterator[bytes]:
+    yield framing.header(result.query_id) + framing.rows(first)
+    try:
+        async for rows in result:
+            chunk = framing.rows(rows)
+            if chunk:
+                yield chunk
+        last = framing.end(final_message(result))
+    except Exception as error:  # noqa: BLE001 - the status is sent already: the error is part of the stream
+        last = framing.error(error_body(error))
+    if last:
+        yield last
+
+
+def _text_response(result: PrintResult, content_type: str) -> Response:
+    async def lines() -> AsyncIterator[bytes]:
+        async for batch in result:
+            yield "".join(f"{line}\n" for line in batch).encode()
+
+    return StreamedResponse(lines(), content_type, result.close)
