@@ -49,6 +49,7 @@ class Engine:
         registry: SchemaRegistry | None = None,
         settings: EngineSettings | None = None,
         randomness: random.Random | None = None,
+        make_runtime: type[QueryRuntime] = QueryRuntime,
     ) -> None:
         self.cluster = cluster
         self.clock = clock
@@ -60,7 +61,7 @@ class Engine:
             self.settings.integer("ksql.query.retry.backoff.initial.ms"),
             self.settings.integer("ksql.query.retry.backoff.max.ms"),
         )
-        self.runtime = QueryRuntime(cluster, clock, functions, registry, runtime_settings, self.log)
+        self.runtime = make_runtime(cluster, clock, functions, registry, runtime_settings, self.log)
         self._services = Services(cluster, clock, functions, registry, self.settings, self.runtime, self.log)
         self._runner = CommandRunner(self._services)
         self._random = randomness or random.Random()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headwater.cluster.api import EARLIEST, LATEST, Cluster, Commit, TopicPartition, TopicSpec
 from headwater.core.clock import Clock
@@ -45,6 +45,15 @@ class QueryContext:
     service_id: str = "default_"
     retry_initial_ms: int = 15_000
     retry_max_ms: int = 900_000
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    """Who wants to know of the next step forward of any query."""
+
+    def progress(self, _: object = None) -> None:
+        """A query has committed, or failed."""
+        for future in self.waiting:
+            if not future.done():
+                future.set_result(None)
+        self.waiting.clear()
 
     def application_id(self, query_id: str) -> str:
         """Consumer group and prefix of the internal topics of a query."""
@@ -71,7 +80,7 @@ class PersistentQuery:
         self._paused.set()
         self._failed = False
         self._runner: asyncio.Task[None] | None = None
-        self._idle = asyncio.Event()
+        self._commit: asyncio.Task[list[int]] | None = None
         self._retry_ms = context.retry_initial_ms
 
     @property
@@ -113,6 +122,9 @@ class PersistentQuery:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
             self._runner = None
+        if self._commit is not None:
+            await asyncio.gather(self._commit, return_exceptions=True)
+            self._commit = None
 
     async def cleanup(self) -> None:
         """Delete internal topics and the group's offsets."""
@@ -126,6 +138,8 @@ class PersistentQuery:
         """Whether every record of the inputs has been processed and committed."""
         if self._failed or not self._paused.is_set():
             return True
+        if self._commit is not None and not self._commit.done():
+            return False
         cluster = self._context.cluster
         for place, position in self.positions.items():
             if position < await cluster.list_offset(place, LATEST):
@@ -244,6 +258,8 @@ class PersistentQuery:
 
     def _record_failure(self, error: Exception) -> None:
         self._failed = True
+        self._commit = None
+        self._context.progress()
         kind = "USER" if isinstance(error, HeadwaterError) else "SYSTEM"
         message = str(error) if isinstance(error, HeadwaterError) else f"{type(error).__name__}: {error}"
         _LOGGER.error("Query %s failed: %s", self.id, message, exc_info=None if isinstance(error, HeadwaterError) else error)
@@ -266,6 +282,7 @@ class PersistentQuery:
                     await self._slice(task)
                     await asyncio.sleep(0)
             if not busy:
+                await self._committed()
                 await cluster.wait({p: o for task in self.tasks for p, o in task.wanted().items()}, _IDLE_SECONDS)
 
     @property
@@ -273,7 +290,17 @@ class PersistentQuery:
         return {feed.place: task for task in self.tasks for feed in task.feeds}
 
     async def _slice(self, task: Task) -> None:
+        """Process a slice and commit it. The commit goes on while the next slice is processed, one at a time."""
         self.processed += task.run(SLICE_SECONDS)
         changelog = self._changelog(task.unit) if task.stores else None
         appended = task.take_output(self._context.clock.now_ms(), changelog)
-        await self._context.cluster.commit(Commit(appended, self.group, task.positions()))
+        await self._committed()
+        work = Commit(appended, self.group, task.positions())
+        self._commit = asyncio.create_task(self._context.cluster.commit(work), name=f"commit of {self.id}")
+        self._commit.add_done_callback(self._context.progress)
+
+    async def _committed(self) -> None:
+        """Wait for the commit under way; raises what it raised."""
+        commit, self._commit = self._commit, None
+        if commit is not None:
+            await commit

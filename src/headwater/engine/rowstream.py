@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from headwater.cluster.api import EARLIEST, LATEST, TopicPartition
@@ -135,34 +135,26 @@ class TransientQuery:
 
 
 class StateRows:
-    """Rows read from a table's state, handed out in batches."""
+    """Rows read from a table's state at one moment, handed out in batches."""
 
     is_table = True
+    limit_reached = False
 
-    def __init__(self, query_id: str, schema: Schema, rows: Iterator[tuple[object, ...]], limit: int | None) -> None:
+    def __init__(self, query_id: str, schema: Schema, rows: Sequence[tuple[object, ...]]) -> None:
         self.query_id = query_id
         self.schema = schema
-        self.limit_reached = False
-        self._rows: Iterator[tuple[object, ...]] = rows
-        self._left = limit
+        self._rows = rows
+        self._at = 0
 
     def __aiter__(self) -> AsyncIterator[list[ResultRow]]:
         return self
 
     async def __anext__(self) -> list[ResultRow]:
-        batch: list[ResultRow] = []
-        for values in self._rows:
-            if self._left == 0:
-                break
-            batch.append(ResultRow(values))
-            if self._left is not None:
-                self._left -= 1
-            if len(batch) >= _ROWS_PER_BATCH:
-                break
+        batch = self._rows[self._at : self._at + _ROWS_PER_BATCH]
         if not batch:
-            self.limit_reached = self._left == 0
             raise StopAsyncIteration
-        return batch
+        self._at += len(batch)
+        return [ResultRow(values) for values in batch]
 
     async def close(self) -> None:
-        self._rows = iter(())
+        self._rows = ()

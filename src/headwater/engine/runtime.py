@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.core.errors import SqlError
+from headwater.engine import pull
 from headwater.engine.compiler import CompileOptions, compile_plan
 from headwater.engine.processing_log import ProcessingLogger, SilentLogger
 from headwater.engine.program import Program
-from headwater.engine.pull import PullReader
 from headwater.engine.query import PersistentQuery, QueryContext
 from headwater.engine.rowstream import RowStream, StateRows, TransientQuery
 from headwater.formats.api import SchemaRegistry
@@ -138,25 +138,27 @@ class QueryRuntime:
 
     async def pull(self, plan: PullPlan, properties: Mapping[str, str], query_id: str) -> RowStream:
         """Read the present state of a table, or scan a stream up to its present end."""
-        if plan.scan is not None:
-            options = self._options(properties, single_task=True, pull=True)
-            program = compile_plan(plan.scan, self._functions, self._registry, options, query_id)
+        options = self._options(properties, single_task=True, pull=True)
+        if not plan.source.is_table:
+            program = compile_plan(pull.scan_plan(plan), self._functions, self._registry, options, query_id)
             stream = TransientQuery(query_id, program, self.context, bounded=True)
             await stream.start(properties)
             return stream
-        query = next((q for q in self._queries.values() if q.plan.sink and q.plan.sink.source_name == plan.source.name), None)
+        query = self._queries.get(plan.source.materialized_by or "")
         if query is None or query.program.materialized is None:
             raise SqlError(f"Table '{plan.source.name}' cannot be read by a pull query: no running query keeps its state.")
-        reader = PullReader(plan, query.program, self._functions, self._options(properties, single_task=True, pull=True))
-        return StateRows(query_id, plan.schema, reader.rows(query.tasks), plan.limit)
+        found = pull.rows(plan, query.program, query.tasks, self._functions, options)
+        return StateRows(query_id, plan.schema, pull.limited(found, plan.limit))
 
     async def settle(self) -> None:
-        """Return once every running query has consumed everything there is, twice in a row."""
-        calm = 0
-        while calm < 2:
-            states = [await query.caught_up() for query in self._queries.values()]
-            calm = calm + 1 if all(states) else 0
-            await asyncio.sleep(0)
+        """Return once every running query has consumed and committed everything there is."""
+        while True:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.context.waiting.append(waiter)
+            if all([await query.caught_up() for query in self._queries.values()]):
+                waiter.cancel()
+                return
+            await waiter
 
 
 def source_topics(step: Step) -> list[str]:

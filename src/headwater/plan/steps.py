@@ -260,8 +260,9 @@ class Sink:
 class QueryPlan:
     """A query ready to be compiled: `root` puts out exactly `schema`'s columns, keys first in key order.
 
-    `sources` are the names of the streams and tables read, left to right. `sink` is None for push queries. `schema` lists all columns
-    in the order a reader of the query sees them.
+    `sources` are the names of the streams and tables read, left to right. `sink` is None for push queries, and for the query of
+    CREATE SOURCE TABLE, which only keeps its result readable: that is `materialize`. `schema` lists all columns in the order a
+    reader of the query sees them.
     """
 
     root: Step
@@ -269,3 +270,4 @@ class QueryPlan:
     sources: tuple[str, ...]
     sink: Sink | None = None
     limit: int | None = None
+    materialize: bool = False

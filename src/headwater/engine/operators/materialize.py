@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from headwater.core.schema import Schema
 from headwater.core.types import BIGINT
 from headwater.engine.operators import aggregate, stateless
 from headwater.engine.operators.tables import Layout
@@ -13,7 +13,7 @@ from headwater.engine.program import Materialized
 from headwater.engine.rows import Row
 from headwater.engine.stores import KeyValueStore, Store, key_annotation
 from headwater.plan.expressions import Binding
-from headwater.plan.steps import Aggregate, Filter, Project, Step
+from headwater.plan.steps import Aggregate, Filter, Project, QueryPlan, Step
 from headwater.sql.ast import SourceKind, WindowKind
 
 if TYPE_CHECKING:
@@ -30,14 +30,24 @@ def _above_aggregate(root: Step) -> tuple[list[Filter | Project], Aggregate] | N
     return (path, step) if isinstance(step, Aggregate) else None
 
 
+def is_readable(plan: QueryPlan) -> bool:
+    """Whether pull queries may read the result: a table with a sink, or CREATE SOURCE TABLE's."""
+    return plan.materialize or (plan.sink is not None and plan.sink.kind is SourceKind.TABLE)
+
+
+def result_schema(plan: QueryPlan) -> Schema:
+    return plan.schema if plan.sink is None else plan.sink.schema
+
+
 def result_store(program: ProgramCompiler) -> tuple[Step, Layout, Callable[[], Store]] | None:
     """The step, layout and factory of the store that keeps result rows; None if the query needs none."""
     plan = program.plan
-    if plan.sink is None or plan.sink.kind is not SourceKind.TABLE or _above_aggregate(plan.root) is not None:
+    if not is_readable(plan) or _above_aggregate(plan.root) is not None:
         return None
-    values = plan.sink.schema.value
+    schema = result_schema(plan)
+    values = schema.value
     layout = Layout(tuple(c.name for c in values), tuple(c.type for c in values))
-    key_types = [c.type for c in plan.sink.schema.key] + ([BIGINT, BIGINT] if plan.root.windowed is not None else [])
+    key_types = [c.type for c in schema.key] + ([BIGINT, BIGINT] if plan.root.windowed is not None else [])
     key_type, value_type = key_annotation(key_types), layout.annotation()
     return plan.root, layout, lambda: KeyValueStore(key_type, value_type)
 
@@ -49,7 +59,7 @@ def reader(program: ProgramCompiler, texts: list[str]) -> Materialized | None:
     order followed by the row's time, or None where HAVING hides the row.
     """
     plan = program.plan
-    if plan.sink is None or plan.sink.kind is not SourceKind.TABLE:
+    if not is_readable(plan):
         return None
     found = result_store(program)
     if found is not None:
@@ -63,7 +73,7 @@ def reader(program: ProgramCompiler, texts: list[str]) -> Materialized | None:
         text, make, role, step = _aggregate_reader(program, *path)
     texts.append(text)
     unit, index = program.store(step, role, make)
-    return Materialized(unit, index, plan.sink.schema, "read_row")
+    return Materialized(unit, index, result_schema(plan), "read_row")
 
 
 def _key_row(program: ProgramCompiler, step: Step) -> Row:
@@ -107,7 +117,6 @@ def _write(program: ProgramCompiler, row: Row, path: list[Filter | Project], sta
                 stage.body.line("return None")
         else:
             row = stateless.project_row(stage, step, row, list(step.values))
-    assert program.plan.sink is not None
-    values = "".join(f"{row.code(c.name)}, " for c in program.plan.sink.schema.columns)
-    stage.body.line(f"return ({values}{replace(row).ts})")
+    values = "".join(f"{row.code(c.name)}, " for c in result_schema(program.plan).columns)
+    stage.body.line(f"return ({values}{row.ts})")
     return stage.text("read_row", "task, key, entry, window_start, window_end")

@@ -25,7 +25,10 @@ def write(stage: StageCompiler, flow: Row | Change) -> None:
     """Put the row out: to the sink topic, or as a tuple to whoever listens."""
     target = stage.program.plan.sink
     if target is None:
-        _hand_over(stage, flow)
+        if stage.program.plan.materialize and isinstance(flow, Change):
+            _remember(stage, flow)
+        else:
+            _hand_over(stage, flow)
         return
     if isinstance(flow, Row):
         _append(stage, target, flow, "True" if flow.null else None)
