@@ -85,6 +85,7 @@ class Session:
         self._queries = 0
         self.plans: list[QueryPlan] = []
         self.pulls: list[PullPlan] = []
+        self.headers: list[str] = []
 
     @property
     def planner(self) -> Planner:
@@ -149,9 +150,13 @@ class Session:
 
     def _query(self, statement: ast.QueryStatement) -> None:
         if statement.query.emit is None:
-            self.pulls.append(self.planner.plan_pull(statement.query))
+            pull = self.planner.plan_pull(statement.query)
+            self.pulls.append(pull)
+            self.headers.append(str(pull.schema))
         else:
-            self.plans.append(self.planner.plan_push(statement.query))
+            push = self.planner.plan_push(statement.query)
+            self.plans.append(push)
+            self.headers.append(str(push.schema))
 
     _handlers: ClassVar[dict[type[ast.Statement], Callable[[Session, Any], None]]] = {
         ast.CreateSource: _create,
@@ -200,6 +205,10 @@ def outcome(run: Run) -> tuple[str, str]:
         problem = check_source(expected, session.metastore)
         if problem:
             return "fail-post", problem
+    wanted = [r["query"][0]["header"]["schema"] for r in run.case.get("responses", []) if "query" in r]
+    for expected_header, got in zip(wanted, session.headers, strict=False):
+        if expected_header != got:
+            return "fail-post", f"header {got}, expected {expected_header}"
     return "pass", ""
 
 

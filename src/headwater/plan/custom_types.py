@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from headwater.core.types import Array, Field, Map, SqlType, Struct
 from headwater.plan.problems import did_you_mean, problem
-from headwater.sql.ast import NamedType
+from headwater.plan.rewriting import map_children
+from headwater.sql.ast import Cast, Expression, NamedType
+
+
+def resolve_casts(expression: Expression, types: Mapping[str, SqlType]) -> Expression:
+    """The expression with custom names in the targets of its casts replaced. Raises AnalysisError for unknown names."""
+
+    def visit(node: Expression) -> Expression:
+        if isinstance(node, Cast):
+            target = resolve_type(node.target, types)
+            if target != node.target:
+                node = replace(node, target=target)
+        return map_children(node, visit)
+
+    return visit(expression)
 
 
 def resolve_type(written: SqlType, types: Mapping[str, SqlType]) -> SqlType:

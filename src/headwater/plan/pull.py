@@ -50,7 +50,7 @@ def plan_pull_query(query: Query, context: Context) -> PullPlan:
     _check_clauses(query, context)
     source = find_source(context.metastore, query.source)
     _check_queryable(source, context)
-    scope = build_scope([(query.source.qualifier, source)])
+    scope = build_scope([(query.source.qualifier, source)], context.metastore.types)
     return _Planner(query, source, scope, context).plan()
 
 

@@ -77,7 +77,7 @@ def similar_sources(metastore: MetaStore, name: str) -> str:
 def plan_query(query: Query, context: Context, *, sink: str | None) -> PlannedQuery:
     """Plan a persistent query (`sink` is its target's name) or a push query (None). Raises AnalysisError."""
     written = (query.source, *(j.source for j in query.joins))
-    scope = build_scope([(s.qualifier, find_source(context.metastore, s)) for s in written])
+    scope = build_scope([(s.qualifier, find_source(context.metastore, s)) for s in written], context.metastore.types)
     return _QueryPlanner(query, context, scope, sink).plan()
 
 

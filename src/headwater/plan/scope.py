@@ -7,7 +7,7 @@ plan's steps offer (`COLUMN` with one source, `ALIAS_COLUMN` under joins).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from headwater.core.names import quote_if_needed
 from headwater.core.schema import PSEUDO_COLUMNS, WINDOW_COLUMNS, Role
 from headwater.core.types import SqlType
 from headwater.plan.catalog import DataSource
+from headwater.plan.custom_types import resolve_casts
 from headwater.plan.problems import nearest, problem
 from headwater.plan.rewriting import rewrite_columns
 from headwater.sql.ast import ColumnRef, Expression
@@ -84,8 +85,8 @@ class _Names:
         return name
 
 
-def build_scope(sources: Sequence[tuple[str, DataSource]]) -> Scope:
-    """The scope of a query over (alias, source) pairs, in FROM order."""
+def build_scope(sources: Sequence[tuple[str, DataSource]], types: Mapping[str, SqlType]) -> Scope:
+    """The scope of a query over (alias, source) pairs, in FROM order; `types` are the custom types."""
     joined = len(sources) > 1
     names = _Names()
     found = []
@@ -100,14 +101,15 @@ def build_scope(sources: Sequence[tuple[str, DataSource]]) -> Scope:
             internal = names.take(f"{alias}_{name}") if joined else name
             columns.append(ScopeColumn(alias, name, internal, sql_type, role))
         found.append(ScopeSource(alias, source, tuple(columns)))
-    return Scope(tuple(found), names)
+    return Scope(tuple(found), names, types)
 
 
 class Scope:
     """The columns of the sources in FROM, and the synthetic key of a join where it has one."""
 
-    def __init__(self, sources: tuple[ScopeSource, ...], names: _Names) -> None:
+    def __init__(self, sources: tuple[ScopeSource, ...], names: _Names, types: Mapping[str, SqlType]) -> None:
         self.sources = sources
+        self._types = types
         self._names = names
         self._by_alias = {s.alias: s for s in sources}
         self._by_internal: dict[str, SqlType] = {c.internal: c.type for s in sources for c in s.columns}
@@ -153,11 +155,11 @@ class Scope:
     # --- qualification ------------------------------------------------------------------------------------------------
 
     def qualify(self, expression: Expression, clause: str) -> Expression:
-        """Name the source in every column reference. `clause` (SELECT, WHERE, …) is for messages.
+        """Name the source in every column reference, and the types behind custom ones. `clause` (SELECT, WHERE, …) is for messages.
 
         Raises AnalysisError for unknown or ambiguous columns.
         """
-        return rewrite_columns(expression, lambda ref: self._qualified(ref, clause))
+        return rewrite_columns(resolve_casts(expression, self._types), lambda ref: self._qualified(ref, clause))
 
     def _qualified(self, ref: ColumnRef, clause: str) -> ColumnRef:
         if (

@@ -7,7 +7,7 @@ from dataclasses import replace
 from headwater.plan.civil import parse_timestamp
 from headwater.plan.problems import problem
 from headwater.plan.rewriting import map_children
-from headwater.sql.ast import Between, BigintLiteral, ColumnRef, Comparison, Expression, StringLiteral
+from headwater.sql.ast import Between, BigintLiteral, ColumnRef, Comparison, Expression, IntegerLiteral, StringLiteral
 
 _TIME_COLUMNS = frozenset({"ROWTIME", "WINDOWSTART", "WINDOWEND"})
 
@@ -34,9 +34,11 @@ def _is_time(expression: Expression) -> bool:
     return isinstance(expression, ColumnRef) and expression.name in _TIME_COLUMNS
 
 
-def _literal(text: StringLiteral) -> BigintLiteral:
+def _literal(text: StringLiteral) -> IntegerLiteral | BigintLiteral:
     try:
-        return BigintLiteral(parse_timestamp(text.value), position=text.position)
+        ms = parse_timestamp(text.value)
+        kind = IntegerLiteral if -(2**31) <= ms < 2**31 else BigintLiteral  # as the same number would be read
+        return kind(ms, position=text.position)
     except ValueError:
         raise problem(
             f"Failed to parse timestamp '{text.value}'. Required format is: \"yyyy-MM-dd'T'HH:mm:ss.SSS\", with an optional "
