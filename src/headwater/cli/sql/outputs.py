@@ -55,6 +55,13 @@ def make_output(name: str, stream: TextIO | None = None) -> Output:
     return CsvOutput(target) if name == "csv" else TableOutput(target)
 
 
+class _Console(Console):
+    """Leaves a closed pipe to the command, which ends quietly; rich would exit with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class TableOutput:
     """Tables that fit the terminal; in a pipe they are as wide as they need."""
 
@@ -69,7 +76,7 @@ class TableOutput:
 
     def entities(self, entities: Iterable[Entity]) -> None:
         # The console asks for the size anew each time, so a resized window is honoured.
-        console = Console(file=self._stream, width=self._width or UNLIMITED, highlight=False, markup=False)
+        console = _Console(file=self._stream, width=self._width or UNLIMITED, highlight=False, markup=False)
         for entity in entities:
             for block in blocks(entity):
                 _print_block(console, block)
@@ -85,7 +92,9 @@ class TableOutput:
 
     def end(self, rows: int) -> None:
         if self._grid is not None:
-            self._write([self._grid.foot(), f"{rows} row{'' if rows == 1 else 's'}"])
+            # On a terminal the line may begin with the ^C that ended the query: the foot is longer and covers it.
+            start = "\r" if self._is_terminal else ""
+            self._write([start + self._grid.foot(), f"{rows} row{'' if rows == 1 else 's'}"])
             self._grid = None
 
     def line(self, text: str) -> None:

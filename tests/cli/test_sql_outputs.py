@@ -1,0 +1,104 @@
+"""What the shell writes: tables that fit, JSON that keeps every digit, CSV that spreadsheets read."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+
+from headwater.cli.sql.blocks import blocks, schema_text
+from headwater.cli.sql.client import Header
+from headwater.cli.sql.grid import Grid, column_widths
+from headwater.cli.sql.outputs import FORMATS, make_output
+
+HEADER = Header(["ID", "NAME"], ["BIGINT", "STRING"], "q1")
+ROWS = [[b"1", b'"caf\xc3\xa9"'], [b"null", b'"a, \\"b\\""'], [b"12.50", b'{"X":[1]}']]
+
+
+def written(output_format: str) -> str:
+    stream = StringIO()
+    output = make_output(output_format, stream)
+    output.head(HEADER)
+    for row in ROWS:
+        output.row(row)
+    output.end(len(ROWS))
+    return stream.getvalue()
+
+
+def test_rows_as_json_keep_the_text_the_server_wrote() -> None:
+    assert written("json").splitlines() == [
+        '{"ID":1,"NAME":"café"}',
+        '{"ID":null,"NAME":"a, \\"b\\""}',
+        '{"ID":12.50,"NAME":{"X":[1]}}',
+    ]
+
+
+def test_rows_as_csv_have_a_header_and_empty_cells_for_null() -> None:
+    assert written("csv") == 'ID,NAME\n1,café\n,"a, ""b"""\n12.50,"{""X"":[1]}"\n'
+
+
+def test_rows_as_a_table_name_null_and_count() -> None:
+    lines = written("table").splitlines()
+    assert lines[1].split() == ["│", "ID", "│", "NAME", "│"]
+    assert [line.split("│")[1].strip() for line in lines[3:6]] == ["1", "NULL", "12.50"]
+    assert lines[-1] == "3 rows"
+    assert len({len(line) for line in lines[:-1]}) == 1
+
+
+@pytest.mark.parametrize("total", [20, 40, 80, 200])
+def test_columns_fit_the_terminal(total: int) -> None:
+    names = ["A", "LONGER_NAME", "C"]
+    widths = column_widths(names, ["INTEGER", "STRING", "STRING"], [["1", "x" * 300, "y" * 30]], total)
+    lines = [*Grid(widths, wrap=True).row(["1", "x" * 300, "y" * 30])]
+    assert max(map(len, lines)) <= max(total, 3 * 9 + 1)
+    assert "".join(lines).count("x") == 300
+
+
+def test_a_wide_character_takes_two_cells() -> None:
+    (line,) = Grid([6], wrap=True).row(["日本"])
+    assert line == "│ 日本   │"
+
+
+STRUCT = {"type": "STRUCT", "fields": [{"name": "A", "schema": {"type": "INTEGER"}}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"type": "BIGINT", "fields": None, "memberSchema": None}, "BIGINT"),
+        ({"type": "DECIMAL", "parameters": {"precision": 4, "scale": 2}}, "DECIMAL(4, 2)"),
+        ({"type": "ARRAY", "memberSchema": STRUCT}, "ARRAY<STRUCT<A INTEGER>>"),
+        ({"type": "MAP", "memberSchema": {"type": "DOUBLE"}}, "MAP<STRING, DOUBLE>"),
+    ],
+)
+def test_types_are_written_as_sql(schema: dict[str, object], text: str) -> None:
+    assert schema_text(schema) == text
+
+
+STATUS = {
+    "@type": "currentStatus",
+    "commandStatus": {"status": "SUCCESS", "message": "Stream created"},
+    "warnings": [{"message": "mind the gap"}],
+}
+STREAMS = {
+    "@type": "streams",
+    "streams": [{"name": "S", "topic": "t", "keyFormat": "KAFKA", "valueFormat": "JSON", "isWindowed": False}],
+}
+
+
+def test_warnings_come_before_the_answer() -> None:
+    assert [b.text for b in blocks(STATUS)] == ["WARNING: mind the gap", "Stream created"]
+
+
+def test_a_list_is_a_table_also_as_csv() -> None:
+    stream = StringIO()
+    make_output("csv", stream).entities([STREAMS])
+    assert stream.getvalue() == "Stream,Topic,Key format,Value format,Windowed\nS,t,KAFKA,JSON,false\n"
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_an_answer_of_unknown_kind_is_shown_whole(output_format: str) -> None:
+    stream = StringIO()
+    make_output(output_format, stream).entities([{"@type": "tomorrow", "x": 1}])
+    if output_format != "csv":
+        assert "tomorrow" in stream.getvalue()
