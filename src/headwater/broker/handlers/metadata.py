@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from headwater.broker.broker import Broker
 
 _GROUP, _TRANSACTION = 0, 1
-_NO_ID = bytes(16)
+_FIRST_WITHOUT_NAMES = 12
 
 MetadataTopic = MetadataResponse.MetadataResponseTopic
 
@@ -48,7 +48,7 @@ def metadata(broker: Broker, context: Context, request: MetadataRequest) -> Meta
         topics = [_describe_topic(broker, topic) for topic in log.topics().values()]
     else:
         create = broker.settings.auto_create_topics and (request.allow_auto_topic_creation or context.version < 4)
-        topics = [_find_topic(broker, wanted, create) for wanted in request.topics or []]
+        topics = [_find_topic(broker, context, wanted, create) for wanted in request.topics or []]
     host, port = broker.advertised(context.session)
     node = broker.settings.node_id
     return MetadataResponse(
@@ -59,11 +59,14 @@ def metadata(broker: Broker, context: Context, request: MetadataRequest) -> Meta
     )
 
 
-def _find_topic(broker: Broker, wanted: MetadataRequest.MetadataRequestTopic, create: bool) -> MetadataTopic:
+def _find_topic(
+    broker: Broker, context: Context, wanted: MetadataRequest.MetadataRequestTopic, create: bool
+) -> MetadataTopic:
     if wanted.name is None:
         topic = broker.log.topic_by_id(wanted.topic_id)
         if topic is None:
-            return MetadataTopic(error_code=Code.UNKNOWN_TOPIC_ID, name=None, topic_id=wanted.topic_id)
+            name = None if context.version >= _FIRST_WITHOUT_NAMES else ""
+            return MetadataTopic(error_code=Code.UNKNOWN_TOPIC_ID, name=name, topic_id=wanted.topic_id)
         return _describe_topic(broker, topic)
     topic = broker.log.topic(wanted.name)
     error = Code.UNKNOWN_TOPIC_OR_PARTITION

@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 def init_producer_id(broker: Broker, context: Context, request: InitProducerIdRequest) -> InitProducerIdResponse:
     """A producer id that nobody had before, with epoch 0 (KIP-98)."""
-    if request.transactional_id is not None:
-        return InitProducerIdResponse(error_code=Code.COORDINATOR_NOT_AVAILABLE, producer_id=-1, producer_epoch=-1)
+    if request.transactional_id is not None:  # fatal for the client: it must not retry for ever
+        return InitProducerIdResponse(error_code=Code.UNSUPPORTED_VERSION, producer_id=-1, producer_epoch=-1)
     return InitProducerIdResponse(producer_id=broker.log.next_producer_id(), producer_epoch=0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from headwater.broker.auth import parse_plain
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MECHANISMS = ["PLAIN"]
+REFUSAL_DELAY = 0.1
+"""Seconds before a client learns that its secret is wrong: slows down guessing, and clients that retry at once (Kafka's
+`connection.failed.authentication.delay.ms`)."""
 _REFUSED = "Authentication failed: invalid credentials"
 
 
@@ -36,7 +41,9 @@ def sasl_handshake(broker: Broker, context: Context, request: SaslHandshakeReque
     return SaslHandshakeResponse(mechanisms=MECHANISMS)
 
 
-def sasl_authenticate(broker: Broker, context: Context, request: SaslAuthenticateRequest) -> SaslAuthenticateResponse:
+def sasl_authenticate(
+    broker: Broker, context: Context, request: SaslAuthenticateRequest
+) -> SaslAuthenticateResponse | Awaitable[SaslAuthenticateResponse]:
     """Verify the client's token. A wrong one gets an answer, then the connection is closed."""
     session = context.session
     if session.sasl_mechanism is None or session.principal is not None:
@@ -45,8 +52,15 @@ def sasl_authenticate(broker: Broker, context: Context, request: SaslAuthenticat
             error_code=Code.ILLEGAL_SASL_STATE, error_message="SaslAuthenticate must follow one SaslHandshake"
         )
     if not authenticate(broker, session, request.auth_bytes):
-        return SaslAuthenticateResponse(error_code=Code.SASL_AUTHENTICATION_FAILED, error_message=_REFUSED)
+        return _refuse_slowly(broker)
     return SaslAuthenticateResponse()
+
+
+async def _refuse_slowly(broker: Broker) -> SaslAuthenticateResponse:
+    refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    broker.timers.call_later(REFUSAL_DELAY, lambda: None if refused.done() else refused.set_result(None))
+    await refused
+    return SaslAuthenticateResponse(error_code=Code.SASL_AUTHENTICATION_FAILED, error_message=_REFUSED)
 
 
 def authenticate(broker: Broker, session: Session, token: bytes) -> bool:
