@@ -7,6 +7,7 @@ proleptic Gregorian one, for any year.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -36,6 +37,7 @@ def day_of_year(year: int, month: int, day: int) -> int:
     return _DAYS_BEFORE_MONTH[month - 1] + day + (1 if month > 2 and is_leap(year) else 0)
 
 
+@lru_cache(maxsize=4096)
 def days_from_civil(year: int, month: int, day: int) -> int:
     """Days since 1970-01-01. Raises `ValueError` for a date that does not exist.
 
@@ -48,6 +50,7 @@ def days_from_civil(year: int, month: int, day: int) -> int:
     return before * 365 + before // 4 - before // 100 + before // 400 + day_of_year(year, month, day) - 719_163
 
 
+@lru_cache(maxsize=4096)
 def civil_from_days(days: int) -> tuple[int, int, int]:
     """Year, month, day.
 

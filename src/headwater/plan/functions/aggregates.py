@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin
 
 from headwater.core.errors import AnalysisError, HeadwaterError
-from headwater.core.types import SqlType, is_numeric
+from headwater.core.types import Array, SqlType
 from headwater.plan.functions.declarations import AggregateOverload
 from headwater.plan.functions.registry import FunctionRegistry
 from headwater.plan.functions.resolution import Match, choose, substitute
 from headwater.plan.functions.signature import hints_of, python_type
-from headwater.plan.functions.types import Argument, Limits, Nulls
+from headwater.plan.functions.types import AnyDecimal, Argument, Limits, Nulls
 from headwater.sql import ast
 
 _LITERALS = (
@@ -56,10 +56,13 @@ def bind_aggregate(
     types: Sequence[SqlType | None],
     functions: FunctionRegistry,
     limits: Limits | None = None,
+    *,
+    session: bool = False,
 ) -> BoundAggregate:
     """Chooses the overload for argument types (no implicit casts) and binds the trailing literals.
 
-    COUNT(*) and COUNT() are calls with one BIGINT argument, ROWTIME. Raises `AnalysisError`: unknown function, types that no
+    COUNT(*) and COUNT() are calls with one BIGINT argument, ROWTIME. With `session` the states can be merged where the
+    aggregate allows that at all; some aggregates have cheaper states otherwise. Raises `AnalysisError`: unknown function, types that no
     overload takes, a configuration argument that is not a literal or has a forbidden value.
     """
     given = [Argument(t, isinstance(e, _LITERALS)) for e, t in zip(arguments, types, strict=True)]
@@ -68,12 +71,17 @@ def bind_aggregate(
     literals = [_literal(name, i, arguments[i]) for i in range(per_row, len(arguments))]
     injected = {"limits": limits or Limits(), "types": tuple(types)}
     try:
-        instance = overload.factory(*literals, **{key: injected[key] for key in overload.signature.injected})
+        factory = getattr(overload.factory, "sessions", overload.factory) if session else overload.factory
+        instance = factory(*literals, **_wanted(factory, overload, injected))
     except HeadwaterError:
         raise
     except (TypeError, ValueError) as error:
         raise AnalysisError(f"Invalid argument of function {name}: {error}") from error
     return _bound(name, overload, match, instance, per_row, types)
+
+
+def _wanted(factory: Any, overload: AggregateOverload, injected: dict[str, object]) -> dict[str, object]:
+    return {key: injected[key] for key in overload.signature.injected} if factory is overload.factory else {}
 
 
 def _rows(overload: AggregateOverload, match: Match) -> int:
@@ -107,7 +115,7 @@ def _bound(
         raise AnalysisError(f"Can't infer the result type of {name}: cast NULL arguments to a type.")
     skipping = [i for i, p in enumerate(match.parameters[:per_row]) if p.nulls is Nulls.PROPAGATE]
     undo = getattr(instance, "undo", None)
-    state = _state_annotation(hints_of(instance.initial)["return"], overload, match.bindings)
+    state = _state_of(instance, overload, match.bindings, returns)
     return BoundAggregate(
         name=name,
         returns=returns,
@@ -120,7 +128,7 @@ def _bound(
         merge=getattr(instance, "merge", None),
         inline_add=_inline(instance, "inline_add", skipping, per_row),
         inline_result=getattr(instance, "inline_result", None),
-        structured=_is_structured(state),
+        structured=getattr(instance, "structured", _is_structured(state)),
     )
 
 
@@ -158,7 +166,8 @@ def _state_annotation(annotation: Any, overload: AggregateOverload, bindings: Ma
         return Any if bound is None else python_type(bound)
     if hasattr(annotation, "__metadata__"):
         marks = [mark for mark in annotation.__metadata__ if isinstance(mark, SqlType)]
-        return python_type(marks[0]) if marks else annotation.__origin__
+        concrete = [mark for mark in marks if not isinstance(mark, AnyDecimal)]
+        return python_type(concrete[0]) if concrete else annotation.__origin__
     items = get_args(annotation)
     if not items:
         return annotation
@@ -172,10 +181,17 @@ def _state_annotation(annotation: Any, overload: AggregateOverload, bindings: Ma
     return result
 
 
+def _state_of(instance: Any, overload: AggregateOverload, bindings: Mapping[str, SqlType], returns: SqlType) -> Any:
+    declared: SqlType | None = getattr(instance, "state_type", None)
+    if declared is not None:
+        return python_type(declared)
+    annotation = hints_of(instance.initial)["return"]
+    if not isinstance(instance, overload.factory):
+        # A variant for sessions keeps values with their order; values are of the type that one result has.
+        element = returns.element if isinstance(returns, Array) and "n" in hints_of(type(instance).__init__) else returns
+        return list[tuple[int, python_type(element) | None]]  # type: ignore[misc]
+    return _state_annotation(annotation, overload, bindings)
+
+
 def _is_structured(state: Any) -> bool:
     return get_origin(state) in (list, dict, tuple)
-
-
-def is_numeric_or_none(sql_type: SqlType | None) -> bool:
-    """Whether a type, or an untyped NULL, may stand where a number is wanted."""
-    return sql_type is None or is_numeric(sql_type)

@@ -24,8 +24,20 @@ _BUILTIN_MODULES = (
     "nulls",
     "geo",
     "strings",
+    "bytes_and_text",
+    "masks",
+    "regexes",
     "arrays",
+    "maps",
+    "lambdas",
+    "json_text",
+    "times",
+    "legacy_times",
+    "urls",
     "basic_aggregates",
+    "list_aggregates",
+    "statistics",
+    "tables",
 )
 
 

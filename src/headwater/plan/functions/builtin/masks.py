@@ -1,0 +1,105 @@
+"""Masking: characters replaced by one per class (upper case, lower case, digit, other)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from headwater.core.errors import FunctionError
+from headwater.plan.functions.declarations import udf
+from headwater.plan.functions.types import RequiredInt
+
+_DEFAULTS = ("X", "x", "n", "-")
+_CLASSES = {"Lu": 0, "Ll": 1, "Nd": 2}
+
+
+def _mask(text: str, masks: Sequence[str | None]) -> str:
+    """The text with every character replaced by its class's mask, where that is not None."""
+    for mask in masks:
+        if mask is not None and len(mask) != 1:
+            raise FunctionError(f"Invalid mask character: '{mask}', must be a single character or NULL")
+    return "".join(masks[_CLASSES.get(unicodedata.category(char), 3)] or char for char in text)
+
+
+def _count(n: int) -> int:
+    if n < 0:
+        raise FunctionError(f"function requires a non-negative number, but was {n}")
+    return n
+
+
+def _left(text: str, n: int, masks: Sequence[str | None]) -> str:
+    n = _count(n)
+    return _mask(text[:n], masks) + text[n:]
+
+
+def _right(text: str, n: int, masks: Sequence[str | None]) -> str:
+    at = max(len(text) - _count(n), 0)
+    return text[:at] + _mask(text[at:], masks)
+
+
+def _keep_left(text: str, n: int, masks: Sequence[str | None]) -> str:
+    n = _count(n)
+    return text[:n] + _mask(text[n:], masks)
+
+
+def _keep_right(text: str, n: int, masks: Sequence[str | None]) -> str:
+    at = max(len(text) - _count(n), 0)
+    return _mask(text[:at], masks) + text[at:]
+
+
+@udf("MASK", category="STRING", description="All characters masked")
+def mask(text: str) -> str:
+    return _mask(text, _DEFAULTS)
+
+
+@udf("MASK", category="STRING")
+def mask_with(text: str, upper: str | None, lower: str | None, digit: str | None, other: str | None) -> str:
+    return _mask(text, (upper, lower, digit, other))
+
+
+@udf("MASK_LEFT", category="STRING", description="The first characters masked")
+def mask_left(text: str, n: RequiredInt) -> str:
+    return _left(text, n, _DEFAULTS)
+
+
+@udf("MASK_LEFT", category="STRING")
+def mask_left_with(
+    text: str, n: RequiredInt, upper: str | None, lower: str | None, digit: str | None, other: str | None
+) -> str:
+    return _left(text, n, (upper, lower, digit, other))
+
+
+@udf("MASK_RIGHT", category="STRING", description="The last characters masked")
+def mask_right(text: str, n: RequiredInt) -> str:
+    return _right(text, n, _DEFAULTS)
+
+
+@udf("MASK_RIGHT", category="STRING")
+def mask_right_with(
+    text: str, n: RequiredInt, upper: str | None, lower: str | None, digit: str | None, other: str | None
+) -> str:
+    return _right(text, n, (upper, lower, digit, other))
+
+
+@udf("MASK_KEEP_LEFT", category="STRING", description="All but the first characters masked")
+def mask_keep_left(text: str, n: RequiredInt) -> str:
+    return _keep_left(text, n, _DEFAULTS)
+
+
+@udf("MASK_KEEP_LEFT", category="STRING")
+def mask_keep_left_with(
+    text: str, n: RequiredInt, upper: str | None, lower: str | None, digit: str | None, other: str | None
+) -> str:
+    return _keep_left(text, n, (upper, lower, digit, other))
+
+
+@udf("MASK_KEEP_RIGHT", category="STRING", description="All but the last characters masked")
+def mask_keep_right(text: str, n: RequiredInt) -> str:
+    return _keep_right(text, n, _DEFAULTS)
+
+
+@udf("MASK_KEEP_RIGHT", category="STRING")
+def mask_keep_right_with(
+    text: str, n: RequiredInt, upper: str | None, lower: str | None, digit: str | None, other: str | None
+) -> str:
+    return _keep_right(text, n, (upper, lower, digit, other))

@@ -1,0 +1,331 @@
+"""Regular expressions of java.util.regex, as Python's `re` understands them.
+
+What differs is rewritten: classes of characters, union and intersection inside brackets, flags in the middle, quoting, `.` and
+named groups. Classes are ASCII unless a property says otherwise, as in Java.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+from headwater.core.errors import FunctionError
+
+_DOT = "[^\n\r\u0085\u2028\u2029]"
+_ESCAPES = {
+    "h": r"[ \t\xA0\u1680\u180e\u2000-\u200a\u202f\u205f\u3000]",
+    "H": r"[^ \t\xA0\u1680\u180e\u2000-\u200a\u202f\u205f\u3000]",
+    "v": r"[\n\x0B\f\r\x85\u2028\u2029]",
+    "V": r"[^\n\x0B\f\r\x85\u2028\u2029]",
+    "R": r"(?:\r\n|[\n\x0B\f\r\x85\u2028\u2029])",
+    "z": r"\Z",
+    "Z": r"(?=(?:\r\n|[\n\r\u0085\u2028\u2029])?\Z)",
+    "G": "",
+    "e": r"\x1b",
+}
+_ASCII_CLASSES: dict[str, str] = {
+    "Lower": "a-z",
+    "Upper": "A-Z",
+    "ASCII": r"\x00-\x7F",
+    "Alpha": "a-zA-Z",
+    "Digit": "0-9",
+    "Alnum": "a-zA-Z0-9",
+    "Punct": r"!-/:-@\[-`{-~",
+    "Graph": "!-~",
+    "Print": " -~",
+    "Blank": r" \t",
+    "Cntrl": r"\x00-\x1F\x7F",
+    "XDigit": "0-9a-fA-F",
+    "Space": r" \t\n\x0B\f\r",
+}
+_PREDICATES: dict[str, Callable[[str], bool]] = {
+    "isalphabetic": str.isalpha,
+    "isletter": str.isalpha,
+    "isdigit": str.isdecimal,
+    "isuppercase": str.isupper,
+    "islowercase": str.islower,
+    "iswhite_space": str.isspace,
+    "ispunctuation": lambda char: unicodedata.category(char).startswith("P"),
+    "javalowercase": str.islower,
+    "javauppercase": str.isupper,
+    "javaletter": str.isalpha,
+    "javadigit": str.isdecimal,
+    "javaletterordigit": lambda char: char.isalpha() or char.isdecimal(),
+    "javawhitespace": str.isspace,
+}
+
+
+@lru_cache(maxsize=1000)
+def compile_regex(pattern: str) -> re.Pattern[str]:
+    """The compiled Python regular expression for a Java one. Raises `FunctionError` for a bad one."""
+    try:
+        return re.compile(_Translator(pattern).translate(), re.ASCII)
+    except (re.error, IndexError, OverflowError, RecursionError) as error:
+        raise FunctionError(f"Invalid regular expression pattern: {pattern}: {error}") from error
+
+
+@lru_cache(maxsize=100)
+def _property_class(name: str) -> str:
+    """The inside of a bracket expression for `\\p{name}`; characters beyond U+FFFF are left out."""
+    if name in _ASCII_CLASSES:
+        return _ASCII_CLASSES[name]
+    test = _property_test(name)
+    ranges: list[list[int]] = []
+    for code in range(0x10000):
+        if test(chr(code)):
+            if ranges and ranges[-1][1] == code - 1:
+                ranges[-1][1] = code
+            else:
+                ranges.append([code, code])
+    return "".join(rf"\u{low:04x}-\u{high:04x}" for low, high in ranges)
+
+
+def _property_test(name: str) -> Callable[[str], bool]:
+    short = name.partition("=")[2] or name
+    predicate = _PREDICATES.get(short.lower())
+    if predicate is not None:
+        return predicate
+    for prefix in ("Is", "In"):
+        short = short.removeprefix(prefix)
+    if re.fullmatch("[CLMNPSZ][a-z]?|L1|LC", short):
+        return lambda char: unicodedata.category(char).startswith(short)
+    script = short.upper()
+    if re.fullmatch("[A-Z_]{3,}", script):
+        return lambda char: unicodedata.name(char, "").startswith(script)
+    raise re.error(f"Unknown character property name {{{name}}}")
+
+
+class _Translator:
+    def __init__(self, pattern: str) -> None:
+        self._text = pattern
+        self._at = 0
+        self._open_flags = [0]
+        self._dotall = [False]
+
+    def translate(self) -> str:
+        parts = []
+        while self._at < len(self._text):
+            parts.append(self._item())
+        return "".join(parts) + ")" * self._open_flags[0]
+
+    def _take(self, count: int = 1) -> str:
+        text = self._text[self._at : self._at + count]
+        self._at += count
+        return text
+
+    def _item(self) -> str:
+        char = self._take()
+        if char == "\\":
+            return self._escape(inside=False)
+        if char == "[":
+            return self._brackets()
+        if char == ".":
+            return r"[\s\S]" if self._dotall[-1] else _DOT
+        if char == "(":
+            return self._group()
+        if char == ")":
+            if len(self._open_flags) == 1:
+                raise re.error("Unmatched closing ')'")
+            self._dotall.pop()
+            return ")" * (self._open_flags.pop() + 1)
+        if char == "|":
+            return self._alternative()
+        return char
+
+    def _alternative(self) -> str:
+        """Flags set in the middle hold for later alternatives, too; their group is closed and opened again."""
+        return "|"
+
+    def _group(self) -> str:
+        rest = self._text[self._at :]
+        named = re.match(r"\?<([A-Za-z][A-Za-z0-9]*)>", rest)
+        flags = re.match(r"\?([a-zA-Z]*)(?:-([a-zA-Z]*))?([:)])", rest)
+        if flags and (flags[1] or flags[2] or flags[3] == ":"):
+            return self._flags(flags)
+        self._open_flags.append(0)
+        self._dotall.append(self._dotall[-1])
+        if named:
+            self._at += named.end()
+            return f"(?P<{named[1]}>"
+        prefix = re.match(r"\?(?:[:=!>]|<[=!])", rest)
+        if prefix:
+            self._at += prefix.end()
+            return f"({prefix[0]}"
+        return "("
+
+    def _flags(self, found: re.Match[str]) -> str:
+        """`(?i)` up to the end of the enclosing group becomes `(?i:...)`."""
+        self._at += found.end()
+        on = "".join(sorted(set(found[1]) & set("imx")))
+        off = "".join(sorted(set(found[2] or "") & set("imx")))
+        dotall = "s" in found[1] or (self._dotall[-1] and "s" not in (found[2] or ""))
+        text = f"(?{on}{'-' + off if off else ''}:"
+        if found[3] == ":":
+            self._open_flags.append(0)
+            self._dotall.append(dotall)
+        else:
+            self._open_flags[-1] += 1
+            self._dotall[-1] = dotall
+        return text
+
+    def _escape(self, *, inside: bool) -> str:
+        """What follows a backslash; `inside` brackets classes come without their own."""
+        char = self._take()
+        if char == "":
+            raise re.error("Unexpected internal error: pattern ends with a backslash")
+        if char == "Q":
+            end = self._text.find("\\E", self._at)
+            end = len(self._text) if end < 0 else end
+            quoted = self._text[self._at : end]
+            self._at = end + 2
+            return re.escape(quoted)
+        if char in "pP":
+            return self._property(char == "P", inside=inside)
+        if char == "k":
+            name = re.match(r"<([A-Za-z][A-Za-z0-9]*)>", self._text[self._at :])
+            if name is None:
+                raise re.error(r"\k is not followed by '<' for named capturing group")
+            self._at += name.end()
+            return f"(?P={name[1]})"
+        if char in "x0cu":
+            return self._code(char)
+        if char in _ESCAPES:
+            found = _ESCAPES[char]
+            return found[1:-1] if inside and found.startswith("[") and not found.startswith("[^") else found
+        if char.isascii() and char.isalpha() and char not in "AbBdDsSwWfnrta":
+            raise re.error(f"Illegal/unsupported escape sequence \\{char}")
+        return "\\" + char if char.isascii() else char
+
+    def _property(self, negated: bool, *, inside: bool) -> str:
+        braced = re.match(r"\{([^}]*)\}", self._text[self._at :])
+        name = braced[1] if braced else self._text[self._at : self._at + 1]
+        self._at += braced.end() if braced else 1
+        if name.startswith("^"):
+            negated, name = not negated, name[1:]
+        members = _property_class(name)
+        if negated and inside:
+            return _complement(members)
+        return members if inside else f"[{'^' if negated else ''}{members}]"
+
+    def _code(self, kind: str) -> str:
+        rest = self._text[self._at :]
+        patterns = {"x": r"\{([0-9a-fA-F]+)\}|([0-9a-fA-F]{2})", "0": "([0-3]?[0-7]{1,2})", "u": "([0-9a-fA-F]{4})"}
+        if kind == "c":
+            return re.escape(chr(ord(self._take().upper()) ^ 64))
+        found = re.match(patterns[kind], rest)
+        if found is None:
+            raise re.error(f"Illegal escape \\{kind}")
+        self._at += found.end()
+        digits = next(group for group in found.groups() if group is not None)
+        return re.escape(chr(int(digits, 8 if kind == "0" else 16)))
+
+    def _brackets(self) -> str:
+        """A bracket expression: union is flattened, `&&` becomes a lookahead, nested negation an alternative."""
+        negated = self._text[self._at : self._at + 1] == "^"
+        self._at += negated
+        operands = [self._union()]
+        while self._text.startswith("&&", self._at):
+            self._at += 2
+            operands.append(self._union())
+        self._at += 1  # the closing bracket
+        if len(operands) == 1:
+            members, others = operands[0]
+            if not others:
+                return f"[{'^' if negated else ''}{members}]" if members else _nothing(negated)
+        body = _intersect([_one_of(members, others) for members, others in operands])
+        return rf"(?:(?!{body})[\s\S])" if negated else body
+
+    def _union(self) -> tuple[str, list[str]]:
+        """Plain members up to `&&` or the closing bracket, and nested expressions that are not plain."""
+        members: list[str] = []
+        others: list[str] = []
+        first = True
+        while True:
+            if self._at >= len(self._text):
+                raise re.error("Unclosed character class")
+            if self._text.startswith("&&", self._at) or (self._text[self._at] == "]" and not first):
+                return "".join(members), others
+            first = False
+            char = self._take()
+            if char == "[":
+                nested = self._brackets()
+                plain = nested.startswith("[") and not nested.startswith("[^") and nested.endswith("]")
+                (members if plain else others).append(nested[1:-1] if plain else nested)
+            elif char == "\\":
+                escaped = self._escape(inside=True)
+                (others if escaped.startswith("[^") else members).append(escaped)
+            elif char in "]^":
+                members.append("\\" + char)
+            else:
+                members.append("\\" + char if char in "&~|" else char)
+
+
+def _nothing(negated: bool) -> str:
+    return r"[\s\S]" if negated else "(?!)"
+
+
+def _one_of(members: str, others: list[str]) -> str:
+    options = ([f"[{members}]"] if members else []) + others
+    return options[0] if len(options) == 1 else f"(?:{'|'.join(options)})"
+
+
+def _intersect(operands: list[str]) -> str:
+    if len(operands) == 1:
+        return operands[0]
+    return "(?:" + "".join(f"(?={operand})" for operand in operands[:-1]) + operands[-1] + ")"
+
+
+def _complement(members: str) -> str:
+    """The members that a bracket expression lacks, up to U+FFFF."""
+    test = re.compile(f"[{members}]")
+    return _ranges([code for code in range(0x10000) if not test.match(chr(code))])
+
+
+def _ranges(codes: list[int]) -> str:
+    parts: list[list[int]] = []
+    for code in codes:
+        if parts and parts[-1][1] == code - 1:
+            parts[-1][1] = code
+        else:
+            parts.append([code, code])
+    return "".join(rf"\u{low:04x}-\u{high:04x}" for low, high in parts)
+
+
+@lru_cache(maxsize=1000)
+def compile_replacement(text: str) -> Callable[[re.Match[str]], str]:
+    """A Java replacement (`$1`, `${name}`, `\\$`) as a function of the match. Raises `FunctionError`."""
+    parts: list[str | int] = []
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char == "\\":
+            if at + 1 >= len(text):
+                raise FunctionError("character to be escaped is missing")
+            parts.append(text[at + 1])
+            at += 2
+        elif char == "$":
+            found = re.match(r"\$(?:\{([A-Za-z][A-Za-z0-9]*)\}|([0-9]+))", text[at:])
+            if found is None:
+                raise FunctionError("Illegal group reference")
+            parts.append(f"\0{found[1]}" if found[1] else int(found[2]))
+            at += found.end()
+        else:
+            parts.append(char)
+            at += 1
+    return lambda match: "".join(_part(part, match) for part in parts)
+
+
+def _part(part: str | int, match: re.Match[str]) -> str:
+    if isinstance(part, int):
+        groups = match.re.groups
+        digits = str(part)
+        # As many digits as make a group that exists; the others are text.
+        size = len(digits)
+        while size > 1 and int(digits[:size]) > groups:
+            size -= 1
+        if int(digits[:size]) > groups:
+            raise FunctionError(f"No group {digits[:size]}")
+        return (match[int(digits[:size])] or "") + digits[size:]
+    return (match[part[1:]] or "") if part.startswith("\0") else part
