@@ -1,0 +1,25 @@
+"""Places a new order every second."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import asdict
+
+from data import Event, order
+from producing import options, producer, send
+
+
+def main() -> None:
+    args = options("Place orders until stopped.")
+    target, rng = producer(args.bootstrap_servers), random.Random()
+    while True:
+        send(target, [Event("order_placed", None, asdict(order(rng)), int(time.time() * 1000))])
+        time.sleep(args.every)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass
