@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from headwater.core.errors import HeadwaterError, TopicExistsError
 from headwater.engine.changes import Change, DeleteTopic, Edit, PauseQuery, QuerySpec, StartQuery, StopQuery, Unchanged
@@ -34,6 +35,8 @@ from headwater.engine.session import Session
 from headwater.engine.settings import EngineSettings
 from headwater.engine.state import SqlState
 from headwater.engine.statements import DECIDERS
+from headwater.plan.serialisation import plan_from_json, plan_to_json
+from headwater.plan.steps import QueryPlan
 from headwater.sql import ast
 from headwater.sql.parser import parse_statement
 
@@ -90,7 +93,8 @@ class CommandRunner:
             command.properties,
             recorded_id=command.query_id,
         )
-        return DECIDERS[type(statement)](statement, context)
+        change = DECIDERS[type(statement)](statement, context)
+        return change if command.plan is None else _with_plan(change, plan_from_json(command.plan))
 
     def _degrade(self, reason: str) -> None:
         _LOGGER.error("The command topic %s cannot be replayed: %s", self._topic.name, reason)
@@ -127,6 +131,7 @@ class CommandRunner:
                 properties=overrides,
                 server=_recorded(self._services.settings),
                 query_id=change.query_id,
+                plan=_plan_of(change),
                 topics=topics.notes,
                 latest_schemas=registry.latest_notes if registry is not None else {},
                 schemas_by_id={str(key): value for key, value in registry.id_notes.items()}
@@ -209,6 +214,25 @@ class CommandRunner:
         self.statuses[command_id] = status
         if len(self.statuses) > _STATUSES_KEPT:
             del self.statuses[next(iter(self.statuses))]
+
+
+def _plan_of(change: Change) -> dict[str, Any] | None:
+    """The plan of the query that a change starts, as a command keeps it."""
+    started = [edit.query for edit in change.edits if isinstance(edit, StartQuery)]
+    return plan_to_json(started[0].plan) if started else None
+
+
+def _with_plan(change: Change | Unchanged, plan: QueryPlan) -> Change | Unchanged:
+    """The change with the plan that was recorded in the place of the one just made."""
+    if isinstance(change, Unchanged):
+        return change
+    edits = (
+        replace(e, query=replace(e.query, plan=plan, link=replace(e.query.link, plan=plan)))
+        if isinstance(e, StartQuery)
+        else e
+        for e in change.edits
+    )
+    return replace(change, edits=tuple(edits))
 
 
 def _recorded(settings: EngineSettings) -> dict[str, str]:

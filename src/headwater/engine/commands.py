@@ -2,13 +2,15 @@
 
 One partition, one JSON record per statement that changed something, in order; the key is the command's id. A record
 holds the statement's text, the overrides in force, the query id it was given and the facts it was decided on, so that
-replaying it on the state of its time decides the same again, whatever topics and schemas look like today.
+replaying it on the state of its time decides the same again, whatever topics and schemas look like today. The plan of a
+query is kept too: the query goes on with it, even where a later version would plan another way.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 from msgspec import Struct, field
@@ -29,12 +31,13 @@ class CommandLogError(HeadwaterError):
 
 
 class Command(Struct, rename="camel", kw_only=True):
-    """One record. `query_id` is what the statement's query was named, if it made one."""
+    """One record. `query_id` and `plan` are those of the query that the statement made, if it made one."""
 
     statement: str
     properties: dict[str, str] = field(default_factory=dict)
     server: dict[str, str] = field(default_factory=dict)
     query_id: str | None = None
+    plan: dict[str, Any] | None = None
     topics: dict[str, int | None] = field(default_factory=dict)
     latest_schemas: dict[str, RegisteredSchema | None] = field(default_factory=dict)
     schemas_by_id: dict[str, RegisteredSchema] = field(default_factory=dict)

@@ -21,8 +21,8 @@ from headwater.engine.entities import (
     TableRow,
 )
 from headwater.plan.catalog import DataSource
-from headwater.plan.steps import QueryPlan, Step
-from headwater.sql.ast import SourceKind
+from headwater.plan.describe import describe_plan
+from headwater.plan.steps import QueryPlan
 
 
 def schema_info(sql_type: SqlType) -> SchemaInfo:
@@ -128,7 +128,7 @@ def query_description(
         sources=sorted(set(plan.sources)),
         sinks=[] if sink is None else [sink.source_name],
         topology=program,
-        execution_plan=plan_text(plan),
+        execution_plan=describe_plan(plan),
         overridden_properties=properties,
         ksql_host_query_status={host: state} if host is not None and state is not None else {},
         query_type="PUSH" if sink is None else "PERSISTENT",
@@ -137,24 +137,3 @@ def query_description(
         consumer_group_id=group,
         state=state,
     )
-
-
-def plan_text(plan: QueryPlan) -> str:
-    """The steps of a plan as an indented tree, the last step first."""
-    lines: list[str] = []
-    if plan.sink is not None:
-        kind = "table" if plan.sink.kind is SourceKind.TABLE else "stream"
-        lines.append(f" > [ SINK ] | {kind} {plan.sink.source_name} | topic: {plan.sink.topic}")
-    _add_step(plan.root, 1 if lines else 0, lines)
-    return "\n".join(lines) + "\n"
-
-
-def _add_step(step: Step, depth: int, lines: list[str]) -> None:
-    lines.append(f"{'    ' * depth} > [ {_step_name(step)} ] | Schema: {step.schema}")
-    for child in step.inputs:
-        _add_step(child, depth + 1, lines)
-
-
-def _step_name(step: Step) -> str:
-    """`StreamTableJoin` as `STREAM TABLE JOIN`."""
-    return "".join(f" {c}" if c.isupper() else c for c in type(step).__name__).strip().upper()

@@ -230,7 +230,7 @@ class Engine:
             ) from error
 
     async def terminate_cluster(self, patterns: Sequence[str]) -> list[Entity]:
-        """Give up everything: queries, sources, the command topic, and topics that match. No request is served after."""
+        """Give up everything: queries, sources, the command topic, topics that match. No request is served after."""
         try:
             compiled = [re.compile(pattern) for pattern in patterns]
         except re.error as error:
@@ -239,10 +239,8 @@ class Engine:
         await self._runner.wipe(compiled)
         self.ready = False
         status = CommandStatus("SUCCESS", "Cluster terminated")
-        text = "TERMINATE CLUSTER;"
-        return [
-            CurrentStatus(statement_text=text, command_id="cluster/TerminateCluster/terminate", command_status=status)
-        ]
+        command = "cluster/TerminateCluster/terminate"
+        return [CurrentStatus(statement_text="TERMINATE CLUSTER;", command_id=command, command_status=status)]
 
     def open_inserts(self, target: str, properties: Mapping[str, object] | None = None) -> InsertChannel:
         """A channel for rows into the source `target`, an identifier as SQL writes it. Raises `RequestError`."""

@@ -124,17 +124,18 @@ class ProcessingLogSettings:
 
 
 _CREATE_STREAM = """CREATE STREAM IF NOT EXISTS `{stream}` (
-  `LOGGER` STRING, `LEVEL` STRING, `TIME` BIGINT,
-  `MESSAGE` STRUCT<
-    `type` INTEGER,
-    `deserializationError` STRUCT<
-      `target` STRING, `errorMessage` STRING, `recordB64` STRING, `cause` ARRAY<STRING>, `topic` STRING>,
-    `recordProcessingError` STRUCT<`errorMessage` STRING, `record` STRING, `cause` ARRAY<STRING>>,
-    `productionError` STRUCT<`errorMessage` STRING>,
-    `serializationError` STRUCT<
-      `target` STRING, `errorMessage` STRING, `record` STRING, `cause` ARRAY<STRING>, `topic` STRING>,
-    `kafkaStreamsThreadError` STRUCT<`errorMessage` STRING, `threadName` STRING, `cause` ARRAY<STRING>>>
+  logger STRING, level STRING, time BIGINT,
+  message STRUCT<
+    type INTEGER,
+    deserializationError STRUCT<
+      target STRING, errorMessage STRING, recordB64 STRING, cause ARRAY<STRING>, `TOPIC` STRING>,
+    recordProcessingError STRUCT<errorMessage STRING, record STRING, cause ARRAY<STRING>>,
+    productionError STRUCT<errorMessage STRING>,
+    serializationError STRUCT<
+      target STRING, errorMessage STRING, record STRING, cause ARRAY<STRING>, `TOPIC` STRING>,
+    kafkaStreamsThreadError STRUCT<errorMessage STRING, threadName STRING, cause ARRAY<STRING>>>
 ) WITH (KAFKA_TOPIC='{topic}', KEY_FORMAT='KAFKA', VALUE_FORMAT='JSON');"""
+"""Upper-case field names read the log's mixed-case members too: JSON is matched without regard to case."""
 
 
 class ProcessingLog:
