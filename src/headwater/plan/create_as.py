@@ -72,7 +72,7 @@ def plan_create_as(statement: CreateAsSelect, query_id: str, context: Context) -
         check_replaceable(existing, statement.kind, False, context)
         query_id = existing.created_by_query or query_id
     props = parse_properties(statement.properties, Where.CREATE_AS)
-    _check_persistent(statement.query)
+    _check_persistent(statement.query, f"CREATE {statement.kind.value} AS SELECT")
     planned = plan_query(statement.query, context, sink=statement.name)
     if planned.kind is not statement.kind:
         raise AnalysisError(
@@ -115,11 +115,9 @@ def _check_replacement(old: DataSource, new: DataSource, query: QueryPlan, conte
         check_query(link.plan, query)
 
 
-def _check_persistent(query: Query) -> None:
+def _check_persistent(query: Query, statement: str) -> None:
     if query.limit is not None:
-        raise problem(
-            "LIMIT is not supported in persistent queries: only a SELECT of a client can have one.", query.position
-        )
+        raise problem(f"{statement} statements don't support LIMIT clause.", query.position)
 
 
 def _sink(statement: CreateAsSelect, props: SourceProperties, planned: PlannedQuery, context: Context) -> Sink:
@@ -196,7 +194,7 @@ def plan_insert_into(statement: InsertInto, query_id: str, context: Context) -> 
     """Plan the query and check that its rows fit the target. Raises AnalysisError."""
     target = _target(statement, context.metastore)
     props = parse_properties(statement.properties, Where.INSERT)
-    _check_persistent(statement.query)
+    _check_persistent(statement.query, "INSERT INTO")
     planned = plan_query(statement.query, context, sink=target.name)
     if planned.kind is not SourceKind.STREAM:
         raise AnalysisError(

@@ -18,7 +18,7 @@ def problem(message: str, position: Position | None = None) -> AnalysisError:
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate a person most likely meant, ignoring case; None when none is close."""
     by_upper = {c.upper(): c for c in candidates}
-    found = get_close_matches(name.upper(), by_upper, n=1, cutoff=0.7)
+    found = get_close_matches(name.upper(), by_upper, n=1, cutoff=0.65)
     return by_upper[found[0]] if found else None
 
 
