@@ -74,6 +74,22 @@ def sql(
 
 
 @app.command()
+def demo(
+    name: Annotated[str, typer.Argument(help="The example, such as service-management.")],
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Finite load; compare every result; exit with 0 or 1.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Keep the log in this folder (default: in memory).")] = None,
+    bootstrap_servers: Annotated[
+        str | None, typer.Option(help="Run on this Apache Kafka cluster instead of the log inside.")
+    ] = None,
+) -> None:
+    """Run an example on a node of its own: live until Ctrl-C, or checked."""
+    from headwater.app.demo import node_options, run_demo
+
+    raise typer.Exit(run_demo(name, node_options(data, bootstrap_servers), check=check))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed
@@ -90,3 +106,7 @@ def main() -> None:
     except HeadwaterError as error:
         sys.stderr.write(f"headwater: {error}\n")
         sys.exit(BAD_START)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Running an example of `examples/` against a node started for it: two processes, the node and the example's `demo.py`.
+
+The example is a user's project: it knows nothing of this package but the node's two addresses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from headwater.core.errors import ConfigError, StartupError
+
+_STANDARD_PORTS = {"kafka": 9092, "ksqldb": 8088}
+_STOP_SECONDS = 20
+
+
+def examples_folder() -> Path:
+    """Where the examples are: beside the package when installed, in the repository when not."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "_examples", package.parents[1] / "examples"):
+        if folder.is_dir():
+            return folder
+    raise ConfigError("This installation has no examples folder; clone the repository to run them.")
+
+
+def example_names() -> list[str]:
+    """Examples that can be run."""
+    return sorted(path.parent.name for path in examples_folder().glob("*/demo.py"))
+
+
+def run_demo(name: str, node_options: Sequence[str], *, check: bool) -> int:
+    """Start a node, run the example against it, stop the node; returns the example's exit code.
+
+    Raises `ConfigError` for an unknown name, `StartupError` if the node does not start.
+    """
+    folder = examples_folder() / name
+    if not (folder / "demo.py").is_file():
+        raise ConfigError(f"There is no example '{name}'. There are: {', '.join(example_names())}.")
+    with _node(node_options) as endpoints:
+        command = [sys.executable, "demo.py", "--server", endpoints["ksqldb"]]
+        if "kafka" in endpoints:
+            command += ["--bootstrap-servers", endpoints["kafka"]]
+        if check:
+            command.append("--check")
+        else:
+            for label, address in endpoints.items():
+                print(f"{label:<8} {address}", file=sys.stderr)
+        example = subprocess.Popen(command, cwd=folder)
+        try:
+            return example.wait()
+        except KeyboardInterrupt:
+            return 0 if example.wait() in (0, -signal.SIGINT) else 1
+
+
+@contextlib.contextmanager
+def _node(options: Sequence[str]) -> Iterator[dict[str, str]]:
+    """A `headwater up` process; gives its endpoints by name. On Ctrl-C it outlives the example, so that this can end first."""
+    command = [sys.executable, "-m", "headwater.cli.main", "up", *_ports(), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        yield _endpoints(process, options)
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _endpoints(process: subprocess.Popen[str], options: Sequence[str]) -> dict[str, str]:
+    """Read the lines that the node prints when it accepts connections."""
+    assert process.stdout is not None
+    endpoints: dict[str, str] = {}
+    while "ksqldb" not in endpoints:
+        line = process.stdout.readline()
+        if not line:
+            raise StartupError(f"The node for the example did not start (exit code {process.wait()}).")
+        label, _, address = line.strip().partition(" ")
+        endpoints[label] = address.strip()
+    if "--bootstrap-servers" in options:
+        endpoints["kafka"] = options[options.index("--bootstrap-servers") + 1]
+    return endpoints
+
+
+def _ports() -> list[str]:
+    """The standard ports where they are free, so that other clients find the demo; any others if not."""
+    options: list[str] = []
+    for label, port in _STANDARD_PORTS.items():
+        name = "--kafka-port" if label == "kafka" else "--ksql-port"
+        options += [name, str(port if _is_free(port) else 0)]
+    return options
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def node_options(data: Path | None, bootstrap_servers: str | None) -> list[str]:
+    """Options of `headwater up` for the demo's node: in memory unless told otherwise."""
+    options = ["--memory"] if data is None else ["--data", os.fspath(data)]
+    if bootstrap_servers is not None:
+        options += ["--bootstrap-servers", bootstrap_servers]
+    return options
