@@ -179,7 +179,7 @@ def _text(node: object) -> str:
         return node
     if isinstance(node, list):
         return "[" + ", ".join(map(_text, node)) + "]"
-    return _compact(node)
+    return compact(node)
 
 
 def _number_text(number: Number) -> str:
@@ -190,14 +190,14 @@ def _number_text(number: Number) -> str:
     return number[:]
 
 
-def _compact(node: object) -> str:
+def compact(node: object) -> str:
     """The node as JSON text without blanks, members in their order."""
     if isinstance(node, Number):
         return _number_text(node)
     if isinstance(node, dict):
-        return "{" + ",".join(f"{_quoted(key)}:{_compact(value)}" for key, value in node.items()) + "}"
+        return "{" + ",".join(f"{_quoted(key)}:{compact(value)}" for key, value in node.items()) + "}"
     if isinstance(node, list):
-        return "[" + ",".join(map(_compact, node)) + "]"
+        return "[" + ",".join(map(compact, node)) + "]"
     return _quoted(node) if isinstance(node, str) else json.dumps(node)
 
 

@@ -136,11 +136,7 @@ def _framed(file: proto_file.ProtoFile, fields: proto_codec.Fields) -> registere
         return found
 
     def decode(payload: bytes, at: int) -> Any:
-        if payload[at] == 0:
-            indexes: tuple[int, ...] = (0,)
-            at += 1
-        else:
-            indexes, at = _indexes(payload, at)
+        indexes, at = read_indexes(payload, at)
         try:
             return maker(indexes)(payload[at:])
         except DecodeError as error:
@@ -149,7 +145,10 @@ def _framed(file: proto_file.ProtoFile, fields: proto_codec.Fields) -> registere
     return decode
 
 
-def _indexes(payload: bytes, at: int) -> tuple[tuple[int, ...], int]:
+def read_indexes(payload: bytes, at: int) -> tuple[tuple[int, ...], int]:
+    """The message's place in its file as written at `at`, and where the message begins."""
+    if payload[at] == 0:
+        return (0,), at + 1
     count, at = _zigzag(payload, at)
     if not 0 < count <= len(payload):
         raise Refused(f"Invalid message index list of {count} entries")
