@@ -85,7 +85,8 @@ class _Planner:
         replacements: dict[Expression, Expression] = {
             g: ColumnRef(name) for g, (name, _) in zip(groups, group_columns, strict=True)
         }
-        planned, columns, bound = self._bind(calls, replacements)
+        session = window is not None and window.kind is WindowKind.SESSION
+        planned, columns, bound = self._bind(calls, replacements, session)
         self._check_functions(bound, window)
         self._check_only_groups(select, having, replacements, windowed=window is not None)
         schema = Schema((*(Column(n, t, Role.KEY) for (n, _), t in zip(group_columns, types, strict=True)), *columns))
@@ -159,7 +160,7 @@ class _Planner:
         return found
 
     def _bind(
-        self, calls: Sequence[FunctionCall], replacements: dict[Expression, Expression]
+        self, calls: Sequence[FunctionCall], replacements: dict[Expression, Expression], session: bool
     ) -> tuple[list[AggregateCall], list[Column], list[BoundAggregate]]:
         planned, columns, bound = [], [], []
         for n, call in enumerate(calls):
@@ -169,7 +170,7 @@ class _Planner:
                 types: list[SqlType | None] = [BIGINT]
             else:
                 types = [self._typer.type_of(a) for a in arguments]
-            aggregate = bind_aggregate(call.name, arguments, types, self._context.functions)
+            aggregate = bind_aggregate(call.name, arguments, types, self._context.functions, session=session)
             name = self._scope.new_internal(f"KSQL_AGG_VARIABLE_{n}", aggregate.returns)
             planned.append(AggregateCall(name, call.name, arguments))
             columns.append(Column(name, aggregate.returns))

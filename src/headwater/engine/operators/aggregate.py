@@ -33,20 +33,23 @@ class Call:
 
 def bind(stage: StageCompiler, step: Aggregate, row: Row) -> list[Call]:
     """Resolve the functions by the arguments' types."""
-    calls = [Call(call.column, bind_call(stage, call, row)) for call in step.calls]
+    calls = [Call(call.column, bind_call(stage, step, call, row)) for call in step.calls]
     stage.program.bound_calls[id(step)] = calls
     return calls
 
 
-def bind_call(stage: StageCompiler, call: AggregateCall, row: Row) -> BoundAggregate:
-    return bind_types(stage, call, [stage.compile(argument, row).type for argument in call.arguments])
+def bind_call(stage: StageCompiler, step: Aggregate, call: AggregateCall, row: Row) -> BoundAggregate:
+    return bind_types(stage, step, call, [stage.compile(argument, row).type for argument in call.arguments])
 
 
-def bind_types(stage: StageCompiler, call: AggregateCall, types: list[SqlType | None]) -> BoundAggregate:
+def bind_types(
+    stage: StageCompiler, step: Aggregate, call: AggregateCall, types: list[SqlType | None]
+) -> BoundAggregate:
     """Resolve by known types of the leading arguments; the trailing literal ones speak for themselves."""
     nothing = Row({}, (), "None")
     rest = [stage.compile(argument, nothing).type for argument in call.arguments[len(types) :]]
-    return bind_aggregate(call.function, call.arguments, [*types, *rest], stage.program.functions)
+    session = step.window is not None and step.window.kind is WindowKind.SESSION
+    return bind_aggregate(call.function, call.arguments, [*types, *rest], stage.program.functions, session=session)
 
 
 def enter(stage: StageCompiler, step: Aggregate, flow: Row | Change) -> None:

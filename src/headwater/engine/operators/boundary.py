@@ -53,7 +53,7 @@ def _remember_types(stage: StageCompiler, step: Aggregate, flow: Row | Change) -
     groups = [stage.compile(expression, row).type for _, expression in step.groups]
     arguments = []
     for call in step.calls:
-        count = aggregate.bind_call(stage, call, row).arguments
+        count = aggregate.bind_call(stage, step, call, row).arguments
         arguments.append([stage.compile(argument, row).type for argument in call.arguments[:count]])
     stage.program.boundary_types[id(step)] = (groups, arguments)
 
@@ -177,7 +177,7 @@ def _read_arguments(stage: StageCompiler, step: Aggregate, row: Row, argument_ty
     flat = [annotation(t) for types in argument_types for t in types]
     stage.body.line(f"row = {_decoder(stage, tuple_of(flat))}(record.value)")
     calls = [
-        aggregate.Call(call.column, aggregate.bind_types(stage, call, types))
+        aggregate.Call(call.column, aggregate.bind_types(stage, step, call, types))
         for call, types in zip(step.calls, argument_types, strict=True)
     ]
     aggregate.update(stage, step, replace(row, headers="()"), aggregate.with_values(calls, "row"))
@@ -190,7 +190,7 @@ def _read_change(stage: StageCompiler, step: Aggregate, row: Row, argument_types
     body.line(f"old_values, new_values = {_decoder(stage, tuple[one | None, one | None])}(record.value)")
     body.line(f"{group} = ({''.join(f'{code}, ' for code in row.key_codes())})")
     calls = [
-        aggregate.Call(call.column, aggregate.bind_types(stage, call, types))
+        aggregate.Call(call.column, aggregate.bind_types(stage, step, call, types))
         for call, types in zip(step.calls, argument_types, strict=True)
     ]
     aggregate.regroup(stage, step, row, calls, group, "old_values", "new_values")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
 _SIGNED = bytes((i + 128) % 256 for i in range(256))
 
 
@@ -17,3 +21,23 @@ def signed_order(data: bytes) -> bytes:
 
 SIGNED_TABLE = _SIGNED
 """The translation behind `signed_order`, for generated code."""
+
+
+@lru_cache(maxsize=4096)
+def _java_hash(text: str) -> int:
+    """`String.hashCode`, spread as HashMap does, as 32 unsigned bits."""
+    found = 0
+    for unit in memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H"):
+        found = (31 * found + unit) & 0xFFFFFFFF
+    return found ^ (found >> 16)
+
+
+def hash_map_order(mapping: Mapping[Any, Any]) -> Iterable[Any]:
+    """The keys in the order of a Java HashMap made for that many entries; keys that are not text keep their order."""
+    size = len(mapping)
+    if size < 2 or not all(type(key) is str for key in mapping):
+        return mapping
+    capacity = 1 << (size - 1).bit_length()
+    if size > capacity * 3 // 4:
+        capacity *= 2
+    return sorted(mapping, key=lambda key: _java_hash(key) & (capacity - 1))

@@ -41,6 +41,9 @@ _BUILTIN_MODULES = (
 )
 
 
+_ARTICLES = {Kind.SCALAR: "a scalar", Kind.AGGREGATE: "an aggregate", Kind.TABLE: "a table"}
+
+
 @dataclass(frozen=True)
 class Variant:
     """One signature as DESCRIBE FUNCTION prints it."""
@@ -121,8 +124,8 @@ class FunctionRegistry:
             raise AnalysisError(self._unknown(name.upper()))
         if found[0].kind is not kind:
             raise AnalysisError(
-                f"Function '{name.upper()}' is a {found[0].kind.value.lower()} function and cannot be used as a"
-                f" {kind.value.lower()} function here."
+                f"Function '{name.upper()}' is {_ARTICLES[found[0].kind]} function and cannot be used as"
+                f" {_ARTICLES[kind]} function here."
             )
         return found
 

@@ -20,7 +20,7 @@ def _hex_to_bytes(text: str) -> bytes:
     if text[:2] in ("0x", "0X"):
         digits = text[2:]
         digits = digits if len(digits) % 2 == 0 else "0" + digits
-    elif text[:2] in ("x'", "X'") and text.endswith("'"):
+    elif text[:2] in ("x'", "X'") and len(text) > 2 and text.endswith("'"):
         digits = text[2:-1]
     else:
         digits = text

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from headwater.core.errors import FunctionError
 from headwater.plan.functions.declarations import udf
+from headwater.plan.functions.ordering import hash_map_order
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -63,6 +64,7 @@ def reduce_array(items: list[T] | None, state: S, step: Callable[[S, T], S]) -> 
 
 @udf("REDUCE", category=_LAMBDA)
 def reduce_map(mapping: dict[K, V] | None, state: S, step: Callable[[S, K, V], S]) -> S:
-    for key, value in (mapping or {}).items():
-        state = step(state, key, value)
+    """Entries come in the order of Java's hash map: a reduction that depends on order gives what ksqlDB gives."""
+    for key in hash_map_order(mapping or {}):
+        state = step(state, key, mapping[key])  # type: ignore[index]
     return state
