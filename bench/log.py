@@ -1,6 +1,6 @@
 """What the embedded log costs: append and read throughput, recovery of a large log, memory of many idle partitions.
 
-    python bench/log.py [folder]     the folder should be on the disk to measure; a temporary one if not given
+python bench/log.py [folder]     the folder should be on the disk to measure; a temporary one if not given
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def recovery(folder: Path) -> None:
         for what in ("whole log scanned", "after a checkpoint"):
             start = time.perf_counter()
             log = open_log(DiskStorage(folder), FsyncPolicy.NONE)
-            print(f"open {total >> 20} MB of {len(data)} B batches uncleanly, {what}: {time.perf_counter() - start:.3f} s")
+            print(
+                f"open {total >> 20} MB of {len(data)} B batches uncleanly, {what}: {time.perf_counter() - start:.3f} s"
+            )
             log._storage.close()
         shutil.rmtree(folder)
 
@@ -97,7 +99,9 @@ def idle(folder: str, partitions: int, written: bool) -> None:
         for partition in topic.partitions:
             partition.append(batch_of(1000))
     gc.collect()
-    print(f"{partitions} partitions, written to: {written}: {(rss() - before) / 1024:.1f} MB, {time.perf_counter() - start:.2f} s")
+    print(
+        f"{partitions} partitions, written to: {written}: {(rss() - before) / 1024:.1f} MB, {time.perf_counter() - start:.2f} s"
+    )
     log.close()
     before = rss()
     start = time.perf_counter()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from headwater.core.clock import Clock
-from headwater.core.errors import StartupError, TopicExistsError, UnknownTopicError
+from headwater.core.errors import LogError, StartupError, TopicExistsError, UnknownTopicError
 from headwater.log.checkpoint import Recovered, decode_checkpoint, encode_checkpoint
 from headwater.log.configs import check_topic_name, limits_of
 from headwater.log.errors import InvalidPartitionsError, StorageError
@@ -69,7 +69,7 @@ class Log:
         self._storage.lock()
         try:
             self._recover()
-        except StorageError as error:
+        except LogError as error:
             self._storage.close()
             raise StartupError(f"Cannot open the log: {error}") from error
         except BaseException:

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from struct import Struct
 from typing import NamedTuple
 
 from headwater.core.clock import Clock
@@ -23,13 +24,15 @@ from headwater.log.settings import FsyncPolicy
 from headwater.log.storage import Storage
 from headwater.log.sync import Syncer
 from headwater.log.validation import check_batches, check_from_client
-from headwater.wire.records import BatchHeader, Buffer, assign_offsets, read_records, stamp_append_time
+from headwater.wire.records import LENGTH_END, BatchHeader, Buffer, read_records, stamp_append_time
+
+_BASE_OFFSET = Struct(">q")
+_LEADER_EPOCH = Struct(">i")
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class AppendResult:
+class AppendResult(NamedTuple):
     """Where batches went. Offsets are inclusive; `append_time` (ms) is -1 unless the topic stamps LogAppendTime.
 
     `duplicate`: an idempotent producer had appended this batch before; the offsets are those it got then.
@@ -173,10 +176,11 @@ class Partition:
             stamp_append_time(buffer, append_time)
         bases = []
         end = self.log_end
-        for header in headers:
+        for header in headers:  # as `assign_offsets` does, without reading the headers a second time
+            _BASE_OFFSET.pack_into(buffer, header.start, end)
+            _LEADER_EPOCH.pack_into(buffer, header.start + LENGTH_END, leader_epoch)
             bases.append(end)
             end += header.last_offset - header.base_offset + 1
-        assign_offsets(buffer, self.log_end, leader_epoch)
         return Prepared(buffer, headers, bases, end, append_time)
 
     def write(self, prepared: Prepared) -> int:
@@ -404,27 +408,38 @@ class Partition:
     def recover(self, note: Recovered | None, *, clean: bool) -> bool:
         """Take over what is on disk. `note` is the last checkpoint's; returns whether a scan found anything new."""
         self.segments.discover()
-        scanned = False
-        if not (clean and note is not None and self._trust(note)):
-            before = self.segments.size
-            start = (note.segment, note.position, note.offset) if note is not None else (-1, 0, 0)
-            scanned = self.segments.recover(*start)
-            cut = before - self.segments.size
-            if cut:
-                logger.warning(
-                    "%s-%d: cut %d bytes of incomplete batches after offset %d",
-                    self.topic,
-                    self.index,
-                    cut,
-                    self.log_end,
-                )
         first = self.segments.all[0].base if self.segments.all else 0
         self.log_start = max(note.log_start if note is not None else 0, first)
+        scanned = False
+        if clean and note is not None and self._trust(note):
+            self._load_producers(note, self.log_end)
+        else:
+            scanned = self._scan(note)
         if self.log_end < self.log_start:
             self._restart_at(self.log_start)
-        self._load_producers(note)
         self.high_watermark = self.log_end
         self._stable = self.written()
+        return scanned
+
+    def _scan(self, note: Recovered | None) -> bool:
+        before = self.segments.size
+        place = (note.segment, note.position, note.offset) if note is not None else (-1, 0, 0)
+        start = self.segments.scan_from(*place)
+        self.segments.end = start[2]
+        self._load_producers(note if start[2] == place[2] else None, start[2])
+
+        def take_note(chunk: bytes, header: BatchHeader) -> None:
+            self._note_producer(header, header.base_offset, chunk)
+
+        scanned = self.segments.recover(start, take_note)
+        if self.segments.size < before:
+            logger.warning(
+                "%s-%d: cut %d bytes of incomplete batches at offset %d",
+                self.topic,
+                self.index,
+                before - self.segments.size,
+                self.log_end,
+            )
         return scanned
 
     def drop_old_snapshots(self) -> None:
@@ -435,10 +450,9 @@ class Partition:
     def rollback(self, offset: int, note: Recovered | None) -> None:
         """Drop everything from `offset` on, at recovery: it belongs to a commit that did not happen."""
         self.segments.truncate(offset)
-        self._load_producers(note)
+        self._load_producers(note, self.log_end)
         self.high_watermark = self.log_end
         self._stable = self.written()
-        self._wake()
 
     def checkpoint(self) -> Recovered | None:
         """Save index and producers as far as they are known good; what recovery needs to know, None if nothing.
@@ -472,13 +486,12 @@ class Partition:
             self.segments.drop_first()
         self.segments.end = offset
 
-    def _load_producers(self, note: Recovered | None) -> None:
-        """Producers from the checkpoint's snapshot and the batches after it, or from all batches."""
-        self._producer_log, start = ProducerLog.load(
-            self._host.storage, self.segments.folder, note, self.log_start, self.log_end
-        )
-        if start < self.log_end:
-            for chunk, header in self.segments.walk(start, self.log_end):
+    def _load_producers(self, note: Recovered | None, end: int) -> None:
+        """Producers as of offset `end`: from the checkpoint's snapshot and the batches after it, or all batches."""
+        storage, folder = self._host.storage, self.segments.folder
+        self._producer_log, start = ProducerLog.load(storage, folder, note, self.log_start, end)
+        if start < end:
+            for chunk, header in self.segments.walk(start, end):
                 if header.producer_id >= 0:
                     self._note_producer(header, header.base_offset, chunk)
 

@@ -5,15 +5,20 @@ The `.log` file holds the batches as they arrived. The index is loaded when firs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
+
+from crc32c import crc32c
 
 from headwater.log.errors import CorruptBatchError
 from headwater.log.index import ENTRY_SIZE, NO_TIMESTAMP, SparseIndex
 from headwater.log.storage import Data, Storage
-from headwater.wire.records import HEADER_SIZE, LENGTH_END, BatchHeader, batch_headers, check_crc
+from headwater.wire.records import HEADER_SIZE, LENGTH_END, BatchHeader, batch_headers
 
 LOG_SUFFIX = ".log"
 INDEX_SUFFIX = ".index"
+CRC_START = 21
+"""Where in a batch the part begins that its checksum covers."""
 _CHUNK = 256 << 10
 """Bytes per read when walking a file: large against the call, small against a loop slice (5 ms)."""
 
@@ -118,6 +123,39 @@ class Segment:
             index.decode(storage.read(self.index_path), size)
             storage.truncate(self.index_path, len(index) * ENTRY_SIZE)
 
+    def scan(self, storage: Storage, interval: int, start: int, note: Callable[[bytes, BatchHeader], None]) -> int:
+        """Check every batch from position `start` (the begin of one) on, index them, and cut the file at the first bad.
+
+        A batch is good if it is whole, its checksum is right and its offsets come after those before it. `note` is
+        called with each one of an idempotent producer. Returns the offset after the last good one, -1 if none is good.
+        """
+        end = self.size
+        self.size, self.index = start, None
+        index = self.load_index(storage, interval)
+        base, newest, position, expected = self.base, self.max_timestamp, start, -1
+        with contextlib.suppress(CorruptBatchError):  # where the good part ends
+            for at, chunk, headers in runs(storage, self.path, start, end):
+                view = memoryview(chunk)
+                for header in headers:
+                    first, size = header.start, header.size
+                    if header.base_offset < expected or header.last_offset < header.base_offset:
+                        raise CorruptBatchError
+                    if crc32c(view[first + CRC_START : first + size]) != header.crc:
+                        raise CorruptBatchError
+                    index.add(header.base_offset - base, at + first, newest)
+                    if header.max_timestamp > newest:
+                        newest = header.max_timestamp
+                    if header.producer_id >= 0:
+                        note(chunk, header)
+                    expected = header.last_offset + 1
+                    position = at + first + size
+        self.size, self.max_timestamp = position, newest
+        if position < end:
+            storage.truncate(self.path, position)
+        if (storage.size(self.index_path) or 0) > self.indexed * ENTRY_SIZE:
+            storage.truncate(self.index_path, self.indexed * ENTRY_SIZE)
+        return expected
+
     def drop_index(self) -> None:
         """Free the memory; the next use loads it again."""
         self.index = None
@@ -147,40 +185,33 @@ def walk(storage: Storage, path: str, start: int, end: int) -> Iterator[tuple[in
 
     Stops at an incomplete batch; raises `CorruptBatchError` at one with impossible length or magic.
     """
+    for position, chunk, headers in runs(storage, path, start, end):
+        for header in headers:
+            yield position, chunk, header
+
+
+def runs(storage: Storage, path: str, start: int, end: int) -> Iterator[tuple[int, bytes, list[BatchHeader]]]:
+    """As `walk`, chunk by chunk. A chunk with a bad batch gives those before it, and the next step raises."""
     position = start
-    chunk_size = _CHUNK if end - start > _CHUNK else max(end - start, 0)
+    chunk_size = _CHUNK
     while end - position >= HEADER_SIZE:
         chunk = storage.read(path, position, min(chunk_size, end - position))
-        consumed = 0
-        for header in batch_headers(chunk):
-            yield position, chunk, header
-            consumed = header.start + header.size
-        if consumed:
-            position += consumed
+        headers: list[BatchHeader] = []
+        failure: CorruptBatchError | None = None
+        try:
+            headers.extend(batch_headers(chunk))  # keeps what came before an error
+        except CorruptBatchError as error:
+            failure = error
+        if headers:
+            yield position, chunk, headers
+            position += headers[-1].start + headers[-1].size
+        if failure is not None:
+            raise CorruptBatchError(f"{path} from byte {position} on: {failure}") from failure
+        if headers:
             chunk_size = _CHUNK
             continue
         if len(chunk) < HEADER_SIZE:
             return
         chunk_size = int.from_bytes(chunk[8:12], "big", signed=True) + LENGTH_END
-        if position + chunk_size > end or chunk_size <= len(chunk):
+        if chunk_size > end - position or chunk_size <= len(chunk):
             return
-
-
-def valid_size(storage: Storage, segment: Segment, start: int, end: int) -> tuple[int, int]:
-    """Scan with checksums from `start`, the begin of a batch: (position after the last good batch, next offset or -1).
-
-    A batch is good if it is whole, its checksum is right and its offsets follow on those before it.
-    """
-    position, next_offset = start, -1
-    floor = segment.base
-    try:
-        for chunk_position, chunk, header in walk(storage, segment.path, start, end):
-            if header.base_offset < floor or header.last_offset < header.base_offset:
-                break
-            if not check_crc(chunk, header.start, header.size):
-                break
-            floor = next_offset = header.last_offset + 1
-            position = chunk_position + header.start + header.size
-    except CorruptBatchError:
-        pass  # the good part ends here
-    return position, next_offset

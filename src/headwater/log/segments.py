@@ -6,11 +6,11 @@ Knows offsets, positions and files, but nothing of producers, visibility or topi
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from headwater.log.errors import CorruptBatchError, StorageError
-from headwater.log.segment import LOG_SUFFIX, Segment, header_at, valid_size, walk
+from headwater.log.segment import LOG_SUFFIX, Segment, header_at, walk
 from headwater.log.storage import Data, Storage
 from headwater.wire.records import BatchHeader
 
@@ -262,30 +262,40 @@ class Segments:
         self.all[0].remove(self._storage)
         del self.all[0]
 
-    def recover(self, base: int, position: int, end: int) -> bool:
-        """Find the end after an unclean stop: scan from `position` of segment `base` on (which is offset `end`).
+    def scan_from(self, base: int, position: int, offset: int) -> tuple[int, int, int]:
+        """Where a scan has to begin: (segment number, position in it, offset there).
+
+        That is `position` of segment `base`, at `offset`, if those bytes are there, else the start of the log.
+        """
+        number = next((n for n, segment in enumerate(self.all) if segment.base == base), -1)
+        if number >= 0 and self.all[number].size >= position:
+            return number, position, offset
+        return 0, 0, self.all[0].base if self.all else 0
+
+    def recover(self, start: tuple[int, int, int], note: Callable[[bytes, BatchHeader], None]) -> bool:
+        """Find the end after an unclean stop, scanning from a place of `scan_from` on; `note` as for `Segment.scan`.
 
         Cuts at the first bad batch or missing offset between segments; everything after it goes, so that what is left
         is what the log once was. Returns whether anything was there to scan.
         """
         self.forget_places()
-        number = next((n for n, segment in enumerate(self.all) if segment.base == base), -1)
-        if number < 0 or self.all[number].size < position:
-            number, position, end = 0, 0, self.all[0].base if self.all else 0
-        self.end = end
+        number, position, self.end = start
         scanned = False
         for at in range(number, len(self.all)):
             segment = self.all[at]
             if segment.base > self.end:
                 self._drop_from(at)
                 break
-            good, following = valid_size(self._storage, segment, position, segment.size)
-            scanned = scanned or good > position
+            size = segment.size
+            following = segment.scan(self._storage, self.interval, position, note)
+            scanned = scanned or segment.size > position
             self.end = max(self.end, following)
-            if good < segment.size:
-                segment.truncate(self._storage, good)
+            if segment.size < size:
                 self._drop_from(at + 1)
                 break
+            if at + 1 < len(self.all):
+                segment.save_index(self._storage)
+                segment.drop_index()
             position = 0
         return scanned
 
