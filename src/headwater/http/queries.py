@@ -86,7 +86,9 @@ async def rows_response(result: RowResult, content_type: str) -> Response:
     first: Sequence[Row] = ()
     if result.kind is not ResultKind.PUSH:
         try:
-            first = await anext(result, ())
+            first = await anext(result)
+        except StopAsyncIteration:
+            pass  # no rows
         except BaseException:
             await result.close()
             raise
