@@ -1,0 +1,43 @@
+"""The command line answers at once: what a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.app.processes import environment, run
+
+IMPORT_SECONDS = 0.15
+_PROBE = """
+import json, sys, time
+start = time.process_time()
+import headwater.cli.main
+print(json.dumps([time.process_time() - start, sorted(m for m in sys.modules if m.startswith("headwater."))]))
+"""
+
+
+def probe() -> tuple[float, list[str]]:
+    """CPU seconds that importing the command line takes in a new process, and our modules that it brings."""
+    done = subprocess.run([sys.executable, "-c", _PROBE], env=environment(), capture_output=True, text=True, check=True)
+    seconds, modules = json.loads(done.stdout)
+    return seconds, modules
+
+
+def test_importing_the_command_line_is_quick_and_brings_nothing_else() -> None:
+    seconds, modules = min(probe() for _ in range(3))
+    assert modules == ["headwater.cli", "headwater.cli.main"]
+    assert seconds < IMPORT_SECONDS
+
+
+def test_every_command_has_a_help_page() -> None:
+    for command in ((), ("up",), ("sql",)):
+        result = run(*command, "--help")
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "Usage:" in result.stdout
+
+
+def test_an_unknown_option_is_named_with_exit_code_2() -> None:
+    result = run("up", "--memroy")
+    assert result.returncode == 2
+    assert "--memroy" in result.stderr
