@@ -91,6 +91,12 @@ class FunctionRegistry:
             count += 1
         return count
 
+    @staticmethod
+    def check(module: ModuleType) -> None:
+        """Reads the signatures of what a module declares. Raises `TypeError` or `NameError` for a wrong annotation."""
+        for declaration in declarations_in(module):
+            _ = declaration.aggregates if declaration.kind is Kind.AGGREGATE else declaration.overloads
+
     def copy(self) -> FunctionRegistry:
         """An independent registry with the same functions."""
         return FunctionRegistry(d for overloads in self._by_name.values() for d in overloads)

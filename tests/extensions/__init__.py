@@ -1,0 +1,1 @@
+"""Functions that conformance cases use and a stock server does not have."""
