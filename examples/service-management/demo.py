@@ -122,7 +122,7 @@ def live(client: Client, bootstrap_servers: str) -> int:
     from view import show
 
     programs = ("producer_data.py", "producer_job.py", "producer_trucks.py")
-    command = ["--bootstrap-servers", bootstrap_servers, "--every", "0.5"]
+    command = ["--bootstrap-servers", bootstrap_servers, "--every", "0.25"]
     running = [subprocess.Popen([sys.executable, HERE / program, *command], cwd=HERE) for program in programs]
     try:
         show(client)

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from data import Event
 
-TOPICS = {"order_placed": 6, "job_created": 6, "job_status": 6, "truck_tracker": 6}
+TOPICS = {"order_placed": 6, "job_created": 6, "job_status": 6, "joblocation": 6, "truck_tracker": 6}
 
 
 def options(description: str) -> argparse.Namespace:

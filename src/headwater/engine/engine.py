@@ -156,6 +156,7 @@ class Engine:
         """
         session = Session.of(properties or {}, variables or {}, self.settings.server)
         statements = self._parse(text, session)
+        await self.cluster.refresh()
         sandbox = Sandbox(self._services, self._runner.state, session)
         for statement in statements:
             context = self._context(statement, session)
@@ -271,6 +272,7 @@ class Engine:
                 f"Expected exactly one KSQL statement; found {len(statements)} instead.", ErrorCode.BAD_STATEMENT
             )
         context = self._context(statements[0], session)
+        await self.cluster.refresh()
         with _Failures(context.text, ()):
             return await self._open(statements[0], context)
 
