@@ -12,15 +12,15 @@ import msgspec
 
 from headwater.cases.matching import match, plain
 from headwater.cases.model import DataRecord
+from headwater.cases.stepping import FedRecord
 from headwater.core import types
 from headwater.core.errors import HeadwaterError
 from headwater.core.schema import Column
 from headwater.core.types import SqlType
-from headwater.engine.program import OutputRecord
 from headwater.formats import registry as formats
 from headwater.formats.api import Reader, SchemaRegistry, SerdeOptions, Writer
 from headwater.formats.windowed import session_key, split_session_key, split_time_key, time_key
-from headwater.plan.catalog import DataSource
+from headwater.plan.catalog import DataSource, MetaStore
 from headwater.plan.steps import FormatSpec
 
 _json = msgspec.json.Encoder(decimal_format="number").encode
@@ -28,6 +28,22 @@ _json = msgspec.json.Encoder(decimal_format="number").encode
 
 class CaseDataError(HeadwaterError):
     """A case's record does not fit the format of its topic."""
+
+
+class Codecs:
+    """The codec of each topic that some source of the catalog is over."""
+
+    def __init__(self, metastore: MetaStore, registry: SchemaRegistry | None) -> None:
+        self._metastore = metastore
+        self._registry = registry
+        self._made: dict[str, TopicCodec | None] = {}
+
+    def of(self, topic: str) -> TopicCodec | None:
+        """The codec by the first source of the topic; None if there is none."""
+        if topic not in self._made:
+            source = next(iter(self._metastore.on_topic(topic)), None)
+            self._made[topic] = None if source is None else TopicCodec(source, self._registry)
+        return self._made[topic]
 
 
 class TopicCodec:
@@ -46,17 +62,18 @@ class TopicCodec:
             key = session_key(key or b"", start, end) if is_session else time_key(key or b"", start)
         return key, self._value.encode(record.value)
 
-    def difference(self, actual: OutputRecord, expected: DataRecord, *, any_time: bool) -> str:
-        """"" if the record is as expected, else what is wrong with it."""
-        key, value, timestamp, headers = actual
-        key, problem = self._window(key, expected)
-        problem = problem or self._key.difference(key, expected.key) or self._value.difference(value, expected.value)
+    def difference(self, actual: FedRecord, expected: DataRecord, *, any_time: bool) -> str:
+        """What is wrong with the record; the empty string if nothing is. With `any_time`, 0 means any timestamp."""
+        key, problem = self._window(actual.key, expected)
+        problem = problem or self._key.difference(key, expected.key)
+        problem = problem or self._value.difference(actual.value, expected.value)
         if problem:
             return problem
-        if expected.timestamp is not None and expected.timestamp != timestamp and not (any_time and expected.timestamp == 0):
-            return f"timestamp: expected {expected.timestamp}, found {timestamp}"
-        if list(headers) != list(expected.headers):
-            return f"headers: expected {list(expected.headers)!r}, found {list(headers)!r}"
+        wanted = expected.timestamp
+        if wanted is not None and wanted != actual.timestamp and not (any_time and wanted == 0):
+            return f"timestamp: expected {wanted}, found {actual.timestamp}"
+        if list(actual.headers) != list(expected.headers):
+            return f"headers: expected {list(expected.headers)!r}, found {list(actual.headers)!r}"
         return ""
 
     def _window(self, key: bytes | None, expected: DataRecord) -> tuple[bytes | None, str]:
@@ -78,7 +95,13 @@ class _Side:
     """Key or value."""
 
     def __init__(
-        self, columns: tuple[Column, ...], spec: FormatSpec, topic: str, registry: SchemaRegistry | None, *, is_key: bool
+        self,
+        columns: tuple[Column, ...],
+        spec: FormatSpec,
+        topic: str,
+        registry: SchemaRegistry | None,
+        *,
+        is_key: bool,
     ) -> None:
         self.columns = columns
         self.format = spec.name.upper()
@@ -100,15 +123,13 @@ class _Side:
     def encode(self, data: Any) -> bytes | None:
         if data is None:
             return None
-        match self.format:
-            case "JSON":
-                return _json(data)
-            case "DELIMITED":
-                return str(data).encode()
-            case "NONE":
-                raise CaseDataError(f"The {self._what} must be null, its format is NONE: {data!r}")
-            case _:
-                return self._encode_columns(data)
+        if self.format == "JSON":
+            return _json(data)
+        if self.format == "DELIMITED":
+            return str(data).encode()
+        if self.format == "NONE":
+            raise CaseDataError(f"The {self._what} must be null, its format is NONE: {data!r}")
+        return self._encode_columns(data)
 
     def _encode_columns(self, data: Any) -> bytes | None:
         if self._writer is None:
@@ -121,13 +142,11 @@ class _Side:
             data = {self.columns[0].name: data}
         members = {str(name).upper(): value for name, value in data.items()}
         exact = dict(data)
-        values = [
-            from_data(exact.get(c.name, members.get(c.name.upper())), c.type, self.format) for c in self.columns
-        ]
+        values = [from_data(exact.get(c.name, members.get(c.name.upper())), c.type, self.format) for c in self.columns]
         return self._writer.encode(*values)
 
     def difference(self, payload: bytes | None, expected: Any) -> str:
-        """"" if the payload holds what is expected."""
+        """What is wrong with the payload; the empty string if it holds what is expected."""
         if payload is None or (payload == b"" and expected is None):
             return "" if expected is None else f"{self._what}: expected {expected!r}, found null"
         if self.format == "DELIMITED":
@@ -179,5 +198,3 @@ def from_data(data: Any, sql_type: SqlType, format_name: str) -> Any:
             return data
         case _:
             return int(data)
-
-

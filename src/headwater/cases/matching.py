@@ -1,13 +1,12 @@
-"""Judging values: does what a topic holds match what a case expects?
+"""Judging values: does what a topic or a response holds match what a case expects?
 
-The expected side's JSON type decides how to compare, the column's SQL type how numbers are judged.
+The JSON type of the expected side decides how to compare, the column's SQL type how numbers are judged.
 """
 
 from __future__ import annotations
 
 import base64
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,78 +14,90 @@ from headwater.core import types
 from headwater.core.types import SqlType
 
 TOLERANCE = 1e-6
+"""Between doubles, absolute: expected values are written with as many digits as their author liked."""
+
+_DOUBLE_NAMES = {"nan": "nan", "infinity": "inf", "-infinity": "-inf"}
 
 
 def match(actual: Any, expected: Any, sql_type: SqlType | None = None, at: str = "") -> str:
-    """"" if `actual` (JSON-like; structs and maps as dicts) matches, else where and why not."""
-    place = at or "value"
+    """Where and why `actual` does not match; the empty string if it does.
+
+    `actual` is JSON-like: structs and maps are dicts. Without `sql_type` numbers are judged by their Python types.
+    """
     if isinstance(expected, Mapping):
         return _match_object(actual, expected, sql_type, at)
     if isinstance(expected, list):
-        if not isinstance(actual, list):
-            return f"{place}: expected a list, found {actual!r}"
-        if len(actual) != len(expected):
-            return f"{place}: expected {len(expected)} items, found {len(actual)}: {actual!r}"
-        element = sql_type.element if isinstance(sql_type, types.Array) else None
-        problems = (match(a, e, element, f"{at}[{i}]") for i, (a, e) in enumerate(zip(actual, expected, strict=True)))
-        return next((p for p in problems if p), "")
-    if _scalar(actual, expected, sql_type):
+        return _match_list(actual, expected, sql_type, at)
+    if _is_same_scalar(actual, expected, sql_type):
         return ""
-    return f"{place}: expected {expected!r}, found {actual!r}"
+    return f"{at or 'value'}: expected {shown(expected)}, found {shown(actual)}"
+
+
+def _match_list(actual: Any, expected: list[Any], sql_type: SqlType | None, at: str) -> str:
+    place = at or "value"
+    if not isinstance(actual, list):
+        return f"{place}: expected a list, found {shown(actual)}"
+    if len(actual) != len(expected):
+        return f"{place}: expected {len(expected)} items, found {len(actual)}: {shown(actual)}"
+    element = sql_type.element if isinstance(sql_type, types.Array) else None
+    problems = (match(a, e, element, f"{at}[{i}]") for i, (a, e) in enumerate(zip(actual, expected, strict=True)))
+    return next((problem for problem in problems if problem), "")
 
 
 def _match_object(actual: Any, expected: Mapping[str, Any], sql_type: SqlType | None, at: str) -> str:
+    """Fields are looked up as written, then in upper case; there must be no others."""
+    place = at or "value"
     if not isinstance(actual, Mapping):
-        return f"{at or 'value'}: expected an object, found {actual!r}"
+        return f"{place}: expected an object, found {shown(actual)}"
     if len(actual) != len(expected):
-        return f"{at or 'value'}: expected the fields {', '.join(expected)}, found {', '.join(map(str, actual))}"
+        return f"{place}: expected the fields {', '.join(expected)}, found {', '.join(map(str, actual))}"
     for name, value in expected.items():
-        found = actual.get(name)
-        key = name
-        if found is None:
-            key = name.upper()
-            found = actual.get(key)
-        problem = match(found, value, _member_type(sql_type, key, name), f"{at}.{name}")
+        key = name if actual.get(name) is not None else name.upper()
+        problem = match(actual.get(key), value, _member_type(sql_type, key), f"{at}.{name}")
         if problem:
             return problem
     return ""
 
 
-def _member_type(sql_type: SqlType | None, *names: str) -> SqlType | None:
+def _member_type(sql_type: SqlType | None, name: str) -> SqlType | None:
     if isinstance(sql_type, types.Map):
         return sql_type.value
     if isinstance(sql_type, types.Struct):
-        fields = {f.name: f.type for f in sql_type.fields}
-        return next((fields[name] for name in names if name in fields), None)
+        return next((field.type for field in sql_type.fields if field.name == name), None)
     return None
 
 
-def _scalar(actual: Any, expected: Any, sql_type: SqlType | None) -> bool:
+def _is_same_scalar(actual: Any, expected: Any, sql_type: SqlType | None) -> bool:
     if expected is None or isinstance(expected, bool):
         return actual is expected
     if isinstance(expected, str):
-        if isinstance(actual, Decimal):
-            return _same_decimal(actual, Decimal(expected))
-        if isinstance(actual, bytes):
-            return base64.b64encode(actual).decode() == expected
-        if isinstance(actual, float):
-            return str(actual).lower() in (expected.lower(), {"infinity": "inf", "-infinity": "-inf"}.get(expected.lower()))
-        return bool(actual == expected)
+        return _is_same_text(actual, expected)
+    return _is_same_number(actual, expected, sql_type)
+
+
+def _is_same_text(actual: Any, expected: str) -> bool:
+    if isinstance(actual, Decimal):
+        return _is_same_decimal(actual, Decimal(expected))
+    if isinstance(actual, bytes):
+        return base64.b64encode(actual).decode() == expected
+    if isinstance(actual, float):
+        return str(actual) == _DOUBLE_NAMES.get(expected.lower())
+    return isinstance(actual, str) and actual == expected
+
+
+def _is_same_number(actual: Any, expected: Any, sql_type: SqlType | None) -> bool:
     if isinstance(actual, bool) or not isinstance(actual, int | float | Decimal):
         return False
     if isinstance(sql_type, types.Decimal):
-        return _same_decimal(Decimal(actual), Decimal(expected))
-    if sql_type == types.DOUBLE or (sql_type is None and isinstance(actual, float)):
-        return math.isclose(float(actual), float(expected), rel_tol=0.0, abs_tol=TOLERANCE) or float(actual) == float(expected)
-    if sql_type is None and isinstance(actual, Decimal):
-        return actual == expected
+        return _is_same_decimal(Decimal(actual), Decimal(expected))
+    if sql_type == types.DOUBLE or (sql_type is None and not isinstance(actual, int)):
+        return float(actual) == float(expected) or abs(float(actual) - float(expected)) < TOLERANCE
     return int(actual) == int(expected)
 
 
-def _same_decimal(actual: Decimal, expected: Decimal) -> bool:
-    """Equal digits and exponent."""
-    return actual.as_tuple() == expected.as_tuple() or (
-        actual == expected and actual.as_tuple().exponent == expected.as_tuple().exponent)
+def _is_same_decimal(actual: Decimal, expected: Decimal) -> bool:
+    """Equal value and equal scale."""
+    return actual == expected and actual.as_tuple().exponent == expected.as_tuple().exponent
 
 
 def plain(value: Any, sql_type: SqlType) -> Any:
@@ -102,6 +113,12 @@ def plain(value: Any, sql_type: SqlType) -> Any:
     return value
 
 
-def first_difference(actual: Sequence[object], expected: Sequence[object]) -> str:
-    """A line about sequences of different length."""
-    return f"expected {len(expected)} records, found {len(actual)}"
+def shown(value: Any) -> str:
+    """A value in a message; decimals as numbers."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name!r}: {shown(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    return repr(value)

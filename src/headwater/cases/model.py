@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any
+
+
+class Suite(Enum):
+    """How cases are executed and judged."""
+
+    QTT = "qtt"
+    """Statements, then queries run one after the other over the inputs."""
+    REST = "rest"
+    """Statements, inputs and SELECTs as clients of the REST API send them."""
+    SQL = "sql"
+    """Scripts whose ASSERT statements judge; every INSERT runs through all queries at once."""
+    SCHEMA = "schema"
+    """An Avro schema whose random records must survive a query."""
 
 
 class Verdict(Enum):
@@ -31,30 +42,45 @@ class Message(Enum):
 
 
 @dataclass(frozen=True)
-class Result:
-    """The outcome of one run; `reason` is a finer verdict (`fail-records`, `unsupported`, …), `detail` for a person."""
+class Outcome:
+    """How a run ended; `reason` is a finer verdict (`fail-records`, `unsupported`, …), `detail` for a person."""
 
-    case: str
-    run: str
     verdict: Verdict
     reason: str = ""
     detail: str = ""
     message: Message | None = None
-    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of one run of one case."""
+
+    suite: Suite
+    case: str
+    run: str
+    outcome: Outcome
+    seconds: float = 0.0
 
     def as_json(self) -> dict[str, object]:
-        """The shape of `--json` files."""
-        row: dict[str, object] = {"id": self.case, "run": self.run, "result": self.verdict.value, "detail": self.detail}
-        if self.reason:
-            row["reason"] = self.reason
-        if self.message is not None:
-            row["message"] = self.message.value
+        """The shape of a line of `--json` files."""
+        outcome = self.outcome
+        row: dict[str, object] = {
+            "id": self.case,
+            "run": self.run,
+            "suite": self.suite.value,
+            "result": outcome.verdict.value,
+            "detail": outcome.detail,
+        }
+        if outcome.reason:
+            row["reason"] = outcome.reason
+        if outcome.message is not None:
+            row["message"] = outcome.message.value
         return row
 
 
 @dataclass(frozen=True)
 class DataRecord:
-    """A record of a case; `window` is (start, end, is_session)."""
+    """A record of a case in format-neutral JSON; `window` is (start ms, end ms, is_session), `timestamp` None: any."""
 
     topic: str
     key: Any
@@ -65,18 +91,29 @@ class DataRecord:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of a case: its statements and data after expansion. `suite` is qtt, rest or sql."""
+class ExpectedError:
+    """That a case must be refused. `kind` is the class the original throws; it only matters where suites say so."""
 
-    suite: str
+    message: str | None = None
+    kind: str = ""
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a case: its statements and data after expansion. `raw` is the case as the file has it."""
+
+    suite: Suite
     case: str
     name: str
     statements: Sequence[str]
-    properties: Mapping[str, str]
-    inputs: Sequence[DataRecord]
-    outputs: Sequence[DataRecord]
-    topics: Sequence[Mapping[str, Any]]
-    raw: Mapping[str, Any]
+    folder: Path
+    properties: Mapping[str, str] = field(default_factory=dict)
+    inputs: Sequence[DataRecord] = ()
+    outputs: Sequence[DataRecord] = ()
+    topics: Sequence[Mapping[str, Any]] = ()
+    expected_error: ExpectedError | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     skip: str = ""
 
@@ -84,74 +121,3 @@ class Run:
     def script(self) -> str:
         """The joined script: positions in messages count in it."""
         return "\n".join(self.statements)
-
-
-@dataclass
-class Tally:
-    """Counts of verdicts."""
-
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
-    results: list[Result] = field(default_factory=list)
-
-    def add(self, result: Result) -> None:
-        self.results.append(result)
-        if result.verdict is Verdict.PASSED:
-            self.passed += 1
-        elif result.verdict is Verdict.SKIPPED:
-            self.skipped += 1
-        else:
-            self.failed += 1
-
-    @property
-    def line(self) -> str:
-        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
-
-
-def read_json(path: Path) -> Any:
-    """JSON with numbers kept exact: fractions become `Decimal`."""
-    with path.open(encoding="utf-8") as file:
-        return json.load(file, parse_float=Decimal)
-
-
-def record(raw: Mapping[str, Any]) -> DataRecord:
-    """A record as cases spell it."""
-    import base64
-
-    window = raw.get("window")
-    headers = tuple(
-        (h.get("KEY", h.get("key")), None if (v := h.get("VALUE", h.get("value"))) is None else base64.b64decode(v))
-        for h in raw.get("headers") or ()
-    )
-    bounds = None
-    if window is not None:
-        bounds = (int(window["start"]), int(window["end"]), str(window["type"]).lower() == "session")
-    timestamp = raw.get("timestamp")
-    return DataRecord(
-        raw["topic"], raw.get("key"), raw.get("value"), None if timestamp is None else int(timestamp), bounds, headers)
-
-
-def expand(suite: str, case: Mapping[str, Any]) -> Iterator[Run]:
-    """The runs of a case: one per format and config value."""
-    name = case["id"]
-    properties = {str(k): _text(v) for k, v in (case.get("properties") or {}).items()}
-    for format_name in case.get("format") or [None]:
-        for config in case.get("config") or [None]:
-            statements = [s if format_name is None else s.replace("{FORMAT}", format_name) for s in case.get("statements") or ()]
-            settings = {k: _text(config) if v == "{CONFIG}" else v for k, v in properties.items()}
-            label = name
-            if format_name is not None:
-                label += f" [{format_name}]"
-            if config is not None:
-                label += "".join(f" [{k}={_text(config)}]" for k, v in properties.items() if v == "{CONFIG}")
-            yield Run(
-                suite, name, label, statements, settings,
-                [record(r) for r in case.get("inputs") or ()], [record(r) for r in case.get("outputs") or ()],
-                case.get("topics") or (), case, tuple(case.get("tags") or ()),
-                "disabled" if case.get("enabled") is False else "",
-            )  # fmt: skip
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

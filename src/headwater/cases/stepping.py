@@ -1,28 +1,26 @@
-"""A query runtime for test cases: queries run only when they are fed, record by record, in one task each.
+"""A query runtime that runs queries only when they are fed: record by record, each query in one task.
 
-It stands in the place of `engine.runtime.QueryRuntime`, with the same compiled programs; what it leaves out is fetching,
-scheduling and committing. Time stands still and every topic counts as one partition.
+It executes the same compiled programs as `engine.runtime`; what it leaves out is fetching, scheduling and committing.
+Every topic counts as one partition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from headwater.core.clock import Clock
-from headwater.engine.compiler import CompileOptions, compile_plan
-from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import OutputRecord, Program
+from headwater.engine.query import PersistentQuery, QueryContext
+from headwater.engine.runtime import QueryRuntime
 from headwater.engine.task import Task
-from headwater.formats.api import SchemaRegistry
-from headwater.plan.expressions import ExpressionOptions
-from headwater.plan.functions import FunctionRegistry
 from headwater.plan.steps import QueryPlan
+
+_FAIL_ON_BAD_RECORD = "ksql.fail.on.deserialization.error"
 
 
 @dataclass(frozen=True, slots=True)
 class FedRecord:
-    """A record on its way into a query."""
+    """A record of a topic, ready to be fed into a query."""
 
     key: bytes | None
     value: bytes | None
@@ -31,18 +29,22 @@ class FedRecord:
     offset: int = 0
 
 
-@dataclass
-class SteppedQuery:
+class SteppedQuery(PersistentQuery):
     """A persistent query whose inputs are fed by hand."""
 
-    id: str
-    plan: QueryPlan
-    sql: str
-    properties: Mapping[str, str]
-    program: Program
-    task: Task
-    state: str = "RUNNING"
-    errors: list[object] = field(default_factory=list)
+    def __init__(
+        self,
+        query_id: str,
+        plan: QueryPlan,
+        sql: str,
+        properties: Mapping[str, str],
+        program: Program,
+        context: QueryContext,
+    ) -> None:
+        super().__init__(query_id, plan, sql, properties, program, context)
+        strict = str(properties.get(_FAIL_ON_BAD_RECORD, "")).lower() == "true"
+        self.task = Task(program, 0, 0, query_id, context.log, fail_on_bad_record=strict)
+        self.tasks = [self.task]
 
     def feed(self, topic: str, record: FedRecord) -> list[OutputRecord]:
         """Process one record; returns what the query writes to its sink. Raises what makes the query fail."""
@@ -56,66 +58,60 @@ class SteppedQuery:
 
     @property
     def topics(self) -> list[str]:
-        """Topics that the query reads."""
-        return [stage_input.topic for stage_input in self.program.units[0].inputs]
+        """Topics that the query reads, each once, in the plan's order."""
+        return list(dict.fromkeys(stage_input.topic for stage_input in self.program.units[0].inputs))
+
+    @property
+    def sink(self) -> str | None:
+        """The topic that the query writes."""
+        return self.plan.sink.topic if self.plan.sink is not None else None
+
+    async def start(self) -> None:
+        """Nothing runs on its own."""
+
+    async def stop(self) -> None:
+        """Nothing runs on its own."""
+
+    async def cleanup(self) -> None:
+        """There are no internal topics and no offsets."""
 
 
-class SteppingRuntime:
-    """Persistent queries in order of creation, fed by the runner of a test case."""
+class SteppingRuntime(QueryRuntime):
+    """Persistent queries that wait to be fed, in order of creation."""
 
-    def __init__(
-        self, functions: FunctionRegistry, registry: SchemaRegistry | None, clock: Clock, log: ProcessingLogger
-    ) -> None:
-        self._functions = functions
-        self._registry = registry
-        self._clock = clock
-        self._log = log
-        self.queries: dict[str, SteppedQuery] = {}
+    _compiled: tuple[QueryPlan, Program] | None = None
 
-    def __iter__(self) -> Iterator[SteppedQuery]:
-        return iter(self.queries.values())
+    @property
+    def stepped(self) -> list[SteppedQuery]:
+        """The queries; a replaced one keeps its place."""
+        return [query for query in self._queries.values() if isinstance(query, SteppedQuery)]
 
     def compile(self, plan: QueryPlan, properties: Mapping[str, str], name: str) -> Program:
-        def flag(key: str, default: str) -> bool:
-            return str(properties.get(key, default)).lower() == "true"
+        """As the base class does; a plan that is compiled to be checked and again to be started is compiled once."""
+        if self._compiled is None or self._compiled[0] is not plan:
+            self._compiled = plan, super().compile(plan, properties, name)
+        return self._compiled[1]
 
-        options = CompileOptions(
-            single_task=True,
-            expressions=ExpressionOptions(
-                preserve_null_strings=flag("ksql.cast.strings.preserve.nulls", "true"),
-                nested_error_null=flag("ksql.nested.error.set.null", "true"),
-                clock=self._clock,
-            ),
-            throw_on_invalid_timestamp=flag("ksql.timestamp.throw.on.invalid", "false"),
-        )
-        return compile_plan(plan, self._functions, self._registry, options, name)
+    def _single_partition(self, plan: QueryPlan) -> bool:
+        return True
 
     async def start_query(
         self, query_id: str, plan: QueryPlan, sql: str, properties: Mapping[str, str]
     ) -> SteppedQuery:
+        """Compile the query and keep it."""
         program = self.compile(plan, properties, query_id)
-        fail = str(properties.get("ksql.fail.on.deserialization.error", "")).lower() == "true"
-        task = Task(program, 0, 0, query_id, self._log, fail_on_bad_record=fail)
-        query = SteppedQuery(query_id, plan, sql, dict(properties), program, task)
-        self.queries[query_id] = query
+        query = SteppedQuery(query_id, plan, sql, properties, program, self.context)
+        self._queries[query_id] = query
         return query
 
     async def replace_query(
         self, query_id: str, plan: QueryPlan, sql: str, properties: Mapping[str, str]
     ) -> SteppedQuery:
-        """Swap the definition, keep place and state."""
-        old = self.queries[query_id]
+        """Swap the definition; place and state stay."""
+        old = self._queries.get(query_id)
         new = await self.start_query(query_id, plan, sql, properties)
-        for mine, before in zip(new.task.stores, old.task.stores, strict=False):
-            if type(mine) is type(before):
-                mine.__dict__.update(before.__dict__)
+        if isinstance(old, SteppedQuery):
+            for mine, before in zip(new.task.stores, old.task.stores, strict=False):
+                if type(mine) is type(before):
+                    mine.__dict__.update(before.__dict__)
         return new
-
-    async def stop_query(self, query_id: str, *, cleanup: bool) -> None:
-        self.queries.pop(query_id, None)
-
-    def pause(self, query_id: str) -> None:
-        self.queries[query_id].state = "PAUSED"
-
-    def resume(self, query_id: str) -> None:
-        self.queries[query_id].state = "RUNNING"

@@ -89,6 +89,29 @@ def demo(
     raise typer.Exit(run_demo(name, node_options(data, bootstrap_servers), check=check))
 
 
+@app.command("test")
+def run_cases(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders with test cases.")] = None,
+    *,
+    sql_file: Annotated[Path | None, typer.Option("--sql-file", "-s", help="A script to test on its own.")] = None,
+    input_file: Annotated[Path | None, typer.Option("--input-file", "-i", help="Its input records.")] = None,
+    output_file: Annotated[Path | None, typer.Option("--output-file", "-o", help="The records to expect.")] = None,
+    case: Annotated[list[str] | None, typer.Option(help="Only the case of this id; repeatable.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only cases with this tag; repeatable.")] = None,
+    text: Annotated[str, typer.Option("-k", help="Only runs whose name contains this text.")] = "",
+    extensions: Annotated[Path | None, typer.Option(help="Folder with Python modules that define functions.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write one JSON object per run to this file.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")] = 2,
+) -> None:
+    """Run test cases for SQL pipelines, without a server. The exit code is 1 if any failed."""
+    from headwater.cases.discovery import Selection
+    from headwater.cli.test_command import TestOptions, run_tests
+
+    selection = Selection(frozenset(case or ()), frozenset(tag or ()), text)
+    options = TestOptions(paths or (), sql_file, input_file, output_file, selection, extensions, json, jobs)
+    raise typer.Exit(run_tests(options))
+
+
 @app.command()
 def version() -> None:
     """Print the version."""

@@ -1,0 +1,87 @@
+"""The topics and schemas that a case takes for granted: made before its first statement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from headwater.cases.host import Host
+from headwater.cases.model import Run
+from headwater.cluster.api import TopicSpec
+from headwater.core.errors import ParseError
+from headwater.sql import ast
+from headwater.sql.parser import parse_script
+
+DEFAULT_PARTITIONS = 4
+_KINDS = {"AVRO": "AVRO", "JSON": "JSON", "JSON_SR": "JSON", "PROTOBUF": "PROTOBUF"}
+
+
+async def prepare(run: Run, host: Host) -> None:
+    """Create every topic that the case mentions and register the schemas it brings along."""
+    counts = partition_counts(run)
+    await host.cluster.create_topics([TopicSpec(name, count) for name, count in counts.items()])
+    for topic in run.topics:
+        for side in ("key", "value"):
+            _register(topic, side, host)
+
+
+def partition_counts(run: Run) -> dict[str, int]:
+    """Topics to create: those listed, those of CREATE statements with columns, those of records.
+
+    Listed topics have 1 partition, others 4, unless the case or the statement says something else.
+    """
+    listed = {str(topic["name"]): int(topic.get("partitions") or 1) for topic in run.topics}
+    declared, made = _declared(run.script)
+    mentioned = dict.fromkeys((record.topic for record in (*run.inputs, *run.outputs)), DEFAULT_PARTITIONS)
+    written = {name: count for name, count in (declared | made).items() if count is not None}
+    wanted = [*listed, *(declared.keys() - listed.keys()), *mentioned]
+    return {name: written.get(name) or listed.get(name) or DEFAULT_PARTITIONS for name in dict.fromkeys(wanted)}
+
+
+def _declared(script: str) -> tuple[dict[str, int | None], dict[str, int | None]]:
+    """Topics with the PARTITIONS of their statements: of CREATE with columns, and of CREATE … AS SELECT."""
+    try:
+        statements = parse_script(script)
+    except ParseError:
+        return {}, {}  # the engine will say so
+    declared: dict[str, int | None] = {}
+    made: dict[str, int | None] = {}
+    for statement in statements:
+        if isinstance(statement, ast.CreateSource | ast.CreateAsSelect):
+            options = _options(statement.properties)
+            partitions = options.get("PARTITIONS")
+            count = partitions if isinstance(partitions, int) and partitions > 0 else None
+            if isinstance(statement, ast.CreateAsSelect):
+                made[str(options.get("KAFKA_TOPIC", statement.name))] = count
+            elif "KAFKA_TOPIC" in options:
+                declared[str(options["KAFKA_TOPIC"])] = count
+    return declared, made
+
+
+def _options(properties: Iterable[ast.Property]) -> dict[str, object]:
+    return {p.name.upper(): getattr(p.value, "value", None) for p in properties}
+
+
+def _register(topic: Mapping[str, Any], side: str, host: Host) -> None:
+    schema = topic.get(f"{side}Schema")
+    if schema is None:
+        return
+    kind = _KINDS[str(topic.get(f"{side}Format") or "AVRO").upper()]
+    references = []
+    for reference in topic.get(f"{side}SchemaReferences") or ():
+        text = _text(reference["schema"])
+        host.registry.register(reference["name"], kind, text)
+        references.append((reference["name"], text))
+    schema_id = topic.get(f"{side}SchemaId")
+    host.registry.register(
+        f"{topic['name']}-{side}",
+        kind,
+        _text(schema),
+        tuple(references),
+        None if schema_id is None else int(schema_id),
+    )
+
+
+def _text(schema: Any) -> str:
+    return schema if isinstance(schema, str) else json.dumps(schema, default=float)
