@@ -8,6 +8,7 @@ from headwater.cluster.api import EARLIEST, LATEST, Fetched, TopicPartition
 from headwater.core.errors import AnalysisError
 from headwater.engine.results import PrintResult
 from headwater.engine.services import Services
+from headwater.formats.guess import Guesser
 from headwater.plan import civil
 from headwater.sql import ast
 from headwater.wire.records import Record, read_records
@@ -44,8 +45,6 @@ class _Printer:
         self._left = statement.limit
         self._interval = statement.interval or 1
         self._seen = 0
-        from headwater.formats.guess import Guesser
-
         self._keys = Guesser(services.registry, is_key=True)
         self._values = Guesser(services.registry, is_key=False)
         self._announced: tuple[str, str] | None = None
