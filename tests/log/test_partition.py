@@ -181,8 +181,7 @@ def test_lookups_by_offset_and_time_agree_with_a_full_scan(
     ]
     everything: list[tuple[int, int]] = []
     for count, time, size in appended:
-        for i in range(count):
-            everything.append((partition.log_end + i, time + i))
+        everything.extend((partition.log_end + i, time + i) for i in range(count))
         partition.append(batch(*[b"v" * size] * count, at=time))
     if reopened:
         log.close()

@@ -139,7 +139,7 @@ def test_a_kill_during_recovery_is_recovered_from() -> None:
         assert [values(p) for p in log.topics()["t"].partitions] == [[b"a"]] * 3, f"killed at {operation}"
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(30))
 def test_a_power_cut_loses_nothing_that_was_visible(seed: int) -> None:
     random = Random(seed)
     storage = FaultyStorage()
@@ -157,7 +157,7 @@ def test_a_power_cut_loses_nothing_that_was_visible(seed: int) -> None:
     assert [values(p) for p in again.topics()["t"].partitions] == visible
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(30))
 def test_without_syncs_a_power_cut_leaves_a_prefix(seed: int) -> None:
     random = Random(seed)
     storage = FaultyStorage()

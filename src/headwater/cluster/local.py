@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from headwater.cluster.api import EARLIEST, LATEST, Commit, Fetched, TopicInfo, TopicPartition, TopicSpec
 from headwater.core.clock import Clock, SystemClock
-from headwater.core.errors import LogError
+from headwater.log.errors import OffsetOutOfRangeError
 from headwater.log.log import Log
 from headwater.log.offsets import Offset, OffsetStore
 from headwater.log.partition import Partition
@@ -78,7 +78,7 @@ class LocalCluster:
             partition = self._log.partition(where.topic, where.partition)
             offset = max(position, partition.log_start)
             if offset > partition.log_end:
-                raise LogError(
+                raise OffsetOutOfRangeError(
                     f"Cannot read {where.topic}-{where.partition} from {position}: it ends at {partition.log_end}."
                 )
             if offset < partition.last_stable_offset:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from headwater.log.errors import CorruptBatchError, StorageError
 from headwater.log.segment import LOG_SUFFIX, Segment, header_at, walk
 from headwater.log.storage import Data, Storage
-from headwater.wire.records import BatchHeader
+from headwater.wire.records import BatchHeader, batch_headers
 
 _KEPT_HINTS = 16
 """Readers whose place is remembered: a sequential reader then finds its next batch without the index."""
@@ -157,14 +157,38 @@ class Segments:
         if stop <= position:
             return b"", max(offset, limit)
         if stop - position > max_bytes:
-            stop, following = self._cut(segment, position, max_bytes, stop, following)
+            data, following = self._read_part(segment, position, max_bytes, stop, following)
+        else:
+            data = self._read_exactly(segment, position, stop)
+        self._hint(following, segment.base, position + len(data))
+        return data, following
+
+    def _read_exactly(self, segment: Segment, position: int, stop: int) -> bytes:
         data = self._storage.read(segment.path, position, stop - position)
         if len(data) != stop - position:
             raise StorageError(
                 f"{segment.path} is shorter than it was: {stop} bytes expected, {position + len(data)} found."
             )
-        self._hint(following, segment.base, stop)
-        return data, following
+        return data
+
+    def _read_part(
+        self, segment: Segment, position: int, max_bytes: int, stop: int, following: int
+    ) -> tuple[bytes, int]:
+        """The batches that fit into `max_bytes`, or the first one: all but the last few are known from the index."""
+        index = segment.load_index(self._storage, self.interval)
+        entry = index.before_position(position + max_bytes)
+        known = max(index.positions[entry] if entry >= 0 else 0, position)
+        data = self._storage.read(segment.path, position, max_bytes)
+        end = known - position
+        last = segment.base + index.offsets[entry] if end else -1
+        for header in batch_headers(data, end):
+            end, last = header.start + header.size, header.last_offset + 1
+        if end:
+            return data[:end], last
+        first = header_at(self._storage, segment.path, position, stop)
+        if first is None:
+            raise CorruptBatchError(f"{segment.path} has no batch at byte {position}: the file was changed or damaged.")
+        return self._read_exactly(segment, position, position + first.size), min(first.last_offset + 1, following)
 
     def _find(self, offset: int) -> tuple[int, int]:
         """Segment number and position of the batch that holds the offset or comes first after it."""
@@ -186,17 +210,6 @@ class Segments:
         if offset == limit and base == segment.base:
             return position
         return segment.locate(self._storage, self.interval, limit)
-
-    def _cut(self, segment: Segment, position: int, max_bytes: int, stop: int, following: int) -> tuple[int, int]:
-        """The last indexed place within `max_bytes` of `position`, or else the end of the first batch."""
-        index = segment.load_index(self._storage, self.interval)
-        entry = index.before_position(position + max_bytes)
-        if entry >= 0 and index.positions[entry] > position:
-            return index.positions[entry], segment.base + index.offsets[entry]
-        header = header_at(self._storage, segment.path, position, segment.size)
-        if header is None:
-            raise CorruptBatchError(f"{segment.path} has no batch at byte {position}: the file was changed or damaged.")
-        return min(position + header.size, stop), min(header.last_offset + 1, following)
 
     def _hint(self, offset: int, base: int, position: int) -> None:
         hints = self._hints
