@@ -154,7 +154,8 @@ def test_names_that_avro_does_not_allow_are_refused() -> None:
         ({"type": "map", "values": "long"}, {"a": 1}, t.Map(t.STRING, t.BIGINT), {"a": 1}),
         ({"type": "array", "items": ["null", "string"]}, ["a", None], t.Array(t.STRING), ["a", None]),
         (["null", "int"], None, t.INTEGER, None),
-        (["null", "int", "string"], "x", t.Struct((t.Field("INT", t.INTEGER), t.Field("STRING", t.STRING))), (None, "x")),
+        (["null", "int", "string"], "x", t.Struct((t.Field("INT", t.INTEGER), t.Field("STRING", t.STRING))),
+         (None, "x")),
     ],
 )  # fmt: skip
 def test_writers_schemas_are_converted(schema: Any, value: Any, sql_type: t.SqlType, expected: Any) -> None:
@@ -165,7 +166,13 @@ def test_writers_schemas_are_converted(schema: Any, value: Any, sql_type: t.SqlT
 
 @pytest.mark.parametrize(
     ("schema", "value", "sql_type"),
-    [("long", 1, t.INTEGER), ("string", "x", t.INTEGER), ("int", 1, t.DOUBLE), ("int", 1, t.DATE), ("bytes", b"", t.STRING)],
+    [
+        ("long", 1, t.INTEGER),
+        ("string", "x", t.INTEGER),
+        ("int", 1, t.DOUBLE),
+        ("int", 1, t.DATE),
+        ("bytes", b"", t.STRING),
+    ],
 )
 def test_other_conversions_are_errors(schema: Any, value: Any, sql_type: t.SqlType) -> None:
     with pytest.raises(Refused, match="Can't convert type"):
@@ -223,7 +230,8 @@ def test_bare_values_are_not_nullable_and_null_is_a_null_payload() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"\0\0\0\0", b"\1\0\0\0\1\2", b"\0\0\0\0\x09\2", b"\0\0\0\0\1", b"\0\0\0\0\1\2\x80", b"\0\0\0\0\1\6"]
+    "payload",
+    [b"", b"\0\0\0\0", b"\1\0\0\0\1\2", b"\0\0\0\0\x09\2", b"\0\0\0\0\1", b"\0\0\0\0\1\2\x80", b"\0\0\0\0\1\6"],
 )
 def test_broken_payloads_are_errors(payload: bytes) -> None:
     registry = LocalSchemaRegistry()

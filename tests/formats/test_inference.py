@@ -20,9 +20,7 @@ RECORD = {"type": "record", "name": "R", "fields": [{"name": "c1", "type": "int"
 OBJECT = {"type": "object", "properties": {"c1": {"type": "integer"}}}
 
 
-def infer(
-    format_name: str, schema: Any, is_key: bool = False, wrap: bool | None = None, **properties: str
-) -> str:
+def infer(format_name: str, schema: Any, is_key: bool = False, wrap: bool | None = None, **properties: str) -> str:
     registry = LocalSchemaRegistry()
     kind = {"JSON_SR": "JSON"}.get(format_name, format_name)
     text = schema if isinstance(schema, str) else json.dumps(schema)
@@ -40,7 +38,8 @@ def infer(
         ("AVRO", "int", {"is_key": True}, "ROWKEY INTEGER KEY"),
         ("AVRO", '"int"', {"wrap": False}, "ROWVAL INTEGER"),
         ("AVRO", RECORD, {"wrap": False}, "ROWVAL STRUCT<`C1` INTEGER, `S` STRUCT<`F1` STRING>>"),
-        ("AVRO", {"type": "bytes", "logicalType": "decimal", "scale": 2}, {"is_key": True}, "ROWKEY DECIMAL(64, 2) KEY"),
+        ("AVRO", {"type": "bytes", "logicalType": "decimal", "scale": 2}, {"is_key": True},
+         "ROWKEY DECIMAL(64, 2) KEY"),
         ("JSON_SR", OBJECT, {}, "C1 BIGINT"),
         ("JSON_SR", OBJECT, {"SCHEMA_ID": "1"}, "c1 BIGINT"),
         ("JSON_SR", {"oneOf": [{"type": "null"}, {"type": "integer", "connect.type": "int32"}]}, {"wrap": False},
@@ -59,9 +58,19 @@ def test_columns_come_from_the_schema(format_name: str, schema: Any, options: di
     ("format_name", "schema", "options", "message"),
     [
         ("AVRO", "int", {}, "WRAP_SINGLE_VALUE to false"),
-        ("AVRO", RECORD, {"SCHEMA_ID": "7"}, "Schema for message values on topic 'topic' with schema id 7 does not exist"),
+        (
+            "AVRO",
+            RECORD,
+            {"SCHEMA_ID": "7"},
+            "Schema for message values on topic 'topic' with schema id 7 does not exist",
+        ),
         ("PROTOBUF", 'syntax = "proto3"; message M { int32 a = 1; } message N {}', {}, "Found multiple messages"),
-        ("PROTOBUF", 'syntax = "proto3"; message M { int32 a = 1; int32 b = 2; }', {"is_key": True}, "must be one column"),
+        (
+            "PROTOBUF",
+            'syntax = "proto3"; message M { int32 a = 1; int32 b = 2; }',
+            {"is_key": True},
+            "must be one column",
+        ),
         ("JSON_SR", {"type": "object"}, {}, "nothing that columns can hold"),
     ],
 )

@@ -22,7 +22,8 @@ POINT = t.Struct((t.Field("X", t.INTEGER), t.Field("Y", t.DOUBLE)))
 ALL = (t.BOOLEAN, t.INTEGER, t.BIGINT, t.DOUBLE, t.STRING, t.BYTES, t.DATE, t.TIME, t.TIMESTAMP, t.Decimal(6, 2),
        t.Array(t.STRING), t.Map(t.STRING, POINT), POINT, t.Map(t.STRING, t.Map(t.STRING, t.INTEGER)),
        t.Array(POINT))  # fmt: skip
-ROW = (True, -5, 2**40, 1e10, "é", b"\0", -1, 10, 123456789, Decimal("-12.50"), ["a", None], {"k": (1, None), "n": None},
+ROW = (True, -5, 2**40, 1e10, "é", b"\0", -1, 10, 123456789, Decimal("-12.50"), ["a", None],
+       {"k": (1, None), "n": None},
        (2, 0.5), {"a": {"b": 1}}, [(3, 4.0), None])  # fmt: skip
 
 
@@ -52,7 +53,9 @@ def test_what_is_written_reads_back() -> None:
 
 
 def test_maps_are_lists_of_entries_and_decimals_are_numbers() -> None:
-    w = get("JSON_SR").writer(columns(t.Map(t.STRING, t.INTEGER), t.Decimal(4, 2)), VALUE, "topic", LocalSchemaRegistry())
+    w = get("JSON_SR").writer(
+        columns(t.Map(t.STRING, t.INTEGER), t.Decimal(4, 2)), VALUE, "topic", LocalSchemaRegistry()
+    )
     assert w.encode({"a": 1}, Decimal("1.50")) == b'\0\0\0\0\1{"C0":[{"key":"a","value":1}],"C1":1.50}'
 
 

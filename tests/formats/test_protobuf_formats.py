@@ -77,7 +77,10 @@ def test_the_schema_of_columns_is_connects() -> None:
     cols = (Column("ID", t.BIGINT), Column("ARR", t.Array(t.STRING)), Column("M", t.Map(t.STRING, t.DOUBLE)),
             Column("S", t.Struct((t.Field("C1", t.STRING),))), Column("D", t.Decimal(4, 2)))  # fmt: skip
     fmt.writer(cols, VALUE, "topic", registry)
-    assert registry.by_id(1).schema == """syntax = "proto3";
+    meta = '{ params: [{ key: "precision", value: "4" }, { key: "scale", value: "2" }] }'
+    assert (
+        registry.by_id(1).schema.replace(meta, "META")
+        == """syntax = "proto3";
 
 import "confluent/meta.proto";
 import "confluent/type/decimal.proto";
@@ -87,7 +90,7 @@ message ConnectDefault1 {
   repeated string ARR = 2;
   repeated ConnectDefault2Entry M = 3;
   ConnectDefault3 S = 4;
-  confluent.type.Decimal D = 5 [(confluent.field_meta) = { params: [{ key: "precision", value: "4" }, { key: "scale", value: "2" }] }];
+  confluent.type.Decimal D = 5 [(confluent.field_meta) = META];
 
   message ConnectDefault2Entry {
     string key = 1;
@@ -99,6 +102,7 @@ message ConnectDefault1 {
   }
 }
 """
+    )
     fmt.writer(columns(*SCALARS[:2]), nullable("OPTIONAL"), "o", registry)
     assert "  optional bool C0 = 1;\n  optional int32 C1 = 2;\n" in registry.by_id(2).schema
     named = SerdeOptions(is_key=False, properties={"SCHEMA_FULL_NAME": "a.b.Msg"})
@@ -141,7 +145,8 @@ message Order {
   map<string, Line> by_sku = 6;
   google.protobuf.Int64Value w = 7;
   .google.protobuf.Timestamp at = 8;
-  confluent.type.Decimal price = 9 [(confluent.field_meta) = { params: { key: "precision" value: "6" }, params: { value: "2", key: "scale" } }];
+  confluent.type.Decimal price = 9 [(confluent.field_meta) = {
+    params: { key: "precision" value: "6" }, params: { value: "2", key: "scale" } }];
   oneof choice { string text = 10; int64 number = 11; }
   Shared shared = 12;
   optional bool maybe = 13;
@@ -162,7 +167,7 @@ def test_columns_are_inferred_from_a_schema() -> None:
     }  # fmt: skip
     with pytest.raises(SchemaError, match=r"multiple messages in the schema: shop\.First, shop\.Order"):
         file.message(None)
-    with pytest.raises(SchemaError, match="no message 'shop.X'"):
+    with pytest.raises(SchemaError, match=r"no message 'shop\.X'"):
         file.message("shop.X")
 
 
@@ -196,7 +201,9 @@ def test_fields_match_exactly_or_by_their_upper_case_and_others_are_null() -> No
         wrong.decode(payload)
 
 
-@pytest.mark.parametrize("payload", [b"", b"\0\0\0\0\1", b"\0\0\0\0\1\0\xff", b"\0\0\0\0\1\4\0", b"\0\0\0\0\1\2\x08", b"\0\0\0\0\7\0"])
+@pytest.mark.parametrize(
+    "payload", [b"", b"\0\0\0\0\1", b"\0\0\0\0\1\0\xff", b"\0\0\0\0\1\4\0", b"\0\0\0\0\1\2\x08", b"\0\0\0\0\7\0"]
+)
 def test_broken_payloads_are_errors(payload: bytes) -> None:
     registry = LocalSchemaRegistry()
     get("PROTOBUF").writer(columns(t.STRING), VALUE, "topic", registry)
@@ -206,7 +213,8 @@ def test_broken_payloads_are_errors(payload: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "message M {", 'syntax = "proto3"; message M { X a = 1; }', "message M { int32 a = x; }", "what { }", "message \0",
+    ["", "message M {", 'syntax = "proto3"; message M { X a = 1; }', "message M { int32 a = x; }", "what { }",
+     "message \0",
      'import "none.proto"; message M {}', "message M { int32 a = 1; int32 b = 1; }", "message M { group a = 1; }"],
 )  # fmt: skip
 def test_broken_schemas_are_refused(text: str) -> None:
@@ -215,7 +223,12 @@ def test_broken_schemas_are_refused(text: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from([*' {}[]()<>=;,."', "message", "M", "int32", "1", "oneof", "map", "option", "enum"]), max_size=15))
+@given(
+    st.lists(
+        st.sampled_from([*' {}[]()<>=;,."', "message", "M", "int32", "1", "oneof", "map", "option", "enum"]),
+        max_size=15,
+    )
+)
 def test_random_text_never_crashes_the_parser(words: list[str]) -> None:
     try:
         proto_text.parse("x.proto", " ".join(words))

@@ -94,7 +94,8 @@ def test_delimited_rows_are_one_csv_record(types: tuple[t.SqlType, ...], row: tu
 
 @pytest.mark.parametrize(
     ("text", "row"),
-    [('"x" ,1', ("x", 1)), ("x,1\r\nrest", ("x", 1)), ("\n\nx,1", ("x", 1)), ('a"b,1', ('a"b', 1)), ('" x",', (" x", None)),
+    [('"x" ,1', ("x", 1)), ("x,1\r\nrest", ("x", 1)), ("\n\nx,1", ("x", 1)), ('a"b,1', ('a"b', 1)),
+     ('" x",', (" x", None)),
      (" x,1", (" x", 1)), ('"a\nb","1"', ("a\nb", 1))],
 )  # fmt: skip
 def test_delimited_reads_what_csv_allows(text: str, row: tuple[object, ...]) -> None:
@@ -140,7 +141,8 @@ def test_none_reads_and_writes_nothing() -> None:
 REFUSED: list[tuple[str, tuple[Column, ...], SerdeOptions, str]] = [
     ("KAFKA", columns(t.Array(t.INTEGER)), VALUE, "The 'KAFKA' format does not support type 'ARRAY'"),
     ("KAFKA", columns(t.BOOLEAN, role=Role.KEY), KEY,
-     "Key format does not support schema.\nformat: KAFKA\nschema: Persistence{columns=[`C0` BOOLEAN KEY], features=[]}\n"
+     "Key format does not support schema.\nformat: KAFKA\n"
+     "schema: Persistence{columns=[`C0` BOOLEAN KEY], features=[]}\n"
      "reason: The 'KAFKA' format does not support type 'BOOLEAN'"),
     ("KAFKA", columns(t.INTEGER, t.INTEGER), VALUE,
      "The 'KAFKA' format only supports a single field. Got: [`C0` INTEGER, `C1` INTEGER]"),

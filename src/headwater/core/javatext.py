@@ -20,7 +20,7 @@ _HEX_FLOAT = re.compile(r"([+-]?)0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,10})?\Z")
 _JAVA_BLANKS = "".join(map(chr, range(33)))
 _TINY = 1e-320
-"""Below this a double has fewer than two significant digits and Java, which prints at least two, chooses differently."""
+"""Below this a double has less than two significant digits, and Java prints at least two: it chooses differently."""
 
 
 def double_text(value: float) -> str:

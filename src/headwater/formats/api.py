@@ -1,8 +1,8 @@
 """What a format offers to the rest of the house.
 
-A format is asked once per query for a `Reader` or `Writer` of one side (key or value) of one topic; those are what runs
-per record. They carry small pieces of Python source, because the engine inlines them into its generated stage functions:
-no call, object or dict per record beyond what the format itself needs.
+A format is asked once per query for a `Reader` or `Writer` of one side (key or value) of one topic; those are what
+runs per record. They carry small pieces of Python source, because the engine inlines them into its generated stage
+functions: no call, object or dict per record beyond what the format itself needs.
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ class Reader:
     """Payload to values.
 
     `decode(payload)` returns an opaque row and raises `DeserializationError`; it implements the format exactly. `fast`
-    is an optional quicker decoder with the same results that may refuse any payload by raising one of `fast_errors`; then
-    `decode` is asked. `access[i]` is a Python expression for column i over the name `row` (`row.c0`, `row[2]`,
+    is an optional quicker decoder with the same results that may refuse any payload by raising one of `fast_errors`;
+    then `decode` is asked. `access[i]` is a Python expression for column i over the name `row` (`row.c0`, `row[2]`,
     `row`). Neither is ever called with None: a null payload is a null row. A bare value may be NULL in its own notation
-    (JSON's `null`): then `row` is None, and that is a null row too. Lists and dicts are fresh per call. `fast()` is called through the attribute
-    once per batch (`fast = reader.fast()`), so that a reader may improve it between batches.
+    (JSON's `null`): then `row` is None, and that is a null row too. Lists and dicts are fresh per call.
+
+    `fast()` is called through the attribute once per batch (`fast = reader.fast()`), so that a reader may improve it
+    between batches.
     """
 
     columns: tuple[Column, ...]
@@ -74,8 +76,14 @@ class SchemaRegistry(Protocol):
     `by_id` raises `UnknownSchemaError`.
     """
 
-    def register(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = (),
-                 schema_id: int | None = None) -> int: ...
+    def register(
+        self,
+        subject: str,
+        kind: str,
+        schema: str,
+        references: tuple[tuple[str, str], ...] = (),
+        schema_id: int | None = None,
+    ) -> int: ...
 
     def by_id(self, schema_id: int) -> RegisteredSchema: ...
 
@@ -115,7 +123,10 @@ class Capabilities:
 
 
 class Format(Protocol):
-    """One of the eight formats. `headwater.formats.registry.get(name)` finds it; unknown names raise `AnalysisError`."""
+    """One of the eight formats. `headwater.formats.registry.get(name)` finds it.
+
+    For formats with schemas `reader` and `writer` need the registry, and `writer` registers the schema it writes.
+    """
 
     capabilities: Capabilities
 
@@ -123,8 +134,10 @@ class Format(Protocol):
         """Raise `AnalysisError` when these columns cannot be written in this format."""
         ...
 
-    def reader(self, columns: tuple[Column, ...], options: SerdeOptions, topic: str,
-               registry: SchemaRegistry | None) -> Reader: ...
+    def reader(
+        self, columns: tuple[Column, ...], options: SerdeOptions, topic: str, registry: SchemaRegistry | None
+    ) -> Reader: ...
 
-    def writer(self, columns: tuple[Column, ...], options: SerdeOptions, topic: str,
-               registry: SchemaRegistry | None) -> Writer: ...
+    def writer(
+        self, columns: tuple[Column, ...], options: SerdeOptions, topic: str, registry: SchemaRegistry | None
+    ) -> Writer: ...

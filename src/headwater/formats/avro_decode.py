@@ -65,9 +65,9 @@ def _long_tail(data: bytes, i: int, n: int) -> tuple[int, int]:
 class _Decoder:
     """Emits the code that reads one node at `data[i]`. `read` leaves a value in a variable, `skip` only moves `i`."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, skippers: dict[int, str] | None = None) -> None:
         self._source = source
-        self._skippers: dict[int, str] = {}
+        self._skippers: dict[int, str] = {} if skippers is None else skippers
 
     def read(self, node: avro.Node, target: t.SqlType, var: str, path: str) -> None:
         if isinstance(node, avro.Union):
@@ -90,7 +90,7 @@ class _Decoder:
         """Null is NULL; one other branch is its value; several are a struct with one field per branch."""
         line, block = self._source.line, self._source.block
         branches = [b for b in node.branches if b != avro.NULL]
-        self._long("n")
+        self.long("n")
         for index, branch in enumerate(node.branches):
             with block(f"{'el' * (index > 0)}if n == {index * 2}:"):
                 if branch == avro.NULL:
@@ -121,7 +121,9 @@ class _Decoder:
         names = {f.name for f in node.fields}
         for f in node.fields:
             position = _position(target, f.name)
-            exact_elsewhere = position is not None and target.fields[position].name.replace(".", "_") in names - {f.name}
+            exact_elsewhere = position is not None and target.fields[position].name.replace(".", "_") in names - {
+                f.name
+            }
             if position is None or exact_elsewhere:
                 self.skip(f.type)
                 continue
@@ -167,11 +169,11 @@ class _Decoder:
         if isinstance(node, avro.Fixed):
             line(f"{var} = data[i:i + {node.size}]; i += {node.size}")
         elif isinstance(node, avro.Enum):
-            self._long("n")
+            self.long("n")
             symbols = self._source.named("symbols", node.symbols)
             line(f"{var} = {symbols}[n >> 1]")
         elif node.name in ("int", "long"):
-            self._long("n")
+            self.long("n")
             line(f"{var} = (n >> 1) ^ -(n & 1)")
         elif node.name in ("string", "bytes"):
             self._length("n")
@@ -182,13 +184,13 @@ class _Decoder:
             size = 8 if node.name == "double" else 4
             line(f"{var}, = unpack_{node.name}(data, i); i += {size}")
 
-    def _long(self, var: str) -> None:
+    def long(self, var: str) -> None:
         """The unsigned varint at `i`, still in zigzag."""
         self._source.line(f"{var} = data[i]; i += 1")
         self._source.line(f"if {var} > 127: {var}, i = long_tail(data, i, {var})")
 
     def _length(self, var: str) -> None:
-        self._long(var)
+        self.long(var)
         self._source.line(f"if {var} & 1: raise Refused('Negative length in Avro data')")
         self._source.line(f"{var} >>= 1")
 
@@ -203,7 +205,7 @@ class _Decoder:
         if isinstance(node, avro.Record):
             line(f"i = {self._skipper(node)}(data, i)")
         elif isinstance(node, avro.Union):
-            self._long("n")
+            self.long("n")
             for index, branch in enumerate(node.branches):
                 with self._source.block(f"{'el' * (index > 0)}if n == {index * 2}:"):
                     self.skip(branch)
@@ -227,7 +229,7 @@ class _Decoder:
             self._length("n")
             self._source.line("i += n")
         else:
-            self._long("n")
+            self.long("n")
 
     def _skipper(self, node: avro.Record) -> str:
         """A function that skips a record; records may contain themselves, so each is written once."""
@@ -235,8 +237,7 @@ class _Decoder:
         if known is None:
             inner = self._source.beside()
             known = self._skippers[id(node)] = self._source.fresh("skip")
-            maker = _Decoder(inner)
-            maker._skippers = self._skippers
+            maker = _Decoder(inner, self._skippers)
             with inner.block(f"def {known}(data, i):"):
                 for f in node.fields:
                     maker.skip(f.type)
@@ -256,12 +257,12 @@ class _Blocks:
     def __enter__(self) -> None:
         source, count = self._source, self._count
         self._open("while True:")
-        self._decoder._long("n")
+        self._decoder.long("n")
         source.line("if n == 0: break")
         source.line(f"{count} = n >> 1")
         with source.block("if n & 1:"):
             source.line(f"{count} += 1")
-            self._decoder._long("n")
+            self._decoder.long("n")
         if self._can_be_empty:
             source.line(f"if {count} > {ZERO_SIZE_LIMIT}: raise Refused('Too many empty items in Avro data')")
         self._open(f"for _ in range({count}):")

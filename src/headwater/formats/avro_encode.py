@@ -99,7 +99,9 @@ class _Encoder:
         if not isinstance(node, avro.Record):
             self._mismatch(node, value_type, path)
             return
-        members = {f.name.replace(".", "_"): (f.type, value) for f, value in zip(value_type.fields, values, strict=True)}
+        members = {
+            f.name.replace(".", "_"): (f.type, value) for f, value in zip(value_type.fields, values, strict=True)
+        }
         for f in node.fields:
             found = members.get(f.name) or members.get(f.name.upper())
             default = self._default(f)
@@ -183,7 +185,9 @@ class _Encoder:
         line = self._source.line
         target = t.STRING if isinstance(node, avro.Enum) else scalar_type(node)
         if isinstance(target, t.Decimal) and isinstance(value_type, t.Decimal):
-            convert = self._source.named("unscaled", _unscaled(target, node.size if isinstance(node, avro.Fixed) else None))
+            convert = self._source.named(
+                "unscaled", _unscaled(target, node.size if isinstance(node, avro.Fixed) else None)
+            )
             line(f"raw = {convert}({value})")
             line("add(long(len(raw))); add(raw)" if isinstance(node, avro.Primitive) else "add(raw)")
         elif target != value_type and (value_type, target) not in _WIDENING:

@@ -60,13 +60,13 @@ class AvroFormat(FormatBase):
         wrapped = self.is_wrapped(columns, options)
         given = options.properties.get(caps.SCHEMA_ID)
         if given is None:
-            text, references = self.schema_text(columns, options), ()
+            text = self.schema_text(columns, options)
             schema_id = port.register(registered.subject(topic, options.is_key), self.schema_kind, text)
+            schema = avro_schema.parse(text)
         else:
             schema_id = int(given)
             held = port.by_id(schema_id)
-            text, references = held.schema, held.references
-        schema = avro_schema.parse(text, references)
+            schema = avro_schema.parse(held.schema, held.references)
         quick = avro_encode.encoder(schema, [(c.name, c.type) for c in columns], wrapped, framing.header(schema_id))
         return _writer(columns, quick, wrapped, topic, options.is_key)
 

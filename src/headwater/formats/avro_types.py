@@ -25,7 +25,7 @@ Rename = Callable[[str], str]
 
 
 def sql_type(node: avro.Node, rename: Rename) -> t.SqlType | None:
-    """The SQL type that holds values of a schema, or None where there is none. `rename` makes field names of structs."""
+    """The SQL type that holds values of a schema, or None. `rename` makes the field names of structs."""
     return _sql_type(node, rename, ())
 
 
@@ -84,7 +84,7 @@ def branch_name(node: avro.Node) -> str:
 
 
 def schema_of(columns: tuple[Column, ...], wrapped: bool, full_name: str) -> Any:
-    """The Avro schema to register for columns, as JSON data. Raises `SchemaError` for names that Avro does not allow."""
+    """The Avro schema to register for columns, as JSON data. Raises `SchemaError` for names that Avro forbids."""
     namespace, _, name = full_name.rpartition(".")
     if wrapped:
         root = tuple(t.Field(c.name, c.type) for c in columns)
@@ -96,7 +96,7 @@ def field_name(name: str) -> str:
     """The name of a column's field: dots become underscores. Raises `SchemaError` when Avro does not allow it."""
     name = name.replace(".", "_")
     if not _NAME.match(name):
-        bad_start = not name or not (name[0].isascii() and name[0].isalpha() or name[0] == "_")
+        bad_start = not _NAME.match(name[:1])
         raise SchemaError(f"Illegal {'initial character' if bad_start else 'character in'}: {name}")
     return name
 
@@ -144,7 +144,11 @@ def _map(column_type: t.Map, name: str, namespace: str, is_root: bool) -> Any:
         entry["namespace"] = namespace
     entry["fields"] = [
         {"name": "key", "type": ["null", _written(column_type.key, f"{name}_MapKey", namespace)], "default": None},
-        {"name": "value", "type": ["null", _written(column_type.value, f"{name}_MapValue", namespace)], "default": None},
+        {
+            "name": "value",
+            "type": ["null", _written(column_type.value, f"{name}_MapValue", namespace)],
+            "default": None,
+        },
     ]
     entry["connect.internal.type"] = avro.MAP_ENTRY
     return {"type": "array", "items": entry, "connect.name": full_name}

@@ -91,9 +91,9 @@ def _check_no_map_in_key(columns: tuple[Column, ...]) -> None:
     for column in columns:
         if any(isinstance(part, t.Map) for part in parts(column.type)):
             raise AnalysisError(
-                "Map keys, including types that contain maps, are not supported as they may lead to unexpected behavior "
-                f"due to inconsistent serialization. Key column name: {quote(column.name)}. Column type: {column.type}. "
-                "See https://github.com/confluentinc/ksql/issues/6621 for more."
+                "Map keys, including types that contain maps, are not supported as they may lead to unexpected "
+                f"behavior due to inconsistent serialization. Key column name: {quote(column.name)}. Column type: "
+                f"{column.type}. See https://github.com/confluentinc/ksql/issues/6621 for more."
             )
 
 
@@ -120,8 +120,8 @@ def _check_properties(capabilities: Capabilities, options: SerdeOptions) -> None
             raise AnalysisError(f"{shown} cannot be empty. Format configuration: {{{shown}=}}")
         elif name == caps.NULLABLE and value.upper() not in NULLABLE_REPRESENTATIONS:
             raise AnalysisError(
-                f"Configuration {prefix}{name} is invalid: String must be one of: {', '.join(NULLABLE_REPRESENTATIONS)}, "
-                f"null. Got: '{value}'"
+                f"Configuration {prefix}{name} is invalid: String must be one of: "
+                f"{', '.join(NULLABLE_REPRESENTATIONS)}, null. Got: '{value}'"
             )
 
 

@@ -38,9 +38,7 @@ def fitter(sql_type: t.Decimal) -> Callable[[decimal.Decimal], decimal.Decimal]:
         try:
             return number.quantize(quantum, context=context)
         except (decimal.Inexact, decimal.InvalidOperation):
-            raise Refused(
-                f"Cannot fit decimal '{_shown(number)}' into {sql_type} without rounding."
-            ) from None
+            raise Refused(f"Cannot fit decimal '{_shown(number)}' into {sql_type} without rounding.") from None
 
     return fit
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from headwater.core import types as t
 from headwater.core.schema import Column
@@ -13,6 +12,7 @@ from headwater.formats.base import FormatBase
 from headwater.formats.capabilities import DELIMITER
 from headwater.formats.delimited_text import parser, printer
 from headwater.formats.failures import Refused, unreadable, unwritable
+from headwater.formats.source import Source
 
 
 class DelimitedFormat(FormatBase):
@@ -81,34 +81,28 @@ def _decoders(columns: tuple[Column, ...], delimiter: str, topic: str, is_key: b
 
 
 def _fast_decoder(columns: tuple[Column, ...], parsers: list[Callable[[str], object]], delimiter: str) -> Decoder:
-    names: dict[str, Any] = {f"p{i}": parse for i, parse in enumerate(parsers)}
-    names |= {"delimiter": delimiter, "Refused": Refused}
-    fields = ", ".join(f"f{i}" for i in range(len(columns)))
-    values = ", ".join(
-        f"f{i} or None" if c.type == t.STRING else f"p{i}(f{i}) if f{i} else None" for i, c in enumerate(columns)
-    )
-    source = (
-        "def fast(payload):\n"
-        "    text = payload.decode()\n"
-        "    if not text or '\"' in text or '\\n' in text or '\\r' in text:\n"
-        "        raise Refused('quoted')\n"
-        f"    {fields}, = text.split(delimiter)\n"
-        f"    return ({values},)\n"
-    )
-    exec(compile(source, "<delimited reader>", "exec"), names)
-    made: Decoder = names["fast"]
-    return made
+    source = Source("delimited reader")
+    source.names |= {f"p{i}": parse for i, parse in enumerate(parsers)}
+    source.names |= {"delimiter": delimiter, "Refused": Refused}
+    values = [f"f{i} or None" if c.type == t.STRING else f"p{i}(f{i}) if f{i} else None" for i, c in enumerate(columns)]
+    with source.block("def fast(payload):"):
+        source.line("text = payload.decode()")
+        with source.block("if not text or '\"' in text or '\\n' in text or '\\r' in text:"):
+            source.line("raise Refused('quoted')")
+        source.line(f"{', '.join(f'f{i}' for i in range(len(columns)))}, = text.split(delimiter)")
+        source.line(f"return ({', '.join(values)},)")
+    return source.compile("fast")
 
 
 def _encoder(columns: tuple[Column, ...], delimiter: str) -> Callable[..., bytes]:
-    names: dict[str, Any] = {f"p{i}": printer(c.type, delimiter, first=i == 0) for i, c in enumerate(columns)}
-    names["delimiter"] = delimiter
+    source = Source("delimited writer")
+    source.names |= {f"p{i}": printer(c.type, delimiter, first=i == 0) for i, c in enumerate(columns)}
+    source.names["delimiter"] = delimiter
     args = [f"c{i}" for i in range(len(columns))]
     texts = ", ".join(f"'' if {arg} is None else p{i}({arg})" for i, arg in enumerate(args))
-    source = f"def encode_row({', '.join(args)}):\n    return delimiter.join(({texts},)).encode()\n"
-    exec(compile(source, "<delimited writer>", "exec"), names)
-    made: Callable[..., bytes] = names["encode_row"]
-    return made
+    source.line(f"def encode_row({', '.join(args)}):")
+    source.line(f"    return delimiter.join(({texts},)).encode()")
+    return source.compile("encode_row")
 
 
 FORMAT = DelimitedFormat()

@@ -27,8 +27,10 @@ def split(text: str, delimiter: str) -> list[str]:
         raise Refused("No fields in record")
     fields: list[str] = []
     while True:
-        field, position = _quoted(text, position + 1, delimiter) if text[position : position + 1] == '"' else _plain(
-            text, position, delimiter
+        field, position = (
+            _quoted(text, position + 1, delimiter)
+            if text[position : position + 1] == '"'
+            else _plain(text, position, delimiter)
         )
         fields.append(field)
         if position >= len(text) or text[position] != delimiter:

@@ -89,48 +89,62 @@ def _plain_candidates(registry: SchemaRegistry | None) -> Iterator[tuple[str, Te
         yield "PROTOBUF", _registered(registry, "PROTOBUF", _protobuf)
     yield "JSON", _json
     if registry is not None:
-        yield "JSON_SR", _registered(registry, "JSON", lambda schema, payload: _json(payload[framing.SIZE :]))
+        yield "JSON_SR", _registered(registry, "JSON", _json_sr)
     yield "KAFKA_INT", lambda payload: str(struct.unpack(">i", payload)[0])
     yield "KAFKA_BIGINT", lambda payload: str(struct.unpack(">q", payload)[0])
     yield "KAFKA_DOUBLE", lambda payload: double_text(struct.unpack(">d", payload)[0])
     yield "KAFKA_STRING", bytes.decode
 
 
-def _registered(
-    registry: SchemaRegistry, kind: str, text: Callable[[RegisteredSchema, bytes], str]
-) -> Text:
+def _registered(registry: SchemaRegistry, kind: str, make: Callable[[RegisteredSchema], Text]) -> Text:
+    """The text of framed payloads; `make` is asked once per schema id."""
+    made: dict[int, Text] = {}
+
     def registered(payload: bytes) -> str:
-        schema = registry.by_id(framing.schema_id_of(payload, ""))
-        if schema.kind != kind:
-            raise Refused(f"the schema is of kind {schema.kind}")
-        return text(schema, payload)
+        schema_id = framing.schema_id_of(payload, "")
+        text = made.get(schema_id)
+        if text is None:
+            schema = registry.by_id(schema_id)
+            if schema.kind != kind:
+                raise Refused(f"the schema is of kind {schema.kind}")
+            text = made[schema_id] = make(schema)
+        return text(payload)
 
     return registered
 
 
-def _avro(schema: RegisteredSchema, payload: bytes) -> str:
+def _avro(schema: RegisteredSchema) -> Text:
     from headwater.formats import avro_decode, avro_schema, avro_types
 
     root = avro_schema.parse(schema.schema, schema.references)
     sql_type = avro_types.sql_type(root, str)
     if sql_type is None:
         raise Refused("nothing to show")
-    return shown(avro_decode.decoder(root, [("row", sql_type)], wrapped=False)(payload, framing.SIZE), sql_type)
+    decode = avro_decode.decoder(root, [("row", sql_type)], wrapped=False)
+    return lambda payload: shown(decode(payload, framing.SIZE), sql_type)
 
 
-def _protobuf(schema: RegisteredSchema, payload: bytes) -> str:
+def _protobuf(schema: RegisteredSchema) -> Text:
     from google.protobuf import text_format
     from google.protobuf.message import DecodeError
 
     from headwater.formats import proto_file, protobuf_format
 
-    indexes, at = protobuf_format.read_indexes(payload, framing.SIZE)
-    message = proto_file.load(schema.schema, schema.references).at(indexes)
-    try:
-        parsed = proto_file.message_class(message).FromString(payload[at:])
-    except DecodeError as error:
-        raise Refused(str(error)) from None
-    return text_format.MessageToString(parsed, as_one_line=True)
+    file = proto_file.load(schema.schema, schema.references)
+
+    def text(payload: bytes) -> str:
+        indexes, at = protobuf_format.read_indexes(payload, framing.SIZE)
+        try:
+            parsed = proto_file.message_class(file.at(indexes)).FromString(payload[at:])
+        except DecodeError as error:
+            raise Refused(str(error)) from None
+        return text_format.MessageToString(parsed, as_one_line=True).strip()
+
+    return text
+
+
+def _json_sr(schema: RegisteredSchema) -> Text:
+    return lambda payload: _json(payload[framing.SIZE :])
 
 
 def _json(payload: bytes) -> str:

@@ -26,8 +26,8 @@ def infer_columns(
 ) -> tuple[Column, ...]:
     """The columns of one side of a topic: of its subject's latest schema, or of the schema with the id in the options.
 
-    Names are upper-cased, unless the schema was named by its id. Raises `AnalysisError` when there is no schema, when it
-    is of another kind than the format, and when it describes what columns cannot hold.
+    Names are upper-cased, unless the schema was named by its id. Raises `AnalysisError` when there is no schema, when
+    it is of another kind than the format, and when it describes what columns cannot hold.
     """
     schema = find_schema(format_name, registry, topic, is_key, options)
     return columns_of(schema, format_name, is_key, options, topic)
@@ -113,7 +113,8 @@ def _columns_of_root(root: SqlType, is_key: bool, options: SerdeOptions) -> tupl
         return (Column(BARE_NAMES[is_key], root, role),)
     if not isinstance(root, Struct):
         raise SchemaError(
-            f"its root is of type {root}, not a record of columns: to read it as one column set WRAP_SINGLE_VALUE to false"
+            f"its root is of type {root}, not a record of columns: to read it as one column "
+            "set WRAP_SINGLE_VALUE to false"
         )
     return tuple(Column(f.name, f.type, role) for f in root.fields)
 

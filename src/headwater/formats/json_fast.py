@@ -9,7 +9,7 @@ decides that record, and the shape learns from it for the next decoder.
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -19,6 +19,7 @@ from headwater.core.javatext import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN
 from headwater.formats.decimals import fitter
 from headwater.formats.failures import Refused
 from headwater.formats.json_exact import MILLIS_PER_DAY
+from headwater.formats.source import Source
 
 FAST_ERRORS: tuple[type[Exception], ...] = (
     msgspec.MsgspecError,
@@ -99,10 +100,15 @@ def shape_of(sql_type: t.SqlType) -> Shape | None:
 def learn(sql_type: t.SqlType, shape: Shape, node: object) -> bool:
     """Let the shape inside a value of the type learn from a document's node; whether there was anything new."""
     if isinstance(sql_type, t.Array):
-        return isinstance(node, list) and any([learn(sql_type.element, shape, element) for element in node])
+        return isinstance(node, list) and _any(learn(sql_type.element, shape, element) for element in node)
     if isinstance(sql_type, t.Map):
-        return isinstance(node, dict) and any([learn(sql_type.value, shape, value) for value in node.values()])
+        return isinstance(node, dict) and _any(learn(sql_type.value, shape, value) for value in node.values())
     return shape.learn(node)
+
+
+def _any(changes: Iterable[bool]) -> bool:
+    """As `any`, but every change takes place."""
+    return sum(changes) > 0
 
 
 def can_be_fast(fields: Sequence[tuple[str, t.SqlType]]) -> bool:
@@ -123,31 +129,39 @@ def _inner_can_be_fast(sql_type: t.SqlType) -> bool:
 
 def row_decoder(shape: Shape) -> Callable[[bytes], Any]:
     """A decoder of objects of this shape into rows with slots c0, c1, ..."""
-    fixes = _Fixes()
     decode = msgspec.json.Decoder(_struct_class(shape), float_hook=decimal.Decimal).decode
-    lines = []
-    for i, (name, field_type) in enumerate(shape.fields):
-        fixed = fixes.expression(field_type, shape.below[name], f"row.c{i}")
-        if fixed:
-            lines.append(f"    row.c{i} = {fixed}")
-    if not lines:
+    source = Source("json reader")
+    places = [(f"row.c{i}", field_type, shape.below[name]) for i, (name, field_type) in enumerate(shape.fields)]
+    fixed = [(place, _fixed(source, field_type, below, place)) for place, field_type, below in places]
+    if not any(fix for _, fix in fixed):
         return decode
-    return fixes.function("row_of", ["    row = decode(payload)", *lines, "    return row"], decode)
+    source.names["decode"] = decode
+    with source.block("def row_of(payload):"):
+        source.line("row = decode(payload)")
+        for place, fix in fixed:
+            if fix:
+                source.line(f"{place} = {fix}")
+        source.line("return row")
+    return source.compile("row_of")
 
 
 def value_decoder(sql_type: t.SqlType, shape: Shape | None) -> Callable[[bytes], Any]:
     """A decoder of bare values of a type."""
-    fixes = _Fixes()
     decode = msgspec.json.Decoder(_member_type(sql_type, shape), float_hook=decimal.Decimal).decode
-    fixed = fixes.expression(sql_type, shape, "value")
+    source = Source("json reader")
+    fixed = _fixed(source, sql_type, shape, "decode(payload)")
     if not fixed:
         return decode
-    return fixes.function("value_of", ["    value = decode(payload)", f"    return {fixed}"], decode)
+    source.names["decode"] = decode
+    source.line("def value_of(payload):")
+    source.line(f"    return {fixed}")
+    return source.compile("value_of")
 
 
 def _struct_class(shape: Shape) -> Any:
     fields: list[Any] = [
-        (f"c{i}", _member_type(field_type, shape.below[name]), None) for i, (name, field_type) in enumerate(shape.fields)
+        (f"c{i}", _member_type(field_type, shape.below[name]), None)
+        for i, (name, field_type) in enumerate(shape.fields)
     ]
     rename = {f"c{i}": shape.spelling[name] for i, (name, _) in enumerate(shape.fields)}
     for i, member in enumerate(sorted(shape.ignored)):
@@ -170,44 +184,24 @@ def _member_type(sql_type: t.SqlType, shape: Shape | None) -> Any:
     return _struct_class(shape) | None
 
 
-class _Fixes:
-    """Source that turns what msgspec decoded into the in-memory values: structs to tuples, numbers to fitted decimals."""
+def _fixed(source: Source, sql_type: t.SqlType, shape: Shape | None, value: str) -> str | None:
+    """Source that turns what msgspec decoded into the in-memory value, or None where that is the same.
 
-    def __init__(self) -> None:
-        self.names: dict[str, Any] = {}
-
-    def function(self, name: str, body: Sequence[str], decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-        self.names["decode"] = decode
-        source = "\n".join([f"def {name}(payload):", *body])
-        exec(compile(source, "<json reader>", "exec"), self.names)
-        made: Callable[[bytes], Any] = self.names[name]
-        return made
-
-    def expression(self, sql_type: t.SqlType, shape: Shape | None, value: str) -> str | None:
-        """Source of the fixed value, or None where the decoded value is right already."""
-        if isinstance(sql_type, t.Decimal):
-            return f"{self._named('fit', _fit_any(sql_type))}({value})"
-        if isinstance(sql_type, t.Array):
-            inner = self.expression(sql_type.element, shape, "x")
-            return inner and f"{self._lambda(f'[{inner} for x in v]')}({value})"
-        if isinstance(sql_type, t.Map):
-            inner = self.expression(sql_type.value, shape, "x")
-            return inner and f"{self._lambda(f'{{k: {inner} for k, x in v.items()}}')}({value})"
-        if isinstance(sql_type, t.Struct) and shape is not None:
-            items = [
-                self.expression(f.type, shape.below[f.name], f"v.c{i}") or f"v.c{i}" for i, f in enumerate(sql_type.fields)
-            ]
-            return f"{self._lambda('(' + ', '.join(items) + ',)')}({value})"
-        return None
-
-    def _lambda(self, body: str) -> str:
-        made = eval(compile(f"lambda v: None if v is None else {body}", "<json reader>", "eval"), self.names)
-        return self._named("f", made)
-
-    def _named(self, prefix: str, item: Any) -> str:
-        name = f"{prefix}{len(self.names)}"
-        self.names[name] = item
-        return name
+    Structs become tuples, numbers become decimals that fit.
+    """
+    if isinstance(sql_type, t.Decimal):
+        return f"{source.named('fit', _fit_any(sql_type))}({value})"
+    if isinstance(sql_type, t.Array):
+        inner = _fixed(source, sql_type.element, shape, "x")
+        return inner and f"{source.null_safe(f'[{inner} for x in v]')}({value})"
+    if isinstance(sql_type, t.Map):
+        inner = _fixed(source, sql_type.value, shape, "x")
+        return inner and f"{source.null_safe(f'{{k: {inner} for k, x in v.items()}}')}({value})"
+    if isinstance(sql_type, t.Struct) and shape is not None:
+        places = [(f"v.c{i}", f) for i, f in enumerate(sql_type.fields)]
+        items = [_fixed(source, f.type, shape.below[f.name], place) or place for place, f in places]
+        return f"{source.null_safe('(' + ', '.join(items) + ',)')}({value})"
+    return None
 
 
 def _fit_any(sql_type: t.Decimal) -> Callable[[object], object]:

@@ -44,7 +44,7 @@ Rename = Callable[[str], str]
 
 
 def parse(text: str, references: tuple[tuple[str, str], ...] = ()) -> Node | None:
-    """What a schema describes, or None for what columns cannot hold. Raises `SchemaError` when it is not a JSON Schema."""
+    """What a schema describes; None for what columns cannot hold. Raises `SchemaError` for no JSON Schema."""
     doc = _json(text)
     return _Parser(doc, {name: _json(schema) for name, schema in references}).node(doc, ())
 

@@ -174,7 +174,7 @@ def _value(source: Source, node: json_schema.Node, target: t.SqlType, value: str
     made = _converted(source, node, target, "v", path)
     if made == "v":
         return value
-    return f"{_function(source, made)}({value})"
+    return f"{source.null_safe(made)}({value})"
 
 
 def _converted(source: Source, node: json_schema.Node, target: t.SqlType, value: str, path: str) -> str:
@@ -210,16 +210,6 @@ def _refusal(source: Source, source_type: object, target: t.SqlType, path: str) 
         raise Refused(mismatch(source_type, target, path))
 
     return f"{source.named('refuse', refuse)}()"
-
-
-def _function(source: Source, body: str) -> str:
-    """The name of a function of `v` with this body, for values that are not NULL."""
-    name = source.fresh("f")
-    inner = source.beside()
-    inner.line(f"def {name}(v):")
-    inner.line(f"    return None if v is None else {body}")
-    inner.compile(name)
-    return name
 
 
 def _writer(
@@ -272,7 +262,7 @@ def _members_written(
 def _written(source: Source, node: json_schema.Node, value_type: t.SqlType, value: str) -> str:
     """Source of the value as the JSON writer takes it, from a column's value."""
     made = _unconverted(source, node, value_type)
-    return value if made == "v" else f"{_function(source, made)}({value})"
+    return value if made == "v" else f"{source.null_safe(made)}({value})"
 
 
 def _unconverted(source: Source, node: json_schema.Node, value_type: t.SqlType) -> str:

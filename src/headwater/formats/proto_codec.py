@@ -1,7 +1,7 @@
 """Generates the code between Protobuf messages and column values.
 
-The `protobuf` library parses and prints the bytes; the generated code only picks fields and converts what is not a plain
-scalar, without looking anything up per record.
+The `protobuf` library parses and prints the bytes; the generated code only picks fields and converts what is not a
+plain scalar, without looking anything up per record.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class _Reader:
 
     def _field(self, f: FieldDescriptor, target: t.SqlType, var: str, path: str) -> str:
         value = _attribute(var, f.name)
-        if pt.is_map(f):
-            return self._map(f, target, value, path)
+        if pt.is_map(f) and f.message_type is not None:
+            return self._map(f.message_type, target, value, path)
         if f.is_repeated:
             if not isinstance(target, t.Array):
                 return self._mismatch("ARRAY", target, path)
@@ -100,10 +100,9 @@ class _Reader:
             return self._item(f, target, value, path)
         return f"({self._item(f, target, value, path)} if {var}.HasField({f.name!r}) else None)"
 
-    def _map(self, f: FieldDescriptor, target: t.SqlType, value: str, path: str) -> str:
+    def _map(self, entry: Descriptor, target: t.SqlType, value: str, path: str) -> str:
         if not isinstance(target, t.Map):
             return self._mismatch("MAP", target, path)
-        entry = f.message_type
         if not entry.GetOptions().map_entry:
             item = self._source.fresh()
             key = self._field(entry.fields_by_name["key"], target.key, item, f"{path}.key")
@@ -126,7 +125,7 @@ class _Reader:
         return self._mismatch("STRUCT", target, path)
 
     def _scalar(self, f: FieldDescriptor, target: t.SqlType, value: str, path: str) -> str:
-        if f.type == FieldDescriptor.TYPE_ENUM:
+        if f.enum_type is not None:
             names = {v.number: v.name for v in f.enum_type.values}
             value = f"{self._source.named('names', names)}.get({value}, str({value}))"
         elif f.type in (FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_FIXED64):
@@ -183,8 +182,8 @@ class _Writer:
         return f"{made}({', '.join(f'{name}={arg}' for name, arg in args.items())})"
 
     def _field(self, f: FieldDescriptor, value_type: t.SqlType, value: str) -> str:
-        if pt.is_map(f):
-            return self._map(f, value_type, value)
+        if pt.is_map(f) and f.message_type is not None:
+            return self._map(f, f.message_type, value_type, value)
         item = self._source.fresh()
         if f.is_repeated:
             if not isinstance(value_type, t.Array):
@@ -197,10 +196,9 @@ class _Writer:
         written = self._item(f, value_type, value)
         return written if written == value else f"None if {value} is None else {written}"
 
-    def _map(self, f: FieldDescriptor, value_type: t.SqlType, value: str) -> str:
+    def _map(self, f: FieldDescriptor, entry: Descriptor, value_type: t.SqlType, value: str) -> str:
         if not isinstance(value_type, t.Map):
             raise self._misfit(f, value_type)
-        entry = f.message_type
         key, item = self._source.fresh(), self._source.fresh()
         if entry.GetOptions().map_entry:
             written = self._item(entry.fields_by_name["value"], value_type.value, item)
@@ -229,12 +227,7 @@ class _Writer:
             raise self._misfit(f, value_type)
         inner = [self._source.fresh() for _ in value_type.fields]
         made = self.message(message, value_type, inner)
-        function = self._source.beside()
-        build = self._source.fresh("build")
-        with function.block(f"def {build}({', '.join(inner)}):"):
-            function.line(f"return {made}")
-        function.compile(build)
-        return f"{build}(*{value})"
+        return f"{self._source.function(made, ', '.join(inner))}(*{value})"
 
     def _misfit(self, f: FieldDescriptor, value_type: t.SqlType) -> Refused:
         return Refused(f"The schema's field {f.full_name} has no place for a value of type {value_type}")
@@ -307,4 +300,5 @@ def _to_message(message: Descriptor, value_type: t.SqlType) -> Callable[[Any], A
         precision = value_type.precision if isinstance(value_type, t.Decimal) else 0
         return made(value=raw, precision=precision, scale=value_type.scale if isinstance(value_type, t.Decimal) else 0)
 
-    return {t.TIMESTAMP: timestamp, t.DATE: date, t.TIME: time}.get(value_type, decimal)
+    made_by: dict[t.SqlType, Callable[[Any], Any]] = {t.TIMESTAMP: timestamp, t.DATE: date, t.TIME: time}
+    return made_by.get(value_type, decimal)

@@ -60,9 +60,8 @@ def _fields(message: Descriptor, params: Params, rename: Rename, outer: tuple[st
             if (branch := _sql_type(f, params, rename, outer)) is not None
         ]
         found.append(t.Field(rename(oneof_name(oneof)), t.Struct(tuple(branches))))
-    for f in message.fields:
-        if real_oneof(f) is None and (field_type := _sql_type(f, params, rename, outer)) is not None:
-            found.append(t.Field(rename(f.name), field_type))
+    others = [(f.name, _sql_type(f, params, rename, outer)) for f in message.fields if real_oneof(f) is None]
+    found += [t.Field(rename(name), field_type) for name, field_type in others if field_type is not None]
     return tuple(found)
 
 
@@ -115,7 +114,7 @@ def item_type(f: FieldDescriptor, params: Params, rename: Rename, outer: tuple[s
 
 
 def _sql_type(f: FieldDescriptor, params: Params, rename: Rename, outer: tuple[str, ...]) -> t.SqlType | None:
-    if is_map(f):
+    if is_map(f) and f.message_type is not None:
         entry = f.message_type.fields_by_name
         key = _sql_type(entry["key"], params, rename, outer)
         value = _sql_type(entry["value"], params, rename, outer)

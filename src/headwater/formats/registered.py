@@ -59,6 +59,6 @@ def decode_by_id(
         except Refused as refused:
             raise unreadable(topic, is_key, refused.reason, refused.path) from None
         except MALFORMED as error:
-            raise unreadable(topic, is_key, f"Malformed data: {error or 'it ends too early'}") from None
+            raise unreadable(topic, is_key, f"Malformed data: {str(error) or 'it ends too early'}") from None
 
     return decode

@@ -23,9 +23,7 @@ class _WithSchemas(Protocol):
     def schema_text(self, columns: tuple[Column, ...], options: SerdeOptions) -> str: ...
 
 
-def schema_to_register(
-    format_name: str, columns: tuple[Column, ...], options: SerdeOptions
-) -> tuple[str, str] | None:
+def schema_to_register(format_name: str, columns: tuple[Column, ...], options: SerdeOptions) -> tuple[str, str] | None:
     """(kind, schema text) for declared columns; None for formats without a registry and for sides without columns.
 
     Raises `AnalysisError` for columns that the kind of schema cannot name or type.

@@ -11,16 +11,29 @@ from typing import Any
 class Source:
     """Text of Python code under construction. Column names and data never enter it; they go in as named objects."""
 
-    def __init__(self, origin: str, outer: Source | None = None) -> None:
+    def __init__(self, origin: str, names: dict[str, Any] | None = None, numbers: Iterator[int] | None = None) -> None:
         self._origin = origin
         self._lines: list[str] = []
         self._depth = 0
-        self._numbers = count(1) if outer is None else outer._numbers
-        self.names: dict[str, Any] = {} if outer is None else outer.names
+        self._numbers: Iterator[int] = count(1) if numbers is None else numbers
+        self.names: dict[str, Any] = {} if names is None else names
 
     def beside(self) -> Source:
         """Source of another function that shares this one's objects; either may call the other."""
-        return Source(self._origin, self)
+        return Source(self._origin, self.names, self._numbers)
+
+    def function(self, body: str, parameters: str = "v") -> str:
+        """The name of a new function that returns an expression over its parameters."""
+        name = self.fresh("f")
+        inner = self.beside()
+        inner.line(f"def {name}({parameters}):")
+        inner.line(f"    return {body}")
+        inner.compile(name)
+        return name
+
+    def null_safe(self, body: str) -> str:
+        """The name of a new function of `v` that is None for None and else returns the expression."""
+        return self.function(f"None if v is None else {body}")
 
     def line(self, text: str) -> None:
         self._lines.append("    " * self._depth + text)
