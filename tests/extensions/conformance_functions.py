@@ -314,5 +314,3 @@ class ObjColArg:
 
     def result(self, state: list[int]) -> list[Int]:
         return state
-
-

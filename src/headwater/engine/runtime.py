@@ -18,6 +18,7 @@ from headwater.engine.rowstream import RowStream, StateRows, TransientQuery
 from headwater.formats.api import SchemaRegistry
 from headwater.plan.expressions import ExpressionOptions
 from headwater.plan.functions import FunctionRegistry
+from headwater.plan.functions.types import Limits
 from headwater.plan.pull import PullPlan
 from headwater.plan.steps import QueryPlan, SourceStep, Step
 
@@ -81,6 +82,10 @@ class QueryRuntime:
                 nested_error_null=flag("ksql.nested.error.set.null", default=True),
                 null_concat_is_text=not pull,
                 clock=self._clock,
+                limits=Limits(
+                    collect_list=int(properties.get("ksql.functions.collect_list.limit", -1)),
+                    collect_set=int(properties.get("ksql.functions.collect_set.limit", -1)),
+                ),
             ),
             throw_on_invalid_timestamp=flag("ksql.timestamp.throw.on.invalid", default=False),
         )

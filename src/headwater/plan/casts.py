@@ -44,7 +44,10 @@ from headwater.plan import civil
 
 _BLANKS = "".join(map(chr, range(33)))
 _WIDE = decimal.Context(
-    prec=100_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, rounding=decimal.ROUND_HALF_UP,
+    prec=100_000,
+    Emax=decimal.MAX_EMAX,
+    Emin=decimal.MIN_EMIN,
+    rounding=decimal.ROUND_HALF_UP,
     traps=[decimal.InvalidOperation],
 )
 
@@ -255,7 +258,9 @@ def widens(source: SqlType, target: SqlType) -> bool:
     if isinstance(source, Map) and isinstance(target, Map):
         return widens(source.key, target.key) and widens(source.value, target.value)
     if isinstance(source, Struct) and isinstance(target, Struct):
-        return all(f.name in target.index and widens(f.type, target.fields[target.index[f.name]].type) for f in source.fields)
+        return all(
+            f.name in target.index and widens(f.type, target.fields[target.index[f.name]].type) for f in source.fields
+        )
     if isinstance(target, Decimal):
         digits = target.precision - target.scale
         if isinstance(source, Decimal):

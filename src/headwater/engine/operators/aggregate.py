@@ -49,7 +49,10 @@ def bind_types(
     nothing = Row({}, (), "None")
     rest = [stage.compile(argument, nothing).type for argument in call.arguments[len(types) :]]
     session = step.window is not None and step.window.kind is WindowKind.SESSION
-    return bind_aggregate(call.function, call.arguments, [*types, *rest], stage.program.functions, session=session)
+    limits = stage.program.options.expressions.limits
+    return bind_aggregate(
+        call.function, call.arguments, [*types, *rest], stage.program.functions, limits, session=session
+    )
 
 
 def enter(stage: StageCompiler, step: Aggregate, flow: Row | Change) -> None:

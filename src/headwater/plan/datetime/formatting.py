@@ -61,7 +61,9 @@ def _check_kinds(letters: frozenset[str], allowed: str) -> None:
     for kind, members in (("date", DATE_LETTERS), ("time", TIME_LETTERS), ("zone", ZONE_LETTERS)):
         wrong = sorted(letters & members)
         if wrong and kind not in allowed:
-            raise FunctionError(f"Unsupported field: pattern letter '{wrong[0]}' is a {kind} field, but the value has only {allowed} fields")
+            raise FunctionError(
+                f"Unsupported field: pattern letter '{wrong[0]}' is a {kind} field, but the value has only {allowed} fields"
+            )
 
 
 def _sources(elements: tuple[Element, ...]) -> list[str]:

@@ -130,7 +130,9 @@ def timestamp_parser(pattern: str, default_zone: Zone) -> Callable[[str], int]:
 def _add(fields: dict[str, int], letter: str, value: int, text: str) -> None:
     low, high = _RANGES.get(letter, (value, value))
     if not low <= value <= high:
-        raise FunctionError(f"Text '{text}' could not be parsed: {value} is not a valid value of '{letter}' ({low} - {high})")
+        raise FunctionError(
+            f"Text '{text}' could not be parsed: {value} is not a valid value of '{letter}' ({low} - {high})"
+        )
     if fields.setdefault(letter, value) != value:
         raise FunctionError(f"Text '{text}' could not be parsed: conflicting values {fields[letter]} and {value}")
 

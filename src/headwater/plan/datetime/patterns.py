@@ -127,7 +127,11 @@ _ONLY = {"V": (2,), "O": (1, 4), "v": (1, 4), "c": (1, 3, 4, 5), "B": (1, 4, 5)}
 
 def _check_count(letter: str, count: int) -> None:
     if count > _MOST[letter] or (letter in _ONLY and count not in _ONLY[letter]):
-        raise FunctionError(f"Too many pattern letters: {letter}" if letter not in _ONLY else f"Pattern letter count must be one of {_ONLY[letter]}: {letter}")
+        raise FunctionError(
+            f"Too many pattern letters: {letter}"
+            if letter not in _ONLY
+            else f"Pattern letter count must be one of {_ONLY[letter]}: {letter}"
+        )
 
 
 def letters_of(elements: tuple[Element, ...]) -> frozenset[str]:

@@ -102,7 +102,9 @@ def zone_of(zone_id: str) -> Zone:
     try:
         return Zone(zone_id, zoneinfo.ZoneInfo(zone_id))
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise FunctionError(f"Unknown time-zone ID: {zone_id}. Use a name such as Europe/London or an offset such as +01:00.") from error
+        raise FunctionError(
+            f"Unknown time-zone ID: {zone_id}. Use a name such as Europe/London or an offset such as +01:00."
+        ) from error
 
 
 _ABBREVIATIONS = {

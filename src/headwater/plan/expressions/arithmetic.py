@@ -22,7 +22,11 @@ _TRAPS = [decimal.Inexact, decimal.InvalidOperation, decimal.DivisionByZero, dec
 def exact_context(precision: int) -> decimal.Context:
     """A context of that many digits in which rounding raises."""
     return decimal.Context(
-        prec=max(precision, 1), Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=_TRAPS, rounding=decimal.ROUND_HALF_UP
+        prec=max(precision, 1),
+        Emax=decimal.MAX_EMAX,
+        Emin=decimal.MIN_EMIN,
+        traps=_TRAPS,
+        rounding=decimal.ROUND_HALF_UP,
     )
 
 

@@ -72,9 +72,7 @@ def _bound(
     )
     function = _instance(overload, binder, types)
     inline = overload.inline
-    return Operation(
-        returns, nullable, tuple(prepared), function, inline, nulls, boundary=call.name, pure=False
-    )
+    return Operation(returns, nullable, tuple(prepared), function, inline, nulls, boundary=call.name, pure=False)
 
 
 def _instance(overload: Overload, binder: Binder, types: tuple[SqlType | None, ...]) -> Callable[..., Any]:
@@ -93,9 +91,7 @@ def _convert(node: Node, declared: SqlType, bindings: dict[str, SqlType]) -> Nod
     return node if target == node.type else build_cast(node, target)
 
 
-def _lambda(
-    binder: Binder, argument: ast.Expression, declared: SqlType, bindings: dict[str, SqlType]
-) -> LambdaNode:
+def _lambda(binder: Binder, argument: ast.Expression, declared: SqlType, bindings: dict[str, SqlType]) -> LambdaNode:
     if not isinstance(argument, ast.Lambda) or not isinstance(declared, LambdaType):
         raise AnalysisError(f"A lambda is expected here: {format_expression(argument)}")
     types = []
@@ -110,9 +106,7 @@ def _lambda(
     return node
 
 
-def _bind_result(
-    declared: SqlType, actual: SqlType, bindings: dict[str, SqlType], argument: ast.Expression
-) -> None:
+def _bind_result(declared: SqlType, actual: SqlType, bindings: dict[str, SqlType], argument: ast.Expression) -> None:
     wanted = substitute(declared, bindings)
     if wanted is None and isinstance(declared, Generic):
         bindings[declared.name] = actual
@@ -160,7 +154,9 @@ def bind_table_call(binder: Binder, call: ast.FunctionCall) -> tuple[SqlType, Op
     types = tuple(node.type for node in operands)
     returns = overload.returns(types) if overload.returns else substitute(overload.signature.returns, match.bindings)
     if not isinstance(returns, Array):
-        raise AnalysisError(f"Can't infer the row type of {format_expression(call)}: CAST its NULL arguments to a type.")
+        raise AnalysisError(
+            f"Can't infer the row type of {format_expression(call)}: CAST its NULL arguments to a type."
+        )
     nulls = tuple(_RULES[parameter.nulls] for parameter in match.parameters)
     function = _instance(overload, binder, types)
     return returns.element, Operation(returns, True, tuple(operands), function, None, nulls, pure=False)

@@ -112,9 +112,7 @@ _EVALUATORS: dict[type[Node], Callable[[CarefulEvaluation, Any], Any]] = {
 }
 
 
-def careful_evaluator(
-    node: Node, text: str, *, nested_null: bool
-) -> Callable[[tuple[object, ...], Report], object]:
+def careful_evaluator(node: Node, text: str, *, nested_null: bool) -> Callable[[tuple[object, ...], Report], object]:
     """A function of the column values (in the order of `columns_of`) that reports failures and never raises."""
     references = [column.reference for column in columns_of(node)]
 

@@ -77,7 +77,9 @@ def evaluate_constant(
     """
 
     def refuse(column: ast.ColumnRef) -> Binding:
-        raise AnalysisError(f"Only constants are allowed here, but {format_expression(column)} is a column", column.position)
+        raise AnalysisError(
+            f"Only constants are allowed here, but {format_expression(column)} is a column", column.position
+        )
 
     options = options or ExpressionOptions()
     node = _bind(Binder(refuse, functions, options), expression)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from headwater.core.clock import Clock, SystemClock
 from headwater.core.types import SqlType
+from headwater.plan.functions.types import Limits
 from headwater.sql.ast import ColumnRef
 
 Report = Callable[[str, BaseException], None]
@@ -31,12 +32,14 @@ class ExpressionOptions:
 
     `preserve_null_strings` is `ksql.cast.strings.preserve.nulls`, `nested_error_null` is `ksql.nested.error.set.null`;
     `null_concat_is_text` makes `s + NULL` use the text `null` (push and persistent queries), otherwise the result is NULL.
+    `limits` are for the aggregates of the same query.
     """
 
     preserve_null_strings: bool = True
     nested_error_null: bool = True
     null_concat_is_text: bool = True
     clock: Clock = field(default_factory=SystemClock)
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True)

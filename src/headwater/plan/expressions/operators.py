@@ -82,6 +82,7 @@ def _text_order(compare: Callable[[Any, Any], bool]) -> Callable[[str, str], boo
 
 _TEXT_ORDERS = {op: _text_order(function) for op, (_, function) in _PYTHON.items() if op not in _EQUALITY}
 
+
 def _unequal_doubles(left: float, right: float) -> bool:
     return left < right or left > right
 
@@ -182,8 +183,13 @@ def build_is_null(operand: Node, *, negated: bool) -> Node:
     """IS [NOT] NULL."""
     if not operand.nullable:
         # Still evaluated: a failure inside makes the result NULL.
-        return Operation(BOOLEAN, False, (operand,), lambda value: (value is None) != negated,
-                         f"{{0}} is {'not ' if negated else ''}None")
+        return Operation(
+            BOOLEAN,
+            False,
+            (operand,),
+            lambda value: (value is None) != negated,
+            f"{{0}} is {'not ' if negated else ''}None",
+        )
     word = "is not" if negated else "is"
     call = operator.is_not if negated else operator.is_
     none = Constant(None, True, None)
@@ -296,7 +302,13 @@ def _literal_like(operand: Node, pattern: str, escape: str | None) -> Operation:
     else:
         template = "{match}({0}) is not None"
     return Operation(
-        BOOLEAN, False, (operand,), lambda v: regex.fullmatch(v) is not None, template, (OnNull.FAIL,), natural=True,
+        BOOLEAN,
+        False,
+        (operand,),
+        lambda v: regex.fullmatch(v) is not None,
+        template,
+        (OnNull.FAIL,),
+        natural=True,
         helpers=helpers,
     )
 
@@ -357,7 +369,9 @@ def build_subscript(base: Node, index: Node, text: str) -> Node:
 def build_field(base: Node, name: str, base_text: str) -> Node:
     """`struct->field`. Raises `AnalysisError` naming the fields there are."""
     if not isinstance(base.type, Struct):
-        raise AnalysisError(f"Expected STRUCT type for {base_text}, got: {base.type or 'NULL'}; it has no field '{name}'")
+        raise AnalysisError(
+            f"Expected STRUCT type for {base_text}, got: {base.type or 'NULL'}; it has no field '{name}'"
+        )
     at = base.type.index.get(name)
     if at is None:
         known = ", ".join(base.type.index) or "none"

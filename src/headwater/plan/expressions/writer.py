@@ -26,6 +26,7 @@ from headwater.plan.expressions.nodes import (
 )
 
 _SLOT = re.compile(r"\{\{|\}\}|\{(\w+)\}")
+_ATOM = re.compile(r"\w+(?:\.\w+|\[\w+\])*\Z")
 _SHORT_TEXT = 200
 """Longer constants go to the name space, so that generated source stays readable."""
 
@@ -83,7 +84,8 @@ class SourceWriter:
         return _Source(self.names.add(value, "k"), cheap=True)
 
     def _column(self, node: ColumnNode) -> _Source:
-        return _Source(self._local.get(node.reference, node.code), cheap=True)
+        code = self._local.get(node.reference, node.code)
+        return _Source(code if _ATOM.match(code) else f"({code})", cheap=True)
 
     def _parameter(self, node: ParameterNode) -> _Source:
         return _Source(self._local[node.name], cheap=True)
@@ -194,9 +196,7 @@ class SourceWriter:
         """Integer arithmetic without wrapping: what is wrapped once at the end has the same low bits."""
         if not isinstance(node, Operation) or node.ring is None:
             return self.write(node)
-        parts = [
-            self._raw(operand) if operand.type == node.type else self.write(operand) for operand in node.operands
-        ]
+        parts = [self._raw(operand) if operand.type == node.type else self.write(operand) for operand in node.operands]
         return f"(-{parts[0]})" if len(parts) == 1 else f"({parts[0]} {node.ring} {parts[1]})"
 
 

@@ -188,7 +188,9 @@ def _state_of(instance: Any, overload: AggregateOverload, bindings: Mapping[str,
     annotation = hints_of(instance.initial)["return"]
     if not isinstance(instance, overload.factory):
         # A variant for sessions keeps values with their order; values are of the type that one result has.
-        element = returns.element if isinstance(returns, Array) and "n" in hints_of(type(instance).__init__) else returns
+        element = (
+            returns.element if isinstance(returns, Array) and "n" in hints_of(type(instance).__init__) else returns
+        )
         return list[tuple[int, python_type(element) | None]]  # type: ignore[misc]
     return _state_annotation(annotation, overload, bindings)
 

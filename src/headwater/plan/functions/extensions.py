@@ -42,7 +42,9 @@ def load_entry_points(registry: FunctionRegistry) -> list[str]:
         try:
             module = entry.load()
         except Exception as error:
-            raise ConfigError(f"The functions of package entry point '{entry.name}' cannot be loaded: {error}") from error
+            raise ConfigError(
+                f"The functions of package entry point '{entry.name}' cannot be loaded: {error}"
+            ) from error
         _register(registry, module, f"entry point {entry.name}")
         loaded.append(entry.name)
     return loaded

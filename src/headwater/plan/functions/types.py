@@ -135,11 +135,12 @@ class Argument:
         return "null" if self.type is None else str(self.type)
 
 
+@dataclass(frozen=True)
 class Limits:
-    """Settings that cap aggregates; a function that names a parameter `limits` gets them."""
+    """How much collections may hold: `ksql.functions.collect_list.limit` and `...collect_set.limit`, -1 for no limit.
 
-    __slots__ = ("collect_list", "collect_set")
+    An aggregate whose `__init__` has a keyword-only parameter `limits` gets them.
+    """
 
-    def __init__(self, collect_list: int = 1000, collect_set: int = 1000) -> None:
-        self.collect_list = collect_list
-        self.collect_set = collect_set
+    collect_list: int = -1
+    collect_set: int = -1

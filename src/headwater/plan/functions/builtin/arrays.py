@@ -178,7 +178,12 @@ def _entries_type(types: Sequence[SqlType | None]) -> SqlType:
     return Array(Struct((Field("K", STRING), Field("V", value))))
 
 
-@udf("ENTRIES", category=_ARRAY, description="The entries of a map as structs, sorted by key if wanted", returns=_entries_type)
+@udf(
+    "ENTRIES",
+    category=_ARRAY,
+    description="The entries of a map as structs, sorted by key if wanted",
+    returns=_entries_type,
+)
 def entries(mapping: dict[str, X], ordered: RequiredBool) -> list[X]:
     pairs: list[Any] = list(mapping.items())
     if ordered:

@@ -56,7 +56,9 @@ def _encode(data: bytes, encoding: str) -> str:
 def _known(encoding: str) -> str:
     name = encoding.lower()
     if name not in _ENCODINGS:
-        raise FunctionError(f"Unknown encoding type '{encoding}'. Supported formats are 'hex', 'utf8', 'ascii', and 'base64'.")
+        raise FunctionError(
+            f"Unknown encoding type '{encoding}'. Supported formats are 'hex', 'utf8', 'ascii', and 'base64'."
+        )
     return name
 
 
@@ -64,7 +66,9 @@ def _known(encoding: str) -> str:
 def encode(text: str, source: str, target: str) -> str:
     given, wanted = source.lower(), target.lower()
     if given not in _ENCODINGS or wanted not in _ENCODINGS or given == wanted:
-        raise FunctionError(f"Supported input and output encodings are: hex, utf8, ascii, base64. Got {source} to {target}")
+        raise FunctionError(
+            f"Supported input and output encodings are: hex, utf8, ascii, base64. Got {source} to {target}"
+        )
     return _encode(_decode(text, given), wanted)
 
 

@@ -32,11 +32,15 @@ def geo_distance_in(lat1: Double, lon1: Double, lat2: Double, lon2: Double, unit
 def _distance(lat1: float, lon1: float, lat2: float, lon2: float, radius: float) -> float:
     """The haversine formula."""
     if not (-90 <= lat1 <= 90 and -90 <= lat2 <= 90):
-        raise FunctionError("valid latitude values for GeoDistance function are in the range of -90 to 90 decimal degrees")
+        raise FunctionError(
+            "valid latitude values for GeoDistance function are in the range of -90 to 90 decimal degrees"
+        )
     if not (-180 <= lon1 <= 180 and -180 <= lon2 <= 180):
         raise FunctionError(
             "valid longitude values for GeoDistance function are in the range of -180 to +180 decimal degrees"
         )
     half_lat, half_lon = math.radians(lat2 - lat1) / 2, math.radians(lon2 - lon1) / 2
-    chord = math.sin(half_lat) ** 2 + math.sin(half_lon) ** 2 * math.cos(math.radians(lat1)) * math.cos(math.radians(lat2))
+    chord = math.sin(half_lat) ** 2 + math.sin(half_lon) ** 2 * math.cos(math.radians(lat1)) * math.cos(
+        math.radians(lat2)
+    )
     return radius * 2 * math.asin(math.sqrt(chord))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
@@ -26,7 +27,7 @@ class CollectList:
     inline_result = "[*{s}]"
 
     def __init__(self, *, limits: Limits) -> None:
-        self._most = limits.collect_list
+        self._most = sys.maxsize if limits.collect_list < 0 else limits.collect_list
 
     def initial(self) -> list[T]:
         return []
@@ -55,7 +56,7 @@ class CollectSet:
     inline_result = "[*{s}]"
 
     def __init__(self, *, limits: Limits) -> None:
-        self._most = limits.collect_set
+        self._most = sys.maxsize if limits.collect_set < 0 else limits.collect_set
 
     def initial(self) -> list[T]:
         return []
@@ -459,7 +460,11 @@ class TopKStruct(_Top):
         return state[:]
 
 
-@udaf("TOPKDISTINCT", description="The k largest distinct values, largest first", returns=lambda types: Array(types[0] or STRING))
+@udaf(
+    "TOPKDISTINCT",
+    description="The k largest distinct values, largest first",
+    returns=lambda types: Array(types[0] or STRING),
+)
 class TopKDistinct(_Top):
     def __init__(self, k: Int, *, types: Sequence[SqlType | None]) -> None:
         super().__init__(k, types[0])
@@ -477,5 +482,3 @@ class TopKDistinct(_Top):
 
     def result(self, state: list[Sortable]) -> list[Sortable]:
         return state[:]
-
-

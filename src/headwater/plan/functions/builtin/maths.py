@@ -253,7 +253,12 @@ def power(base: Number, exponent: Number) -> Double:
         return math.nan
 
 
-@udf("PI", category=_MATH, description="The ratio of a circle's circumference to its diameter", inline="3.141592653589793")
+@udf(
+    "PI",
+    category=_MATH,
+    description="The ratio of a circle's circumference to its diameter",
+    inline="3.141592653589793",
+)
 def pi() -> Double:
     return math.pi
 

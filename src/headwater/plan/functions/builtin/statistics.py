@@ -101,7 +101,9 @@ class StandardDeviation(_Deviation):
         return math.sqrt(max(state[2], 0.0) / (state[0] - 1)) if state[0] > 1 else 0.0
 
 
-@udaf("STDDEV_SAMP", description="The variance of a sample; the name is historical, use STDDEV_SAMPLE for the deviation")
+@udaf(
+    "STDDEV_SAMP", description="The variance of a sample; the name is historical, use STDDEV_SAMPLE for the deviation"
+)
 class SampleVariance(_Deviation):
     def result(self, state: Spread) -> Double:
         return state[2] / (state[0] - 1) if state[0] > 1 else 0.0

@@ -24,7 +24,12 @@ def lcase(text: str) -> str:
     return text.lower()
 
 
-@udf("LEN", category=_STRING, description="The number of characters or bytes", inline="len({0}) if {w0}.isascii() else {f}({0})")
+@udf(
+    "LEN",
+    category=_STRING,
+    description="The number of characters or bytes",
+    inline="len({0}) if {w0}.isascii() else {f}({0})",
+)
 def len_string(text: str) -> Int:
     return utf16.length(text)
 
@@ -62,7 +67,12 @@ def concat_ws_bytes(separator: bytes, first: bytes | None, *others: bytes | None
     return separator.join([part for part in (first, *others) if part is not None])
 
 
-@udf("REPLACE", category=_STRING, description="Every occurrence of a text replaced by another", inline="{0}.replace({1}, {2})")
+@udf(
+    "REPLACE",
+    category=_STRING,
+    description="Every occurrence of a text replaced by another",
+    inline="{0}.replace({1}, {2})",
+)
 def replace(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
@@ -89,7 +99,11 @@ def _slice(size: int, position: int, length: int | None) -> slice:
     return slice(start, size if length is None else min(size, start + max(length, 0)))
 
 
-@udf("SUBSTRING", category=_STRING, description="The part from a position (1 is the first, -1 the last), of at most a length")
+@udf(
+    "SUBSTRING",
+    category=_STRING,
+    description="The part from a position (1 is the first, -1 the last), of at most a length",
+)
 def substring(text: str, position: Int) -> str:
     return _substring(text, position, None)
 

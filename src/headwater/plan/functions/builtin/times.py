@@ -75,7 +75,12 @@ def format_time(time: Time, pattern: TimeFormat) -> str:
     return pattern(time)
 
 
-@udf("FORMAT_TIMESTAMP", category=_TIME, description="A timestamp as text, by a pattern, in GMT or a time zone", inline="{1}({0})")
+@udf(
+    "FORMAT_TIMESTAMP",
+    category=_TIME,
+    description="A timestamp as text, by a pattern, in GMT or a time zone",
+    inline="{1}({0})",
+)
 def format_timestamp(moment: Timestamp, pattern: Format) -> str:
     return pattern(moment)
 
