@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,11 +16,13 @@ from headwater.core.clock import SystemClock
 from headwater.core.errors import HeadwaterError
 from headwater.core.schema import Role, Schema
 from headwater.core.types import SqlType
+from headwater.formats.schema_registry import LocalSchemaRegistry
 from headwater.plan.catalog import DataSource, MetaStore, QueryLink
 from headwater.plan.custom_types import resolve_type
 from headwater.plan.functions import FunctionRegistry, builtin_functions
 from headwater.plan.planner import Planner
 from headwater.plan.pull import PullPlan
+from headwater.plan.registered_schemas import SchemaSpec
 from headwater.plan.serdes import serde_features
 from headwater.plan.steps import QueryPlan
 from headwater.sql import ast
@@ -73,11 +76,12 @@ class Session:
     """A catalog and what it takes to plan against it."""
 
     def __init__(self, run: Run, functions: FunctionRegistry | None = None) -> None:
+        self.run = run
         self.metastore = MetaStore()
         self.settings = dict(run.settings)
         self.functions = functions or builtin_functions()
         self.topics = Topics()
-        self.registry = None
+        self.registry = LocalSchemaRegistry()
         for topic in run.case.get("topics", []):
             self.topics.counts[topic["name"]] = topic.get("partitions", 1)
         for record in run.case.get("inputs", []):
@@ -86,6 +90,20 @@ class Session:
         self.plans: list[QueryPlan] = []
         self.pulls: list[PullPlan] = []
         self.headers: list[str] = []
+
+    def prepare(self, statements: Iterable[ast.Statement]) -> None:
+        """Fill the registry: schemas of declared columns first, then those of the case's topics, in order of their ids."""
+        topics = self.run.case.get("topics", [])
+        supplied = {f"{t['name']}-{side}" for t in topics for side in ("key", "value") if f"{side}Schema" in t}
+        for statement in statements:
+            if isinstance(statement, ast.CreateSource) and statement.columns:
+                self._existing_topic(statement)
+                with contextlib.suppress(HeadwaterError):
+                    plan = self.planner.plan_create(replace(statement, if_not_exists=False))
+                    self._register_all(s for s in plan.schemas if s.subject not in supplied)
+        for topic in topics:
+            self._register(topic, "key")
+            self._register(topic, "value")
 
     @property
     def planner(self) -> Planner:
@@ -101,12 +119,14 @@ class Session:
     def _create(self, statement: ast.CreateSource) -> None:
         self._existing_topic(statement)
         plan = self.planner.plan_create(statement, f"CST_{statement.name}_{self._queries}")
+        self._register_all(plan.schemas)
         self._add(plan.source, plan.link, plan.query)
 
     def _create_as(self, statement: ast.CreateAsSelect) -> None:
         prefix = "CSAS" if statement.kind is ast.SourceKind.STREAM else "CTAS"
         plan = self.planner.plan_create_as(statement, f"{prefix}_{statement.name}_{self._queries}")
         if not plan.exists:
+            self._register_all(plan.schemas)
             self._add(plan.source, plan.link, plan.query)
 
     def _insert_into(self, statement: ast.InsertInto) -> None:
@@ -172,6 +192,21 @@ class Session:
         ast.QueryStatement: _query,
     }
 
+    def _register(self, topic: dict[str, Any], side: str) -> None:
+        schema = topic.get(f"{side}Schema")
+        if schema is None:
+            return
+        references = tuple((r["name"], r["schema"]) for r in topic.get(f"{side}SchemaReferences", []))
+        kind = {"PROTOBUF": "PROTOBUF", "JSON": "JSON", "JSON_SR": "JSON"}.get(
+            topic.get(f"{side}Format", "AVRO"), "AVRO"
+        )
+        text = schema if kind == "PROTOBUF" else json.dumps(schema, default=float)
+        self.registry.register(f"{topic['name']}-{side}", kind, text, references, topic.get(f"{side}SchemaId"))
+
+    def _register_all(self, schemas: Iterable[SchemaSpec]) -> None:
+        for new in schemas:
+            self.registry.register(new.subject, new.kind, new.schema, new.references)
+
     def _existing_topic(self, statement: ast.CreateSource) -> None:
         values = {p.name.upper(): p.value for p in statement.properties}
         topic, partitions = values.get("KAFKA_TOPIC"), values.get("PARTITIONS")
@@ -190,6 +225,7 @@ def outcome(run: Run) -> tuple[str, str]:
         statements = parse_script(run.script)
     except HeadwaterError as error:
         return ("pass", str(error)) if must_fail else ("unsupported", str(error))
+    session.prepare(statements)
     for i, statement in enumerate(statements):
         try:
             session.execute(statement)

@@ -10,7 +10,7 @@ from headwater.core.schema import WINDOW_COLUMNS, Column, Role, Schema
 from headwater.core.types import BIGINT, SqlType
 from headwater.plan import serdes
 from headwater.plan.functions import BoundAggregate, bind_aggregate
-from headwater.plan.joins import check_value_format_supports
+from headwater.plan.join_rules import check_value_formats
 from headwater.plan.problems import listing, problem
 from headwater.plan.relation import Context, KeyOrigin, Relation
 from headwater.plan.rewriting import column_refs, function_calls, map_children, substitute
@@ -71,7 +71,7 @@ class _Planner:
         window: WindowSpec | None,
         final: bool,
     ) -> Aggregation:
-        check_value_format_supports("GROUP BY", self._scope)
+        check_value_formats("GROUP BY", self._scope)
         groups = self._groups(query)
         expressions = [c.expression for c in select] + ([having] if having is not None else [])
         calls = self._calls(expressions)

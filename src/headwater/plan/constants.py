@@ -65,9 +65,6 @@ def _nested(value: Any, given: SqlType, target: SqlType) -> Any:
     if isinstance(given, Map) and isinstance(target, Map):
         return {coerce(k, given.key, target.key): coerce(v, given.value, target.value) for k, v in value.items()}
     if isinstance(given, Struct) and isinstance(target, Struct):
-        unknown = [f.name for f in given.fields if f.name not in target.index]
-        if unknown:
-            raise ValueError(f"{target} has no field {unknown[0]}")
         return tuple(
             coerce(value[given.index[f.name]], given.fields[given.index[f.name]].type, f.type)
             if f.name in given.index

@@ -13,10 +13,11 @@ from headwater.plan import serdes
 from headwater.plan.catalog import DataSource, QueryLink
 from headwater.plan.custom_types import resolve_type
 from headwater.plan.problems import problem
+from headwater.plan.registered_schemas import SchemaSpec, schemas_of_source, with_inferred_columns
 from headwater.plan.relation import Context
 from headwater.plan.replace import check_replaceable, check_source
 from headwater.plan.scope import SYSTEM_COLUMNS
-from headwater.plan.steps import Project, QueryPlan, SourceStep, TimestampColumn, TopicFormats
+from headwater.plan.steps import FormatSpec, Project, QueryPlan, SourceStep, TimestampColumn, TopicFormats
 from headwater.plan.with_properties import SourceProperties, Where, parse_properties
 from headwater.sql.ast import ColumnDef, ColumnKind, ColumnRef, CreateSource, SourceKind
 
@@ -53,6 +54,7 @@ class CreateSourcePlan:
     exists: bool = False
     query_id: str | None = None
     query: QueryPlan | None = None
+    schemas: tuple[SchemaSpec, ...] = ()
 
     @property
     def link(self) -> QueryLink | None:
@@ -85,9 +87,15 @@ def plan_create_source(statement: CreateSource, context: Context, query_id: str 
             "Statement is missing the 'VALUE_FORMAT' property from the WITH clause. Either provide one or set a default "
             f"via the '{serdes.DEFAULT_VALUE_FORMAT}' config."
         )
-    columns = _columns(statement, context)
-    schema = Schema(tuple(columns))
-    formats = _formats(props, str(value_format), schema, context)
+    declared = _columns(statement, context)
+    key, value = _formats(props, str(value_format), declared, context)
+    schema = Schema(tuple(with_inferred_columns(declared, props, key, value, context)))
+    if not schema.key and not schema.value:
+        raise AnalysisError(
+            "The statement does not define any columns. No columns supplied. Declare them, or use a format whose schemas "
+            "the schema registry holds."
+        )
+    formats = TopicFormats(key, serdes.wrapped(props, value, schema.value, context.settings))
     _check_keys(statement.kind, schema, props)
     serdes.check_key(schema.key, formats.key)
     serdes.check_value(schema.value, formats.value)
@@ -111,7 +119,10 @@ def plan_create_source(statement: CreateSource, context: Context, query_id: str 
     if _is_materialized(source, context):
         query = _materialization(source)
         source = replace(source, materialized_by=query_id)
-    return CreateSourcePlan(source, topic, replaces=existing is not None, query_id=query_id, query=query)
+    schemas = schemas_of_source(source.topic, schema, formats, declared, context)
+    return CreateSourcePlan(
+        source, topic, replaces=existing is not None, query_id=query_id, query=query, schemas=schemas
+    )
 
 
 def _is_materialized(source: DataSource, context: Context) -> bool:
@@ -151,11 +162,6 @@ def _columns(statement: CreateSource, context: Context) -> list[Column]:
         names.add(definition.name)
         found.append(_column(definition, resolve_type(definition.type, context.metastore.types)))
     _check_headers(statement.columns)
-    if not any(c.role is not Role.HEADER for c in found):
-        raise AnalysisError(
-            "The statement does not define any columns. No columns supplied. Declare them, or use a format whose schemas "
-            "the schema registry holds."
-        )
     return found
 
 
@@ -213,13 +219,17 @@ def _check_keys(kind: SourceKind, schema: Schema, props: SourceProperties) -> No
         raise AnalysisError("Windowed sources require a key column.")
 
 
-def _formats(props: SourceProperties, value_format: str, schema: Schema, context: Context) -> TopicFormats:
+def _formats(
+    props: SourceProperties, value_format: str, declared: Sequence[Column], context: Context
+) -> tuple[FormatSpec, FormatSpec]:
     key_name = props.key_format
     if key_name is None:
-        key_name = serdes.default_key_format(context.settings) if schema.key else "NONE"
+        key_name = serdes.default_key_format(context.settings)
+        keyless = not any(c.role is Role.KEY for c in declared) and props.key_schema_id is None
+        if keyless and not serdes.capabilities(key_name).infers_schema:
+            key_name = "NONE"
     key = serdes.format_spec(key_name, _with_id(props.key_properties, props.key_schema_id))
-    value = serdes.format_spec(value_format, _with_id(props.value_properties, props.value_schema_id))
-    return TopicFormats(key, serdes.wrapped(props, value, schema.value, context.settings))
+    return key, serdes.format_spec(value_format, _with_id(props.value_properties, props.value_schema_id))
 
 
 def _with_id(properties: Mapping[str, str], schema_id: int | None) -> dict[str, str]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headwater.core.errors import AnalysisError
 from headwater.core.names import quote, quote_if_needed
 from headwater.core.schema import Column, Schema
+from headwater.formats.registration import avro_key_name
 from headwater.plan import serdes
 from headwater.plan.casts import widens
 from headwater.plan.catalog import DataSource, MetaStore, QueryLink
 from headwater.plan.create import TopicSpec, already_exists, timestamp_column
 from headwater.plan.problems import problem
 from headwater.plan.queries import PlannedQuery, plan_query, similar_sources
+from headwater.plan.registered_schemas import SchemaSpec, schemas_of_sink
 from headwater.plan.relation import Context
 from headwater.plan.replace import check_query, check_replaceable, check_source
 from headwater.plan.steps import FormatSpec, QueryPlan, Sink, TopicFormats
@@ -40,6 +42,7 @@ class CreateAsPlan:
     topic: TopicSpec | None = None
     replaces: bool = False
     exists: bool = False
+    schemas: tuple[SchemaSpec, ...] = ()
 
     @property
     def link(self) -> QueryLink:
@@ -99,7 +102,8 @@ def plan_create_as(statement: CreateAsSelect, query_id: str, context: Context) -
     )
     if existing is not None:
         _check_replacement(existing, source, query, context)
-    return CreateAsPlan(source, query_id, query, topic, replaces=existing is not None)
+    schemas = schemas_of_sink(sink.topic, sink.schema, sink.formats, context)
+    return CreateAsPlan(source, query_id, query, topic, replaces=existing is not None, schemas=schemas)
 
 
 def _check_replacement(old: DataSource, new: DataSource, query: QueryPlan, context: Context) -> None:
@@ -122,7 +126,7 @@ def _check_persistent(query: Query, statement: str) -> None:
 
 def _sink(statement: CreateAsSelect, props: SourceProperties, planned: PlannedQuery, context: Context) -> Sink:
     schema = planned.projection.schema
-    formats = _formats(props, planned, schema, context)
+    formats = _formats(props, planned, schema, statement.name, context)
     prefix = str(context.settings.get(TOPIC_PREFIX, ""))
     topic = props.topic if props.topic is not None else prefix + statement.name
     partitions = _partitions(props, topic, planned, context)
@@ -140,10 +144,21 @@ def _sink(statement: CreateAsSelect, props: SourceProperties, planned: PlannedQu
     )
 
 
-def _formats(props: SourceProperties, planned: PlannedQuery, schema: Schema, context: Context) -> TopicFormats:
+def _with_id(spec: FormatSpec, schema_id: int | None) -> FormatSpec:
+    if schema_id is None:
+        return spec
+    return replace(spec, properties={**spec.properties, "SCHEMA_ID": str(schema_id)})
+
+
+def _formats(
+    props: SourceProperties, planned: PlannedQuery, schema: Schema, sink: str, context: Context
+) -> TopicFormats:
     left = planned.sources[0].formats
     key = _key_format(props, planned.key_format, schema, context)
+    if key.name == "AVRO" and "SCHEMA_FULL_NAME" not in key.properties:
+        key = replace(key, properties={**key.properties, "SCHEMA_FULL_NAME": avro_key_name(sink)})
     value = serdes.inherited_spec(props.value_format, props.value_properties, left.value)
+    key, value = _with_id(key, props.key_schema_id), _with_id(value, props.value_schema_id)
     value = serdes.wrapped(props, value, schema.value, context.settings)
     serdes.check_key(schema.key, key)
     serdes.check_value(schema.value, value)
@@ -151,6 +166,8 @@ def _formats(props: SourceProperties, planned: PlannedQuery, schema: Schema, con
 
 
 def _key_format(props: SourceProperties, inherited: FormatSpec, schema: Schema, context: Context) -> FormatSpec:
+    if props.key_format is not None:
+        serdes.capabilities(props.key_format)
     if not schema.key:
         if props.key_format not in (None, "NONE"):
             raise AnalysisError(

@@ -27,6 +27,7 @@ from headwater.sql.ast import ColumnRef, Emit, Expression, FunctionCall, Query, 
 from headwater.sql.expression_text import format_expression
 
 SUPPRESS_ENABLED = "ksql.suppress.enabled"
+NEW_PLANNER = "ksql.new.query.planner.enabled"
 
 
 @dataclass(frozen=True)
@@ -245,10 +246,16 @@ class _QueryPlanner:
         if having is not None and not used:
             raise AnalysisError("HAVING requires a GROUP BY clause.")
         if used and (self._sink is not None or self._query.partition_by is not None):
-            raise AnalysisError(
-                f"Use of aggregate function{'s' if len(used) > 1 else ''} {listing(used, 'and')} requires a GROUP BY clause."
-            )
+            raise self._without_group_by(used, expressions)
         return bool(used)
+
+    def _without_group_by(self, used: Sequence[str], expressions: Sequence[Expression]) -> AnalysisError:
+        plain = [e for e in expressions if not aggregate_calls(e, self._context)]
+        others = ", ".join(format_expression(unqualified(e, self._scope)) for e in plain)
+        detail = f"\nNon-aggregate SELECT expression(s) not part of GROUP BY: {others}" if plain else ""
+        return AnalysisError(
+            f"Use of aggregate function{'s' if len(used) > 1 else ''} {listing(used, 'and')} requires a GROUP BY clause.{detail}"
+        )
 
     def _project(
         self, relation: Relation, select: list[SelectColumn], aggregation: Aggregation | None
@@ -256,6 +263,7 @@ class _QueryPlanner:
         def lower(expression: Expression) -> Expression:
             return self._scope.lower(aggregation.rewrite(expression) if aggregation else expression)
 
+        relation = self._without_unselected_key(relation, select)
         if self._sink is None:
             return project_transient(relation, select, lower, self._typer.value)
         projection = project_persistent(
@@ -263,6 +271,15 @@ class _QueryPlanner:
             lambda e: format_expression(unqualified(e, self._scope)),
         )  # fmt: skip
         return projection, projection.schema
+
+    def _without_unselected_key(self, relation: Relation, select: list[SelectColumn]) -> Relation:
+        """ksqlDB's new planner lets a stream's key go by leaving it out of the projection, as PARTITION BY NULL does."""
+        droppable = self._sink is not None and relation.origin is KeyOrigin.SOURCE and not relation.step.is_table
+        if not droppable or not self._context.flag(NEW_PLANNER, default=False):
+            return relation
+        if any(c.expression in meanings for meanings in relation.keys for c in select):
+            return relation
+        return plan_partition_by(relation, [], self._scope, self._typer, self._context, self._names)
 
     def _type_of(self, qualified: Expression) -> SqlType | None:
         return self._typer.type_of(self._scope.lower(qualified))

@@ -67,6 +67,10 @@ class Relation:
     origin: KeyOrigin
     synthetic: str | None = None
 
+    def is_key(self, expression: Expression) -> bool:
+        """Whether the qualified expression is the whole key."""
+        return len(self.keys) == 1 and expression in self.keys[0]
+
 
 def as_values(columns: tuple[Column, ...]) -> tuple[Column, ...]:
     """The columns, all as value columns."""
