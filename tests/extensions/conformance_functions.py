@@ -127,7 +127,7 @@ def test_udtf_seven_arrays(
     *,
     types: Sequence[Any],
 ) -> list[str]:
-    firsts = (values[0] for values in (a, b, c, d, e, f, g))  # type: ignore[attr-defined]
+    firsts = (values[0] for values in (a, b, c, d, e, f, g))
     return [value_text(value, sql_type.element) for value, sql_type in zip(firsts, types, strict=True)]
 
 

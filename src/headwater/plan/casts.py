@@ -89,8 +89,8 @@ def fit_decimal(value: decimal.Decimal, target: Decimal) -> decimal.Decimal:
     if fitted is None or (fitted and fitted.adjusted() >= target.precision - target.scale):
         limit = target.precision - target.scale
         raise FunctionError(
-            f"Numeric field overflow: A field with precision {target.precision} and scale {target.scale} must round to an"
-            f" absolute value less than 10^{limit}. Got {decimal_text(value)}"
+            f"Numeric field overflow: A field with precision {target.precision} and scale {target.scale} must round to"
+            f" an absolute value less than 10^{limit}. Got {decimal_text(value)}"
         )
     return fitted
 
@@ -174,6 +174,14 @@ def cast_rule(source: SqlType, target: SqlType, on_error: OnElementError | None 
     return rule
 
 
+_FROM_DECIMAL: dict[SqlType, CastRule] = {
+    INTEGER: CastRule(_decimal_to_int),
+    BIGINT: CastRule(_decimal_to_bigint),
+    DOUBLE: CastRule(float, "{float}({0})"),
+    STRING: CastRule(decimal_text),
+}
+
+
 def _decimal_rule(source: SqlType, target: SqlType) -> CastRule | None:
     if isinstance(target, Decimal):
         if source in (INTEGER, BIGINT) or isinstance(source, Decimal):
@@ -182,12 +190,7 @@ def _decimal_rule(source: SqlType, target: SqlType) -> CastRule | None:
             return CastRule(_double_to_decimal(target))
         return CastRule(_text_to_decimal(target)) if source == STRING else None
     if isinstance(source, Decimal):
-        return {
-            INTEGER: CastRule(_decimal_to_int),
-            BIGINT: CastRule(_decimal_to_bigint),
-            DOUBLE: CastRule(float, "{float}({0})"),
-            STRING: CastRule(decimal_text),
-        }.get(target)  # type: ignore[call-overload, no-any-return]
+        return _FROM_DECIMAL.get(target)
     return None
 
 
@@ -213,7 +216,7 @@ def element_cast(source: SqlType, target: SqlType, on_error: OnElementError | No
     def guarded(value: Any) -> Any:
         try:
             return None if value is None else convert(value)
-        except Exception as error:  # noqa: BLE001 - the caller decides what a bad element means
+        except Exception as error:
             if on_error is None:
                 raise
             return on_error(error)

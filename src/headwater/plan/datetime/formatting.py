@@ -62,7 +62,8 @@ def _check_kinds(letters: frozenset[str], allowed: str) -> None:
         wrong = sorted(letters & members)
         if wrong and kind not in allowed:
             raise FunctionError(
-                f"Unsupported field: pattern letter '{wrong[0]}' is a {kind} field, but the value has only {allowed} fields"
+                f"Unsupported field: pattern letter '{wrong[0]}' is a {kind} field, but the value has only"
+                f" {allowed} fields"
             )
 
 

@@ -1,4 +1,4 @@
-"""Patterns to parsers: a pattern becomes a regular expression whose groups are fields, which then resolve to an instant."""
+"""Patterns to parsers: a regular expression whose groups are fields, which then resolve to an instant."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _ZONE_ID = r"[A-Za-z][A-Za-z0-9~/._+-]*(?::[0-9]{2})?|" + _OFFSET
 _ZONE_NAME = r"[A-Za-z]+(?: [A-Za-z]+)+ Time|" + _ZONE_ID
 _RANGES = {
     "M": (1, 12), "d": (1, 31), "D": (1, 366), "H": (0, 23), "h": (1, 12), "K": (0, 11), "k": (1, 24), "m": (0, 59),
-    "s": (0, 59), "Q": (1, 4), "n": (0, 999_999_999), "A": (0, civil.DAY_MS - 1), "N": (0, civil.DAY_MS * 1_000_000 - 1),
-    "E": (1, 7), "F": (1, 5), "w": (1, 53), "W": (0, 6), "a": (0, 1), "y": (0, 999_999_999), "G": (0, 1),
-}  # fmt: skip
+    "s": (0, 59), "Q": (1, 4), "n": (0, 999_999_999), "A": (0, civil.DAY_MS - 1),
+    "N": (0, civil.DAY_MS * 1_000_000 - 1), "E": (1, 7), "F": (1, 5), "w": (1, 53), "W": (0, 6), "a": (0, 1), "y": (0,
+    999_999_999), "G": (0, 1), }  # fmt: skip
 _WIDTHS = {1: r"-?[0-9]{1,19}", 2: "[0-9]{2}"}
 
 

@@ -40,8 +40,9 @@ def _tokens(pattern: str) -> list[tuple[str, str]]:
 def compile_date_parser(pattern: str) -> Callable[[str], int]:
     """A function from text to days since the epoch, in GMT.
 
-    Missing fields are those of 1970-01-01; numbers out of range carry over (month 13 is the next January). Raises `FunctionError` for a
-    bad pattern; the function raises it for a text that does not begin as the pattern says, or has a time of day.
+    Missing fields are those of 1970-01-01; numbers out of range carry over (month 13 is the next January). Raises
+    `FunctionError` for a bad pattern; the function raises it for a text that does not begin as the pattern says, or has
+    a time of day.
     """
     tokens = _tokens(pattern)
 

@@ -18,7 +18,7 @@ _PREFIXED = re.compile(r"(UTC|GMT|UT)([+-].+)?\Z")
 _FIRST_MS = -62_135_596_800_000  # 0001-01-01
 _LAST_MS = 253_402_214_400_000  # 9999-12-31
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a local time on purpose
+_LOCAL_EPOCH = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Zone:
     def offset_of_local(self, local_ms: int) -> int:
         """The offset for a wall clock time, given as ms as if it were UTC.
 
-        A time that occurs twice means the earlier one; one that is skipped moves forward by what is skipped, as in java.time.
+        A time that occurs twice means the earlier one; one that is skipped moves forward by what is skipped, as in
+        java.time.
         """
         if self.fixed_ms is not None:
             return self.fixed_ms

@@ -58,7 +58,8 @@ def result_type(op: ArithmeticOp, left: SqlType | None, right: SqlType | None, t
     """The type of `left op right`. Raises `AnalysisError`; `text` is the expression for its message."""
     if left is None or right is None:
         raise AnalysisError(
-            f"Error processing expression: {text}. Arithmetic on types {_name(left)} and {_name(right)} are not supported."
+            f"Error processing expression: {text}. Arithmetic on types {_name(left)} and {_name(right)} are not"
+            " supported."
         )
     if left == right == STRING and op is ArithmeticOp.ADD:
         return STRING

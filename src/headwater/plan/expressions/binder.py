@@ -45,16 +45,16 @@ from headwater.plan.expressions.operators import (
     fold,
     parse_magic_timestamp,
 )
-from headwater.sql.expression_text import format_expression
 from headwater.plan.functions.registry import FunctionRegistry
 from headwater.sql import ast
+from headwater.sql.expression_text import format_expression
 
 _MAGIC_COLUMNS = frozenset({"ROWTIME", "WINDOWSTART", "WINDOWEND"})
 _ISSUE = "https://github.com/confluentinc/ksql/issues/4239"
 
 
 class Binder:
-    """Binds expressions of one scope. With `types_only` aggregate and table functions are typed, too, but cannot run."""
+    """Binds expressions of one scope. With `types_only` aggregate and table functions have a type, but cannot run."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class Binder:
     def _or(self, node: ast.Or) -> Node:
         return Logic(BOOLEAN, False, False, self._chain(node, ast.Or))
 
-    def _chain(self, node: ast.Expression, kind: type[ast.And] | type[ast.Or]) -> tuple[Node, ...]:
+    def _chain(self, node: ast.Expression, kind: type[ast.And | ast.Or]) -> tuple[Node, ...]:
         """The operands of a chain of one operator; a loop, since generated conditions can be thousands long."""
         operands = []
         while isinstance(node, kind):
@@ -252,8 +252,8 @@ class Binder:
         for found, what in zip(types, ("keys", "values"), strict=True):
             if found is None:
                 raise AnalysisError(
-                    f"Cannot construct a map with all NULL {what} (see {_ISSUE}). As a workaround, you may cast a NULL {what[:-1]}"
-                    " to the desired type."
+                    f"Cannot construct a map with all NULL {what} (see {_ISSUE}). As a workaround, you may cast a"
+                    f" NULL {what[:-1]} to the desired type."
                 )
         kind = Map(types[0] or STRING, types[1] or STRING)
         key_nodes = [coerce(key, kind.key, self.bind) for key in keys]

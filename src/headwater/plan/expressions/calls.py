@@ -1,21 +1,22 @@
-"""Function calls as typed nodes: the overload chosen, arguments converted, literal arguments prepared, lambdas typed."""
+"""Function calls as typed nodes: overloads chosen, arguments converted, literals prepared, lambdas typed."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from headwater.core.errors import AnalysisError
 from headwater.core.types import Array, Decimal, SqlType
 from headwater.plan.expressions.nodes import Constant, LambdaNode, Node, OnNull, Operation
 from headwater.plan.expressions.operators import build_cast
-from headwater.sql.expression_text import format_expression
 from headwater.plan.functions.declarations import Kind, Overload
 from headwater.plan.functions.resolution import Match, choose, substitute, target_type
 from headwater.plan.functions.signature import Parameter
 from headwater.plan.functions.types import AnyDecimal, Argument, Generic, IntervalType, LambdaType, Nulls
 from headwater.sql import ast
+from headwater.sql.expression_text import format_expression
 
 if TYPE_CHECKING:
     from headwater.plan.expressions.binder import Binder
@@ -25,7 +26,7 @@ _UNITS = {unit.name: unit for unit in ast.TimeUnit} | {unit.name[:-1]: unit for 
 
 
 def build_call(binder: Binder, call: ast.FunctionCall) -> Node:
-    """The node for a scalar function call. Raises `AnalysisError`: unknown function, no or several fitting overloads."""
+    """The node for a scalar function call. Raises `AnalysisError`: unknown function, no single overload that fits."""
     kind = binder.functions.kind(call.name)
     if binder.types_only and kind is Kind.AGGREGATE:
         return _aggregate_type(binder, call)
@@ -120,13 +121,11 @@ def _prepare(node: Node, parameter: Parameter) -> Node:
     build = parameter.prepare
     if build is None:
         return node
+    if isinstance(node, Constant) and node.value is None:
+        return node
     if isinstance(node, Constant):
-        if node.value is None:
-            return node
-        try:
+        with suppress(Exception):  # a bad literal fails per row, where the call would have run
             return Constant(node.type, False, build(node.value))
-        except Exception:  # noqa: BLE001 - a bad literal fails per row, when the call would have run
-            pass
     return Operation(node.type, node.nullable, (node,), build, None, (OnNull.NULL,), pure=False)
 
 

@@ -63,7 +63,8 @@ class CarefulEvaluation:
 
     def _lambda(self, node: LambdaNode) -> Any:
         def call(*arguments: object) -> Any:
-            inner = {**self._values, **dict(zip(node.parameters, arguments, strict=True))}
+            inner = dict(self._values)
+            inner.update(zip(node.parameters, arguments, strict=True))
             return CarefulEvaluation(inner, self._report, nested_null=self._nested_null).value(node.body)
 
         return call

@@ -1,7 +1,8 @@
 """One type for a list of expressions: what IN, ARRAY[] and MAP() need (semantics, section 3).
 
-The first expression that is not NULL gives the type; numbers widen; string literals turn into what the others are; other
-literals turn into text next to strings; anything else must fit as it is. Collections follow the same rules inside.
+The first expression that is not NULL gives the type; numbers widen; string literals turn into what the others are;
+other literals turn into text next to strings; anything else must fit as it is. Collections follow the same rules
+inside.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from headwater.plan.casts import decode_base64, widens
 from headwater.plan.expressions.arithmetic import as_decimal
 from headwater.plan.expressions.nodes import Constant, Node, Operation
 from headwater.plan.expressions.operators import build_cast, decimal_type_of
-from headwater.sql.expression_text import format_expression
 from headwater.sql import ast
+from headwater.sql.expression_text import format_expression
 
 Bind = Callable[[ast.Expression], Node]
 
@@ -119,16 +120,11 @@ def common_type(items: Sequence[ast.Expression], bind: Bind) -> SqlType | None:
 
 
 def _start(items: Sequence[ast.Expression], bind: Bind) -> SqlType:
-    first = next((t for t in map(lambda item: _type_of(item, bind), items) if t is not None), STRING)
-    if isinstance(items[0], _LITERALS) and first != STRING:
-        if any(not isinstance(item, _LITERALS) and _type_of(item, bind) == STRING for item in items):
-            return STRING
+    first = next((t for t in (bind(item).type for item in items) if t is not None), STRING)
+    others = (item for item in items if not isinstance(item, _LITERALS))
+    if isinstance(items[0], _LITERALS) and any(bind(item).type == STRING for item in others):
+        return STRING
     return first
-
-
-def _type_of(item: ast.Expression, bind: Bind) -> SqlType | None:
-    """The item's type; of a constructor whose parts are all NULL, what can be said about it."""
-    return bind(item).type
 
 
 def _join(common: SqlType, item: ast.Expression, bind: Bind) -> SqlType:

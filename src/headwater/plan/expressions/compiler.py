@@ -11,10 +11,10 @@ from headwater.plan.expressions.calls import bind_table_call
 from headwater.plan.expressions.careful import careful_evaluator
 from headwater.plan.expressions.model import Binding, Code, ExpressionOptions, NameSpace, Resolve
 from headwater.plan.expressions.nodes import Node, columns_of
-from headwater.sql.expression_text import format_expression
 from headwater.plan.expressions.writer import SourceWriter
 from headwater.plan.functions.registry import FunctionRegistry
 from headwater.sql import ast
+from headwater.sql.expression_text import format_expression
 
 
 def type_of(
@@ -22,8 +22,8 @@ def type_of(
 ) -> SqlType | None:
     """The type of an expression, None for an untyped NULL.
 
-    Aggregate calls have their result type, table function calls the type of their rows. Raises `AnalysisError` for whatever
-    `compile_expression` refuses.
+    Aggregate calls have their result type, table function calls the type of their rows. Raises `AnalysisError` for
+    whatever `compile_expression` refuses.
     """
     binder = Binder(lambda c: Binding(resolve_type(c)), functions, ExpressionOptions(), types_only=True)
     return _bind(binder, expression).type
@@ -73,7 +73,8 @@ def evaluate_constant(
 ) -> tuple[object, SqlType | None]:
     """Value and type of an expression without columns.
 
-    Raises `AnalysisError` for an expression that is not constant or not well typed, `FunctionError` when evaluation fails.
+    Raises `AnalysisError` for an expression that is not constant or not well typed, `FunctionError` when evaluation
+    fails.
     """
 
     def refuse(column: ast.ColumnRef) -> Binding:

@@ -31,24 +31,24 @@ class ExpressionOptions:
     """Switches of evaluation.
 
     `preserve_null_strings` is `ksql.cast.strings.preserve.nulls`, `nested_error_null` is `ksql.nested.error.set.null`;
-    `null_concat_is_text` makes `s + NULL` use the text `null` (push and persistent queries), otherwise the result is NULL.
-    `limits` are for the aggregates of the same query.
+    `null_concat_is_text` makes `s + NULL` use the text `null` (push and persistent queries), otherwise the result is
+    NULL. `limits` are for the aggregates of the same query.
     """
 
     preserve_null_strings: bool = True
     nested_error_null: bool = True
     null_concat_is_text: bool = True
     clock: Clock = field(default_factory=SystemClock)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
 class Code:
     """A compiled expression.
 
-    `source` is a Python expression over the bindings' code and the name space's objects. It either gives the exact value or
-    raises anything at all; it may raise for values that are not failures. `careful` then tells the value (None for a failure),
-    given the values of `columns` in order, and reports each failure. `type` None is an untyped NULL.
+    `source` is a Python expression over the bindings' code and the name space's objects. It either gives the exact
+    value or raises anything at all; it may raise for values that are not failures. `careful` then tells the value (None
+    for a failure), given the values of `columns` in order, and reports each failure. `type` None is an untyped NULL.
     """
 
     type: SqlType | None

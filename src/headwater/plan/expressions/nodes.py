@@ -54,13 +54,14 @@ class ParameterNode(Node):
 class Operation(Node):
     """Anything that computes one value from operands evaluated left to right.
 
-    `call` is the exact function on values. `template` is source for the same, `{0}` and so on being the operands (`{w0}` the
-    first use of operand 0 in order of execution, `{c0}` one that runs only sometimes, for which only columns and constants will do), `{f}` the call, `{t}` a temporary, other names `helpers`; without it the source is a call.
+    `call` is the exact function on values. `template` is source for the same: `{0}` and so on are the operands, `{w0}`
+    the use of operand 0 that runs first, `{c0}` one that runs only sometimes, for which only columns and constants will
+    do; `{f}` is the call, `{t}` a temporary, other names are `helpers`. Without a template the source is a call.
     `natural` says that the template raises by itself when a `FAIL` operand is None. `ring` marks
     wrapping integer arithmetic, whose intermediate results need no wrapping. `boundary` names the operation in reports:
     its failure makes only its own value NULL. With `isolate` that holds for each operand instead. `tolerant`, given
-    what to do with an element that fails, makes the function to use instead of `call` in careful evaluation. `pure` operations on
-    constants are computed at once.
+    what to do with an element that fails, makes the function to use instead of `call` in careful evaluation. `pure`
+    operations on constants are computed at once.
     """
 
     operands: tuple[Node, ...]

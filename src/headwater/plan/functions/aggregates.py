@@ -30,9 +30,9 @@ _LITERALS = (
 class BoundAggregate:
     """One aggregate of a query, ready to run.
 
-    States are plain data of the annotation `state`. `add` and `undo` take the state and `arguments` values and return the
-    new state, possibly the same object changed. `inline_add` and `inline_result` are source templates over `{s}`, `{0}`... that do
-    the same; each placeholder may occur several times, so it must be filled with a name.
+    States are plain data of the annotation `state`. `add` and `undo` take the state and `arguments` values and return
+    the new state, possibly the same object changed. `inline_add` and `inline_result` are source templates over `{s}`,
+    `{0}`... that do the same; each placeholder may occur several times, so it must be filled with a name.
     `structured` says that the state is more than one plain value, which DELIMITED and KAFKA changelogs cannot hold.
     """
 
@@ -62,8 +62,8 @@ def bind_aggregate(
     """Chooses the overload for argument types (no implicit casts) and binds the trailing literals.
 
     COUNT(*) and COUNT() are calls with one BIGINT argument, ROWTIME. With `session` the states can be merged where the
-    aggregate allows that at all; some aggregates have cheaper states otherwise. Raises `AnalysisError`: unknown function, types that no
-    overload takes, a configuration argument that is not a literal or has a forbidden value.
+    aggregate allows that at all; some aggregates have cheaper states otherwise. Raises `AnalysisError`: unknown
+    function, types that no overload takes, a configuration argument that is not a literal or has a forbidden value.
     """
     given = [Argument(t, isinstance(e, _LITERALS)) for e, t in zip(arguments, types, strict=True)]
     overload, match = choose(name, functions.aggregate(name), given, implicit_casts=False)
@@ -92,10 +92,8 @@ def _rows(overload: AggregateOverload, match: Match) -> int:
 
 
 def _literal(name: str, index: int, argument: ast.Expression) -> Any:
-    if isinstance(argument, ast.NullLiteral):
-        return None
     if isinstance(argument, _LITERALS):
-        return argument.value
+        return getattr(argument, "value", None)
     text = argument.name if isinstance(argument, ast.ColumnRef) else "an expression"
     raise AnalysisError(
         f"Parameter {index + 1} passed to function {name} must be a literal constant, but was expression: '{text}'"
@@ -186,7 +184,7 @@ def _state_of(instance: Any, overload: AggregateOverload, bindings: Mapping[str,
     if declared is not None:
         return python_type(declared)
     annotation = hints_of(instance.initial)["return"]
-    if not isinstance(instance, overload.factory):
+    if type(instance) is not overload.factory:
         # A variant for sessions keeps values with their order; values are of the type that one result has.
         element = (
             returns.element if isinstance(returns, Array) and "n" in hints_of(type(instance).__init__) else returns

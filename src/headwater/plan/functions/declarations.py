@@ -15,8 +15,9 @@
 
 Several declarations of one name are overloads of one function. Signatures are read from the annotations (see `types`),
 on first use. A `@udf` class is instantiated once per place of use in a query and its `__call__` is the function: it may
-keep state. `inline` is Python source for the same result over `{0}`, `{1}`..., used instead of a call; `{w0}` stands for argument 0 at
-the place that runs first when the argument is mentioned more than once, `{f}` for the function itself.
+keep state. `inline` is Python source for the same result over `{0}`, `{1}`..., used instead of a call; `{w0}` stands
+for argument 0 at the place that runs first when the argument is mentioned more than once, `{f}` for the function
+itself.
 """
 
 from __future__ import annotations
@@ -93,8 +94,9 @@ class Declaration:
     @cached_property
     def overloads(self) -> list[Overload]:
         """For scalar and table functions."""
-        is_class = isinstance(self.target, type)
-        function = self.target.__call__ if is_class else self.target
+        target: Any = self.target
+        is_class = isinstance(target, type)
+        function = target.__call__ if is_class else target
         return [
             Overload(signature, self.target, self.inline, self.returns)
             for signature in read_signatures(function, skip=1 if is_class else 0)
@@ -102,7 +104,7 @@ class Declaration:
 
     @cached_property
     def aggregates(self) -> list[AggregateOverload]:
-        """For aggregate functions: row parameters from `add`, literal ones from `__init__`, the result from `result`."""
+        """For aggregates: row parameters from `add`, literal ones from `__init__`, the result from `result`."""
         target: Any = self.target
         add_hints, result_hints = hints_of(target.add), hints_of(target.result)
         setup = target.__init__ if "__init__" in vars(target) else None
@@ -145,10 +147,11 @@ def udaf(
 ) -> Callable[[Anything], Anything]:
     """Declares an aggregate class: `initial`, `add`, `result`, and where possible `undo` and `merge`.
 
-    `add(state, *values)` returns the new state (it may change and return the same list or dict). A row whose argument is NULL
-    is skipped unless the parameter is annotated `| None`. `undo(state, *values)` takes an earlier row back; without
-    it the aggregate cannot be used over tables. `merge(left, right)` joins the states of two sessions, the older
-    first; without it the aggregate cannot be used in session windows. `__init__` parameters are literal arguments.
+    `add(state, *values)` returns the new state (it may change and return the same list or dict). A row whose argument
+    is NULL is skipped unless the parameter is annotated `| None`. `undo(state, *values)` takes an earlier row back;
+    without it the aggregate cannot be used over tables. `merge(left, right)` joins the states of two sessions, the
+    older first; without it the aggregate cannot be used in session windows. `__init__` parameters are literal
+    arguments.
     """
     return _declare(Kind.AGGREGATE, name, category, description, None, returns)
 

@@ -1,7 +1,7 @@
 """Users' functions: Python files and installed packages whose decorated functions join the registry.
 
-A file needs no registration code: what it decorates with `@udf`, `@udaf` and `@udtf` is found. A package announces a module of such
-functions under the entry point group `headwater.functions`.
+A file needs no registration code: what it decorates with `@udf`, `@udaf` and `@udtf` is found. A package announces a
+module of such functions under the entry point group `headwater.functions`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ ENTRY_POINTS = "headwater.functions"
 def load(registry: FunctionRegistry, *places: str | Path) -> list[str]:
     """Registers what Python files, and all `*.py` files of folders, declare; returns the names of the files read.
 
-    Raises `ConfigError` naming the file that is missing, cannot be imported, declares nothing or declares a wrong signature.
+    Raises `ConfigError` naming the file that is missing, cannot be imported, declares nothing or declares a wrong
+    signature.
     """
     loaded = []
     for place in map(Path, places):

@@ -1,7 +1,7 @@
 """Regular expressions of java.util.regex, as Python's `re` understands them.
 
-What differs is rewritten: classes of characters, union and intersection inside brackets, flags in the middle, quoting, `.` and
-named groups. Classes are ASCII unless a property says otherwise, as in Java.
+What differs is rewritten: classes of characters, union and intersection inside brackets, flags in the middle, quoting,
+`.` and named groups. Classes are ASCII unless a property says otherwise, as in Java.
 """
 
 from __future__ import annotations

@@ -189,5 +189,5 @@ def _builtin_declarations() -> tuple[Declaration, ...]:
 
 
 def builtin_functions() -> FunctionRegistry:
-    """A new registry with the built-in functions; modules are imported on the first call, signatures read on first use."""
+    """A new registry with the built-in functions; their signatures are read on first use."""
     return FunctionRegistry(_builtin_declarations())

@@ -1,4 +1,4 @@
-"""Overload choice: which of a function's signatures a call means (rules of the functions sheet, calling conventions)."""
+"""Overload choice: which of a function's signatures a call means (functions sheet, calling conventions)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from headwater.core.types import (
 from headwater.plan.functions.signature import Parameter, Signature
 from headwater.plan.functions.types import AnyDecimal, AnyType, Argument, Generic, IntervalType, LambdaType
 
-_RANK = {INTEGER: 0, BIGINT: 1, DOUBLE: 3}
+_RANK: dict[SqlType, int] = {INTEGER: 0, BIGINT: 1, DOUBLE: 3}
 _DECIMAL_RANK = 2
 INTEGER_AS_DECIMAL = Decimal(10, 0)
 BIGINT_AS_DECIMAL = Decimal(19, 0)
@@ -161,7 +161,7 @@ def substitute(declared: SqlType, bindings: Mapping[str, SqlType]) -> SqlType | 
 def target_type(parameter: SqlType, argument: SqlType, bindings: Mapping[str, SqlType]) -> SqlType:
     """The type an argument is converted to before the call; its own when nothing needs converting."""
     if isinstance(parameter, AnyDecimal):
-        return {INTEGER: INTEGER_AS_DECIMAL, BIGINT: BIGINT_AS_DECIMAL}.get(argument, argument)
+        return INTEGER_AS_DECIMAL if argument == INTEGER else BIGINT_AS_DECIMAL if argument == BIGINT else argument
     if isinstance(parameter, (AnyType, LambdaType, IntervalType)):
         return argument
     return substitute(parameter, bindings) or argument

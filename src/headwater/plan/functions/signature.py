@@ -170,8 +170,8 @@ def read_parameters(
 ) -> tuple[tuple[Parameter, ...], tuple[str, ...]]:
     """The SQL parameters of a Python function after the first `skip`, and the names of the injected ones.
 
-    Parameters with a default are not supported: declare an overload instead. Positional parameters after `*args` are written
-    as keyword-only ones.
+    Parameters with a default are not supported: declare an overload instead. Positional parameters after `*args` are
+    written as keyword-only ones.
     """
     found: list[Parameter] = []
     injected: list[str] = []
@@ -213,7 +213,8 @@ def python_type(sql_type: SqlType) -> Any:
         return tuple[tuple(_optional(f.type) for f in sql_type.fields)]  # type: ignore[misc]
     if isinstance(sql_type, Decimal):
         return decimal.Decimal
-    return {BOOLEAN: bool, DOUBLE: float, STRING: str, BYTES: bytes}.get(sql_type, int)
+    scalars: dict[SqlType, Any] = {BOOLEAN: bool, DOUBLE: float, STRING: str, BYTES: bytes}
+    return scalars.get(sql_type, int)
 
 
 def _optional(sql_type: SqlType) -> Any:

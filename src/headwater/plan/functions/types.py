@@ -13,8 +13,8 @@
 | `TimeUnit` | a bare interval keyword such as DAYS |
 | `object` | any type, without a tie to others |
 
-A parameter annotated `X` makes the function's result NULL when its argument is NULL, without a call; `X | None` means that
-the function takes None itself; `Required[X]` (for example `Annotated[int, INTEGER, REQUIRED]`) fails on NULL.
+A parameter annotated `X` makes the function's result NULL when its argument is NULL, without a call; `X | None` means
+that the function takes None itself; `Required[X]` (for example `Annotated[int, INTEGER, REQUIRED]`) fails on NULL.
 """
 
 from __future__ import annotations

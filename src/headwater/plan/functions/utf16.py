@@ -1,6 +1,7 @@
 """Text as Java sees it: lengths and positions count UTF-16 code units.
 
-Text without characters beyond U+FFFF, that is nearly all text, needs no conversion: there Python's positions are the same.
+Text without characters beyond U+FFFF, that is nearly all text, needs no conversion: there Python's positions are the
+same.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ def geo_distance_in(lat1: Double, lon1: Double, lat2: Double, lon2: Double, unit
     name = (unit or "").strip().upper()
     if name not in _MILES and name not in _KILOMETERS:
         raise FunctionError(
-            f"GeoDistance function units parameter must be one of [MI, MILE, MILES, KM, KILOMETER, KILOMETRE...]. Was: {unit}"
+            f"GeoDistance function units parameter must be one of [MI, MILE, MILES, KM, KILOMETER,"
+            f" KILOMETERS, KILOMETRE, KILOMETRES]. Was: {unit}"
         )
     return _distance(lat1, lon1, lat2, lon2, _RADIUS_MILES if name in _MILES else _RADIUS_KM)
 

@@ -1,4 +1,4 @@
-"""Functions on JSON in STRINGs. Numbers keep their digits; what follows the first JSON value is ignored, as Jackson does."""
+"""Functions on JSON in STRINGs. Numbers keep their digits; as in Jackson, what follows the first value is ignored."""
 
 from __future__ import annotations
 
@@ -162,11 +162,9 @@ def json_concat(*texts: str | None) -> str | None:
         if value is MISSING:
             return None
         values.append(value)
-    if values and all(isinstance(value, dict) for value in values):
-        merged: dict[str, Any] = {}
-        for value in values:
-            merged.update(value)
-        return json_text(merged)
+    objects: list[dict[str, Any]] = [value for value in values if isinstance(value, dict)]
+    if objects and len(objects) == len(values):
+        return json_text({key: value for item in objects for key, value in item.items()})
     return json_text([item for value in values for item in (value if isinstance(value, list) else [value])])
 
 

@@ -1,4 +1,4 @@
-"""Date and time functions from before the types DATE and TIMESTAMP: numbers to text and back, in the server's time zone."""
+"""Functions from before there were DATE and TIMESTAMP: numbers to text and back, in the server's time zone."""
 
 from __future__ import annotations
 

@@ -236,7 +236,10 @@ def log_base(base: Number, value: Number) -> Double:
 
 @udf("POWER", category=_MATH, description="One number to the power of another")
 def power(base: Number, exponent: Number) -> Double:
-    base, exponent = float(base), float(exponent)
+    return _power(float(base), float(exponent))
+
+
+def _power(base: float, exponent: float) -> float:
     if abs(base) == 1 and math.isinf(exponent):
         return math.nan
     if base == 1 and math.isnan(exponent):
@@ -265,7 +268,7 @@ def pi() -> Double:
 
 @udf("RANDOM", category=_MATH, description="A random number, at least 0 and less than 1")
 def random() -> Double:
-    return _random.random()  # noqa: S311 - not for secrets
+    return _random.random()
 
 
 @udf("ACOS", category=_MATH, description="The angle whose cosine this is")
