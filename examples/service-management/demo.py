@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 import expected
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 from data import Event, job_locations, orders_and_jobs, truck_positions
 from ksql import Client, StatementError
 from producing import client_config, create_topics, producer, send
@@ -33,7 +33,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="load finite data, compare all results, exit with 0 or 1")
     parser.add_argument("--orders", type=int, default=ORDERS, help="orders and jobs of --check")
     args = parser.parse_args()
-    create_topics(args.bootstrap_servers)
+    try:
+        create_topics(args.bootstrap_servers)
+    except KafkaException as error:
+        print(f"No Kafka broker answers at {args.bootstrap_servers}: {error}", file=sys.stderr)
+        return 2
     client = Client(args.server)
     if args.check:
         return check(client, args.bootstrap_servers, args.orders)
