@@ -1,0 +1,44 @@
+"""`make bench`: all benchmarks, or those named on the command line, as tables."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import startup, throughput
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=["queries", "startup"], help="default: all")
+    parser.add_argument("--records", type=int, default=500_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    parts = args.parts or ["queries", "startup"]
+    console = Console()
+    if "queries" in parts:
+        show(console, f"Queries, {args.records:,} records of about 140 bytes, median of {args.rounds}",
+             throughput.measure(args.records, args.rounds))  # fmt: skip
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+        console.print(f"peak memory of the process that ran all of these, data included: {peak:.0f} MB\n")
+    if "startup" in parts:
+        measured = startup.measure(args.rounds)
+        show(console, "Node", [{"measure": name, "value": value} for name, value in measured.items()])
+
+
+def show(console: Console, title: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Draw rows as a table; columns are the first row's keys."""
+    table = Table(title=title)
+    for name in rows[0]:
+        table.add_column(name, justify="left" if name in ("pipeline", "measure") else "right")
+    for row in rows:
+        table.add_row(*("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
