@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from headwater.broker.errors import Code
 from headwater.broker.net import KafkaListener
 from headwater.broker.settings import BrokerSettings
 from headwater.core.errors import StartupError
+from headwater.log.storage import DiskStorage
 from headwater.wire.messages import (
     ApiVersionsRequest,
     ApiVersionsResponse,
@@ -245,6 +247,25 @@ async def test_answers_come_in_the_order_of_the_requests_even_behind_a_waiting_o
     assert (correlation, values(response)) == (waiting, [b"wake up"])
     assert [(await client.receive(ApiVersionsResponse, 0))[0] for _ in range(3)] == behind
     await other.close()
+
+
+async def test_requests_behind_an_append_that_is_not_durable_yet_are_handled_and_answered_after_it(
+    tmp_path: Path,
+) -> None:
+    async with running_broker(storage=DiskStorage(tmp_path)) as running:
+        partition = running.broker.log.create_topic("t").partitions[0]
+        client = await RawClient.connect(running.port)
+        batch = build_batch([(None, b"x", NOW, ())])
+        sent = [client.send(produce_request("t", batch), 9) for _ in range(5)]
+        sent.append(client.send(ApiVersionsRequest(), 0))
+        await until(lambda: partition.log_end == 5)
+        for number in range(5):
+            correlation, response = await client.receive(ProduceResponse, 9)
+            result = response.responses[0].partition_responses[0]
+            assert (correlation, result.error_code, result.base_offset) == (sent[number], 0, number)
+            assert partition.high_watermark > number, "answered before it was durable"
+        assert (await client.receive(ApiVersionsResponse, 0))[0] == sent[-1]
+        await client.close()
 
 
 async def test_fetch_waits_for_min_bytes_or_until_time_is_up(client: RawClient, running: Running) -> None:

@@ -24,7 +24,11 @@ from headwater.broker.handlers import (
 )
 
 Handler = Callable[[Any, Any, Any], Any]
-"""(broker, context, request) to a response, an awaitable of one, or None for no answer."""
+"""(broker, context, request) to a response or None for no answer.
+
+Also to a future of a response, when all is done and only the answer has to wait: the requests behind may be handled.
+Or to a coroutine, when they may not: it has to end first.
+"""
 
 
 @dataclass(frozen=True)

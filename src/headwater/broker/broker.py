@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from headwater.broker.apis import APIS
 from headwater.broker.auth import Verifier
 from headwater.broker.dispatch import Dispatcher
+from headwater.broker.durability import DurabilityGate
 from headwater.broker.errors import Code
 from headwater.broker.groups.coordinator import GroupCoordinator
 from headwater.broker.session import ANONYMOUS, Session
@@ -45,6 +46,7 @@ class Broker:
         self._shared_offsets = offsets is not None
         self._timers = timers
         self.dispatcher = Dispatcher(self)
+        self.durability = DurabilityGate(log)
         self.advertised_versions = {key: api.advertised for key, api in sorted(APIS.items())}
         self._groups: GroupCoordinator | None = None
 
@@ -59,6 +61,7 @@ class Broker:
 
     async def close(self) -> None:
         """Stop timers. Listeners are to be closed before, the log after."""
+        self.durability.close()
         if self._groups is not None:
             self._groups.close()
 

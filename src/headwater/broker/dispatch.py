@@ -5,8 +5,8 @@ Everything here is synchronous up to a handler that has to wait; only then does 
 
 from __future__ import annotations
 
-import inspect
 import struct
+from asyncio import Future
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,15 @@ from headwater.broker.apis import API_VERSIONS, APIS, Api, Handler
 from headwater.broker.errors import Code
 from headwater.broker.handlers.sasl import authenticate
 from headwater.broker.session import Context, Session
-from headwater.wire.codec import Decode, WireError, decoder
+from headwater.wire.codec import Decode, Encode, WireError, decoder, encoder
 from headwater.wire.definitions import Buffer, Struct
-from headwater.wire.frames import RequestHeader, read_request_header, response_frame
+from headwater.wire.frames import (
+    RequestHeader,
+    frame_response,
+    has_flexible_header,
+    read_request_header,
+    response_frame,
+)
 from headwater.wire.messages import definition, message_class
 
 if TYPE_CHECKING:
@@ -34,6 +40,23 @@ class Route:
     api: Api
     decode: Decode
     handler: Handler
+    encode: Encode
+    tagged_header: bool
+    """Whether the answer's header has tagged fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """An answer that will come: the request is done, so those behind it may be handled."""
+
+    future: Future[Struct]
+    route: Route
+    correlation_id: int
+
+    def answer(self) -> list[Buffer]:
+        """The answer, once the future is done."""
+        route = self.route
+        return frame_response(route.encode, route.tagged_header, self.correlation_id, self.future.result())
 
 
 class Dispatcher:
@@ -43,8 +66,10 @@ class Dispatcher:
         self._broker = broker
         self._routes: dict[tuple[int, int], Route | None] = {}
 
-    def handle(self, frame: memoryview, session: Session) -> Answer | Awaitable[Answer]:
-        """The answer to a request. Raises `WireError` if it cannot be understood: the connection is unusable then."""
+    def handle(self, frame: memoryview, session: Session) -> Answer | Later | Awaitable[Answer]:
+        """The answer to a request, or what to wait for. Raises `WireError` if the request cannot be understood: the
+        connection is unusable then. `frame` is not used any more on return.
+        """
         if session.sasl_raw:
             return self._raw_sasl(frame, session)
         header = read_request_header(frame)
@@ -57,9 +82,11 @@ class Dispatcher:
         response = route.handler(self._broker, Context(session, header.version, header.client_id or ""), request)
         if response is None:
             return None
-        if inspect.isawaitable(response):
-            return _when_done(response, header)
-        return response_frame(header.api_key, header.version, header.correlation_id, response)
+        if isinstance(response, Struct):
+            return frame_response(route.encode, route.tagged_header, header.correlation_id, response)
+        if isinstance(response, Future):
+            return Later(response, route, header.correlation_id)
+        return _when_done(response, route, header.correlation_id)
 
     def _route(self, key: int, version: int) -> Route | None:
         try:
@@ -68,7 +95,13 @@ class Dispatcher:
             api = APIS.get(key)
             if api is None or not api.first <= version <= api.last:
                 return None  # not kept: a client could make the table grow without end
-            route = Route(api, decoder(f"{api.name}Request", version), api.handler)
+            route = Route(
+                api,
+                decoder(f"{api.name}Request", version),
+                api.handler,
+                encoder(f"{api.name}Response", version),
+                has_flexible_header(key, version),
+            )
             self._routes[key, version] = route
             return route
 
@@ -106,8 +139,5 @@ def _decode(route: Route, frame: memoryview, header: RequestHeader) -> Struct:
     return result
 
 
-async def _when_done(response: Awaitable[Struct | None], header: RequestHeader) -> Answer:
-    done = await response
-    if done is None:
-        return None
-    return response_frame(header.api_key, header.version, header.correlation_id, done)
+async def _when_done(response: Awaitable[Struct], route: Route, correlation_id: int) -> Answer:
+    return frame_response(route.encode, route.tagged_header, correlation_id, await response)

@@ -15,9 +15,10 @@ from collections.abc import Awaitable
 from typing import cast
 
 from headwater.broker.broker import Broker
+from headwater.broker.dispatch import Answer, Later
 from headwater.core.errors import HeadwaterError, StartupError
 from headwater.wire.codec import WireError
-from headwater.wire.definitions import Buffer
+from headwater.wire.definitions import Buffer, Struct
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +28,13 @@ MAX_FRAME_BEFORE_LOGIN = 64 << 10
 """Nobody needs more to authenticate; who has not yet must not make us reserve memory."""
 MAX_QUEUED = 4 << 20
 """Bytes of requests waiting behind an unanswered one before reading stops."""
+MAX_UNANSWERED = 1_000
+"""Answers that may be outstanding before reading stops; real clients have 5 or fewer."""
 WRITE_HIGH_WATER = 8 << 20
 """Bytes of answers a client may leave unread before its requests are left unread too."""
 _LENGTH = 4
 _SMALL_WRITE = 64 << 10
 """Joining up to this many bytes is cheaper than handing many pieces to the transport."""
-
-Answer = list[Buffer] | None
 
 
 class KafkaListener:
@@ -103,6 +104,9 @@ class Connection(asyncio.BufferedProtocol):
         self._queue: deque[memoryview] = deque()
         self._queued = 0
         self._waiting: asyncio.Task[None] | None = None
+        """A request that those in the queue have to wait for."""
+        self._answers: deque[Later | list[Buffer]] = deque()
+        """Answers in order, from the first that is still to come on."""
         self._out: list[Buffer] = []
         self._closing = False
         self._write_paused = False
@@ -121,6 +125,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
         self._queue.clear()
+        self._answers.clear()
         if self._waiting is not None:
             self._waiting.cancel()
         self._listener.closed(self)
@@ -197,6 +202,11 @@ class Connection(asyncio.BufferedProtocol):
         else:
             if answer is None or isinstance(answer, list):
                 self._answer(answer)
+            elif isinstance(answer, Later):
+                self._answers.append(answer)
+                answer.future.add_done_callback(self._answer_later)
+                if len(self._answers) == MAX_UNANSWERED:
+                    self._throttle()
             else:
                 self._waiting = asyncio.get_running_loop().create_task(self._wait(answer))
 
@@ -225,9 +235,27 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer(self, answer: Answer) -> None:
         if answer is not None:
-            self._out += answer
+            if self._answers:
+                self._answers.append(answer)
+            else:
+                self._out += answer
         if self.session.closing:
             self._close()
+
+    def _answer_later(self, _: asyncio.Future[Struct]) -> None:
+        """Send every answer up to the first that is still to come."""
+        answers = self._answers
+        while answers:
+            first = answers[0]
+            if isinstance(first, Later):
+                if not first.future.done():
+                    break
+                first = first.answer()
+            self._out += first
+            answers.popleft()
+        self._flush()
+        if not answers:
+            self._throttle()
 
     def _flush(self) -> None:
         """Send everything there is to send, at once."""
@@ -244,7 +272,7 @@ class Connection(asyncio.BufferedProtocol):
         """Stop reading while the client does not take its answers or too many requests wait."""
         if self._closing:
             return
-        if self._write_paused or self._queued > MAX_QUEUED:
+        if self._write_paused or self._queued > MAX_QUEUED or len(self._answers) >= MAX_UNANSWERED:
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()

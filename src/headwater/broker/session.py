@@ -25,7 +25,7 @@ class Session:
     """Set by a handler that wants the connection closed once its answer is sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """One request: who sends it, in which version."""
 

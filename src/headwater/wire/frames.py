@@ -11,7 +11,7 @@ from functools import cache
 from struct import Struct as Packer
 from typing import NamedTuple
 
-from headwater.wire.codec import WireError, encoder
+from headwater.wire.codec import Encode, WireError, encoder
 from headwater.wire.decoding import skip_tags
 from headwater.wire.definitions import Buffer, Struct
 from headwater.wire.messages import api_names, definition
@@ -63,13 +63,16 @@ def has_flexible_header(api_key: int, version: int) -> bool:
 
 def response_frame(api_key: int, version: int, correlation_id: int, response: Struct) -> list[Buffer]:
     """The response as buffers to send, length bytes included. Record batches inside are not copied."""
+    encode = encoder(type(response).__name__, version)
+    return frame_response(encode, has_flexible_header(api_key, version), correlation_id, response)
+
+
+def frame_response(encode: Encode, tagged_header: bool, correlation_id: int, response: Struct) -> list[Buffer]:
+    """As `response_frame`, for a caller that keeps the encoder at hand."""
     parts: list[Buffer] = [b""]
-    encoder(type(response).__name__, version)(response, parts.append)
+    encode(response, parts.append)
     size = sum(map(len, parts)) + 4
-    if has_flexible_header(api_key, version):
-        parts[0] = _FLEXIBLE_FRAME.pack(size + 1, correlation_id)
-    else:
-        parts[0] = _FRAME.pack(size, correlation_id)
+    parts[0] = _FLEXIBLE_FRAME.pack(size + 1, correlation_id) if tagged_header else _FRAME.pack(size, correlation_id)
     return parts
 
 

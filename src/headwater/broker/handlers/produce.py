@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from asyncio import Future
 from typing import TYPE_CHECKING
 
 from headwater.broker.errors import Code, code_of
@@ -23,13 +23,15 @@ ALL = -1
 NO_ANSWER = 0
 
 PartitionResult = ProduceResponse.PartitionProduceResponse
-Answer = ProduceResponse | None
 
 
-def produce(broker: Broker, context: Context, request: ProduceRequest) -> Answer | Awaitable[Answer]:
+def produce(
+    broker: Broker, context: Context, request: ProduceRequest
+) -> ProduceResponse | Future[ProduceResponse] | None:
     """Append every batch; with acks=all the answer comes when they are durable, with acks=0 there is none.
 
-    The records are views of the receive buffer: they are written before this returns.
+    The records are views of the receive buffer: they are written before this returns. So the requests behind this one
+    need not wait for its answer.
     """
     visible = True
     topics = []
@@ -49,7 +51,7 @@ def produce(broker: Broker, context: Context, request: ProduceRequest) -> Answer
         return None
     response = ProduceResponse(responses=topics)
     # What is visible to readers is as safe as the log promises, so there is nothing to wait for.
-    return response if visible or request.acks != ALL else _when_durable(broker, response)
+    return response if visible or request.acks != ALL else broker.durability.hold(response, _not_durable)
 
 
 def _append(
@@ -86,14 +88,10 @@ def _error(index: int, code: Code, message: str) -> tuple[PartitionResult, None]
     return result, None
 
 
-async def _when_durable(broker: Broker, response: ProduceResponse) -> ProduceResponse:
-    try:
-        await broker.log.durable()
-    except HeadwaterError as error:
-        code = code_of(error)
-        logger.error("Appended records could not be made durable: %s", error)
-        for topic in response.responses:
-            for result in topic.partition_responses:
-                if not result.error_code:
-                    result.error_code, result.error_message = code, str(error)
+def _not_durable(response: ProduceResponse, error: HeadwaterError) -> ProduceResponse:
+    logger.error("Appended records could not be made durable: %s", error)
+    for topic in response.responses:
+        for result in topic.partition_responses:
+            if not result.error_code:
+                result.error_code, result.error_message = code_of(error), str(error)
     return response
