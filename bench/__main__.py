@@ -1,4 +1,4 @@
-"""`make bench`: all benchmarks, or those named on the command line, as tables."""
+"""`make bench`: all benchmarks, or one of them, as tables."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bench import startup, throughput
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["queries", "startup"], help="default: all")
+    parser.add_argument("--only", choices=["queries", "startup"], help="default: all")
     parser.add_argument("--records", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    parts = args.parts or ["queries", "startup"]
+    parts = [args.only] if args.only else ["queries", "startup"]
     console = Console()
     if "queries" in parts:
         show(console, f"Queries, {args.records:,} records of about 140 bytes, median of {args.rounds}",
