@@ -77,7 +77,8 @@ def _key_row(stage: StageCompiler, step: SourceStep) -> Row:
         body.line("key = record.key")
         if step.window is not None:
             window = _split_window(stage, step)
-        elif step.formats.key.name != "NONE":
+        elif step.formats.key.name == "KAFKA":
+            # Only here does a key have one spelling: elsewhere quotes, blanks, member names or schema ids may differ.
             raw_key = RawKey("record.key", step.formats.key)
         with_null = {c.name: Binding(c.type, stage.names.temp("k")) for c in step.schema.key}
         with body.block("if key is None:"):
