@@ -36,11 +36,14 @@ SERVER_PROPERTIES: Mapping[str, str] = {
 
 
 class StillClock:
-    """The wall clock stands at the epoch; waiting takes real time."""
+    """The wall clock stands at the time of its creation; waiting takes real time."""
+
+    def __init__(self) -> None:
+        self._now_ms = time.time_ns() // 1_000_000
 
     def now_ms(self) -> int:
-        """Always 0."""
-        return 0
+        """Always the same."""
+        return self._now_ms
 
     def monotonic(self) -> float:
         """Seconds of real time."""

@@ -11,6 +11,7 @@ from headwater.cases.execution import TIME_LIMIT_SECONDS, execute
 from headwater.cases.model import Result, Run
 from headwater.plan.functions import FunctionRegistry, builtin_functions
 from headwater.plan.functions.extensions import load
+from headwater.plan.functions.extensions import load
 
 _CHUNK = 8
 """Runs handed to a worker at a time: few enough to end together, enough to make the hand-over cheap."""
@@ -52,8 +53,8 @@ def _execute(run: Run) -> Result:
 
 
 def load_functions(extensions: Path | None) -> FunctionRegistry:
-    """The built-in functions and those that the modules in a folder define."""
-    functions = builtin_functions()
+    """The built-in functions and those that the Python files in a folder define. Raises `ConfigError`."""
+    functions = builtin_functions().copy()
     if extensions is not None:
         load(functions, extensions)
     return functions
