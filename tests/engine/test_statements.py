@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from headwater.cluster.api import Append, Commit, TopicPartition
 from headwater.engine.errors import ErrorCode, RequestError, StatementError
 from headwater.engine.properties import PropertyError
 from headwater.engine.results import RowResult
+from headwater.wire.records import build_batch
 from tests.engine.sql_node import EARLIEST_RESET, SqlNode, sql_node
 
 ORDERS = (
@@ -345,3 +347,98 @@ async def test_the_processing_log_is_a_stream_like_any_other() -> None:
         assert rows == [("processing.CSAS_X_0.S.Source", 0, "ew==")]
         await node.restart()
         assert list(node.engine.metastore.sources) == ["KSQL_PROCESSING_LOG"]
+
+
+async def test_schemas_are_registered_and_found_again() -> None:
+    async with sql_node() as node:
+        await node.run(ORDERS.replace("JSON", "AVRO"))
+        assert node.registry.subjects() == ["orders-value"]
+        await node.run("CREATE STREAM inferred WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='AVRO');")
+        before = node.engine.metastore.sources["INFERRED"]
+        node.registry.delete("orders-value")
+        await node.restart()
+        assert node.engine.metastore.sources["INFERRED"] == before
+        await node.run("DROP STREAM inferred; DROP STREAM orders DELETE TOPIC;")
+        assert node.registry.subjects() == []
+
+
+async def test_schemas_made_by_a_request_are_known_to_its_later_statements() -> None:
+    async with sql_node() as node:
+        await node.run(
+            ORDERS.replace("JSON", "AVRO") + "CREATE STREAM again WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='AVRO');"
+        )
+        assert "AGAIN" in node.engine.metastore.sources
+
+
+async def test_a_refused_request_registers_nothing() -> None:
+    async with sql_node() as node:
+        with pytest.raises(StatementError):
+            await node.run(ORDERS.replace("JSON", "AVRO") + "DROP STREAM nothing;")
+        assert node.registry.subjects() == []
+
+
+async def test_replaced_queries_keep_their_id_and_go_on(node: SqlNode) -> None:
+    await node.run(ORDERS + "CREATE STREAM teas AS SELECT id, item FROM orders;", EARLIEST_RESET)
+    await node.run("INSERT INTO orders VALUES (1, 1.0, 'tea');")
+    await node.settle()
+    messages = await node.messages(
+        "CREATE OR REPLACE STREAM teas AS SELECT id, item, price FROM orders WHERE price > 1;"
+    )
+    assert messages == ["Created query with ID CSAS_TEAS_0"]
+    await node.run("INSERT INTO orders VALUES (2, 1.0, 'mate'); INSERT INTO orders VALUES (3, 2.0, 'chai');")
+    await node.settle()
+    assert sorted(await node.select("SELECT * FROM teas;")) == [(1, "tea", None), (3, "chai", 2.0)]
+    await node.restart()
+    assert sorted(await node.select("SELECT * FROM teas;")) == [(1, "tea", None), (3, "chai", 2.0)]
+    with pytest.raises(StatementError):
+        await node.run("CREATE OR REPLACE STREAM teas AS SELECT id FROM orders;")
+
+
+async def test_source_tables_can_be_pulled_and_their_query_is_out_of_reach(node: SqlNode) -> None:
+    await node.run(
+        "CREATE TABLE w (id INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC='t', PARTITIONS=1, VALUE_FORMAT='JSON');"
+    )
+    (made,) = await node.run(
+        "CREATE SOURCE TABLE r (id INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC='t', VALUE_FORMAT='JSON');"
+    )
+    assert made["commandStatus"]["message"] == "Table created"
+    await node.run("INSERT INTO w VALUES (1, 10);")
+    await node.settle()
+    assert await node.select("SELECT * FROM r WHERE id = 1;") == [(1, 10)]
+    with pytest.raises(StatementError, match="SOURCE table"):
+        await node.run("TERMINATE CST_R_0;")
+    for refused in ("INSERT INTO r VALUES (2, 20);", "DROP TABLE r DELETE TOPIC;"):
+        with pytest.raises(StatementError, match="read-only"):
+            await node.run(refused)
+    await node.run("DROP TABLE r;")
+    assert not node.engine.runtime.queries
+
+
+async def test_scalable_push_queries_are_named_so() -> None:
+    properties = {"ksql.query.push.v2.enabled": "true", "ksql.query.push.v2.registry.installed": "true"}
+    async with sql_node(properties=properties) as node:
+        await node.run(ORDERS + "CREATE STREAM fed AS SELECT * FROM orders;")
+        kinds = {
+            "SELECT * FROM fed EMIT CHANGES;": "SCALABLE_PUSH_QUERY_FED_",
+            "SELECT * FROM orders EMIT CHANGES;": "transient_ORDERS_",
+            "SELECT ROWOFFSET FROM fed EMIT CHANGES;": "transient_FED_",
+            "SELECT item, COUNT(*) FROM fed GROUP BY item EMIT CHANGES;": "transient_FED_",
+        }
+        for text, prefix in kinds.items():
+            result = await node.engine.query(text)
+            assert isinstance(result, RowResult)
+            assert result.query_id.startswith(prefix)
+            await result.close()
+
+
+async def test_a_corrupt_command_topic_degrades_the_server(node: SqlNode) -> None:
+    await node.run(ORDERS)
+    batch = build_batch([(b'"x"', b"{", 0, ())])
+    await node.cluster.commit(Commit([Append(TopicPartition(node.settings.command_topic, 0), batch)]))
+    await node.restart()
+    assert list(node.engine.metastore.sources) == ["ORDERS"]
+    (streams,) = await node.run("SHOW STREAMS;")
+    assert "degraded" in streams["warnings"][0]["message"]
+    with pytest.raises(RequestError) as caught:
+        await node.run("DROP STREAM orders;")
+    assert caught.value.code == ErrorCode.SERVER_ERROR

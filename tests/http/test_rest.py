@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from headwater.core.errors import StartupError
-from headwater.http.framing import DELIMITED, JSON, KSQL_JSON
+from headwater.http.framing import DELIMITED, JSON, KSQL_JSON, KSQL_PROTOBUF
 from headwater.http.server import KsqlServer
 from tests.engine.sql_node import SqlNode
 from tests.http.rest_server import RestServer, rest_server
@@ -301,3 +301,46 @@ async def test_other_origins_are_let_in_when_configured() -> None:
     async with rest_server({"access.control.allow.origin": "https://app.example"}) as rest:
         response = await rest.http1.get("/info", headers={"origin": "https://app.example"})
         assert response.headers["access-control-allow-origin"] == "https://app.example"
+
+
+async def test_rows_as_protobuf_messages(orders: RestServer) -> None:
+    body = {"sql": "SELECT id, item FROM orders;"}
+    response = await orders.http1.post("/query-stream", json=body, headers={"accept": KSQL_PROTOBUF})
+    assert response.headers["content-type"] == KSQL_PROTOBUF
+    header, first, second, last = response.json()
+    assert "message ConnectDefault1 {\n  int32 ID = 1;\n  string ITEM = 2;\n}" in header["header"]["protoSchema"]
+    assert [row["row"]["protobufBytes"] for row in (first, second)] == ["CAESA3RlYQ==", "CAI="]
+    assert last == {"finalMessage": "Query Completed"}
+    unnameable = {"sql": "SELECT id AS `a b` FROM orders EMIT CHANGES;"}
+    response = await orders.http1.post("/query-stream", json=unnameable, headers={"accept": KSQL_PROTOBUF})
+    assert response.status_code == 400
+    assert (await orders.ksql("SHOW QUERIES;"))[0]["queries"] == []
+
+
+@pytest.mark.parametrize("path", ["/query", "/query-stream"])
+async def test_topics_are_printed_as_lines(orders: RestServer, path: str) -> None:
+    member = "ksql" if path == "/query" else "sql"
+    response = await orders.http1.post(path, json={member: "PRINT orders FROM BEGINNING LIMIT 2;"})
+    key_format, value_format, first, second = response.text.splitlines()
+    assert key_format.startswith("Key format: ")
+    assert value_format == "Value format: JSON or KAFKA_STRING"
+    assert first.startswith("rowtime: ")
+    assert first.endswith(', key: 1, value: {"PRICE":2.5,"ITEM":"tea"}, partition: 0')
+    assert "value: " in second
+
+
+async def test_printing_needs_a_topic_and_the_right_type(orders: RestServer) -> None:
+    body = {"sql": "PRINT orders;"}
+    response = await orders.http1.post("/query-stream", json=body, headers={"accept": JSON})
+    assert response.status_code == 406
+    response = await orders.http1.post("/query-stream", json={"sql": "PRINT ORDERS;"})
+    assert response.json()["error_code"] == 40001
+    assert "Did you mean orders" in response.json()["message"]
+
+
+async def test_print_waits_for_what_comes_and_skips_in_between(orders: RestServer) -> None:
+    async with orders.http1.stream("POST", "/query-stream", json={"sql": "PRINT orders INTERVAL 2 LIMIT 2;"}) as stream:
+        for number in range(4):
+            await orders.ksql(f"INSERT INTO orders VALUES ({number}, 0.5, 'x{number}');")
+        lines = [line async for line in stream.aiter_lines()]
+    assert [line.partition('"ITEM":')[2][:4] for line in lines if line.startswith("rowtime")] == ['"x0"', '"x2"']

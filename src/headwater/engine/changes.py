@@ -14,6 +14,7 @@ from headwater.core.names import quote
 from headwater.core.types import SqlType
 from headwater.formats.api import RegisteredSchema
 from headwater.plan.catalog import DataSource, QueryLink
+from headwater.plan.registered_schemas import SchemaSpec
 from headwater.plan.steps import QueryPlan
 
 
@@ -46,15 +47,6 @@ class QuerySpec:
     paused: bool = False
     internal: bool = False
     """The query behind a SOURCE table: it lives and dies with the table and cannot be addressed."""
-
-
-@dataclass(frozen=True)
-class NewSchema:
-    """A schema to register before the first record is written."""
-
-    subject: str
-    kind: str
-    schema: str
 
 
 @dataclass(frozen=True)
@@ -118,7 +110,7 @@ class Change:
     message: str
     edits: tuple[Edit, ...] = ()
     topics: tuple[TopicSpec, ...] = ()
-    schemas: tuple[NewSchema, ...] = ()
+    schemas: tuple[SchemaSpec, ...] = ()
     query_id: str | None = None
     numbered: bool = False
     """Whether `query_id` took the next number of the server's query counter."""

@@ -18,6 +18,7 @@ from headwater.engine.insert import InsertChannel, check_insertable
 from headwater.engine.printing import open_print
 from headwater.engine.processing_log import ProcessingLog
 from headwater.engine.properties import check_overridable
+from headwater.engine.push import push_query_id
 from headwater.engine.results import PrintResult, ResultKind, RowResult
 from headwater.engine.runtime import EngineSettings as RuntimeSettings
 from headwater.engine.runtime import QueryRuntime
@@ -297,8 +298,9 @@ class Engine:
                 ErrorCode.TOO_MANY_PUSH_QUERIES,
             )
         plan = context.deciding().planner().plan_push(statement.query)
-        query_id = f"transient_{statement.query.source.name}_{self._random.getrandbits(63)}"
-        rows = await self.runtime.push(plan, self.settings.effective(context.session.properties), query_id)
+        properties = self.settings.effective(context.session.properties)
+        query_id = push_query_id(statement.query, self.metastore, properties, self._random)
+        rows = await self.runtime.push(plan, properties, query_id)
         return self._register(RowResult(rows, ResultKind.PUSH, statement.text))
 
     async def _pull(self, statement: ast.QueryStatement, context: Answering) -> RowResult:

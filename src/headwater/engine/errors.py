@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from headwater.core.errors import AnalysisError, HeadwaterError, ParseError
+from headwater.core.errors import FunctionError, HeadwaterError, SqlError
 from headwater.engine.entities import Entity
 from headwater.engine.properties import PropertyError
+from headwater.formats.failures import RegistryMissingError
 
 
 class ErrorCode(IntEnum):
@@ -57,10 +58,6 @@ class AssertionFailedError(HeadwaterError):
     """An ASSERT statement did not hold in time."""
 
 
-class RegistryMissingError(HeadwaterError):
-    """A statement needs a Schema Registry and none is configured."""
-
-
 class NotReadyError(RequestError):
     """The engine is still reading its command topic."""
 
@@ -79,12 +76,13 @@ def code_of(error: HeadwaterError) -> ErrorCode:
 
 
 _CODES: dict[type[HeadwaterError], ErrorCode] = {
-    ParseError: ErrorCode.BAD_STATEMENT,
-    AnalysisError: ErrorCode.BAD_STATEMENT,
+    RegistryMissingError: ErrorCode.REGISTRY_MISSING,
+    SqlError: ErrorCode.BAD_STATEMENT,
+    FunctionError: ErrorCode.BAD_STATEMENT,
     PropertyError: ErrorCode.BAD_STATEMENT,
     AssertionFailedError: ErrorCode.ASSERTION_FAILED,
-    RegistryMissingError: ErrorCode.REGISTRY_MISSING,
 }
+"""The first class that fits counts."""
 
 
 def message_of(error: BaseException) -> str:

@@ -6,16 +6,17 @@ overlay what earlier statements of a request would create, for its validation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Protocol
 
 from headwater.cluster.api import Cluster, TopicSpec
-from headwater.core.errors import HeadwaterError
-from headwater.engine.changes import Facts, NewSchema
+from headwater.core.errors import AnalysisError, HeadwaterError
+from headwater.engine.changes import Facts
 from headwater.formats.api import RegisteredSchema, SchemaRegistry
+from headwater.plan.registered_schemas import SchemaSpec
 
 _PRETENDED_ID = 1 << 30
-"""First id of a schema that is only pretended to be registered; no registry counts that far."""
+"""Id of a schema that is only pretended to be registered; no registry counts that far."""
 
 
 class Topics(Protocol):
@@ -91,7 +92,9 @@ class PlannedRegistry:
         references: tuple[tuple[str, str], ...] = (),
         schema_id: int | None = None,
     ) -> int:
-        number = schema_id or _PRETENDED_ID + len(self._planned)
+        held = self._base.latest(subject)
+        same = held is not None and (held.kind, held.schema) == (kind, schema)
+        number = held.schema_id if held is not None and same else schema_id or _PRETENDED_ID
         self._planned[subject] = RegisteredSchema(number, subject, 1, kind, schema, references)
         return number
 
@@ -177,6 +180,12 @@ class RecalledRegistry:
         return
 
 
-def register_all(registry: SchemaRegistry, schemas: Iterable[NewSchema]) -> Mapping[str, int]:
-    """Register in order; the ids by subject."""
-    return {new.subject: registry.register(new.subject, new.kind, new.schema) for new in schemas}
+def register_all(registry: SchemaRegistry, schemas: Iterable[SchemaSpec]) -> None:
+    """Register in order. Raises `AnalysisError` when a schema given by its id turns out to have another one."""
+    for spec in schemas:
+        found = registry.register(spec.subject, spec.kind, spec.schema, spec.references)
+        if spec.schema_id is not None and found not in (spec.schema_id, _PRETENDED_ID):
+            raise AnalysisError(
+                f"Schema id registered is {found} which is different from provided schema id {spec.schema_id} "
+                f"(subject {spec.subject})."
+            )

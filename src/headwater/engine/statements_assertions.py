@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from headwater.core.errors import HeadwaterError
 from headwater.engine.answering import Answering
 from headwater.engine.entities import AssertSchemaEntity, AssertTopicEntity, Entity
-from headwater.engine.errors import AssertionFailedError, RegistryMissingError
+from headwater.engine.errors import AssertionFailedError
 from headwater.formats.api import SchemaRegistry
+from headwater.formats.failures import RegistryMissingError
 from headwater.sql import ast
 
 _POLL_SECONDS = 0.1
@@ -51,7 +52,9 @@ async def assert_schema(statement: ast.AssertSchema, context: Answering) -> Enti
     """(43)"""
     registry = context.services.registry
     if registry is None:
-        raise RegistryMissingError("ASSERT SCHEMA needs a Schema Registry: set ksql.schema.registry.url.")
+        raise RegistryMissingError(
+            "ASSERT SCHEMA needs a schema registry: set the property 'ksql.schema.registry.url'."
+        )
 
     async def problem() -> str | None:
         return _schema_problem(statement, registry)

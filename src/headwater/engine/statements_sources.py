@@ -40,6 +40,7 @@ def create_source(statement: ast.CreateSource, context: Deciding) -> Change | Un
         f"{kind.capitalize()} created",
         tuple(edits),
         (topic_spec(plan.topic),) if plan.topic is not None else (),
+        plan.schemas,
         query_id=query_id if plan.query is not None else None,
         numbered=plan.query is not None,
     )
@@ -63,6 +64,7 @@ def create_as_select(statement: ast.CreateAsSelect, context: Deciding) -> Change
         f"Created query with ID {query_id}",
         (PutSource(plan.source), StartQuery(query, replaces=plan.replaces)),
         (topic_spec(plan.topic),) if plan.topic is not None and missing else (),
+        plan.schemas,
         query_id=query_id,
         numbered=kept is None,
     )

@@ -1,4 +1,4 @@
-"""How a stream of rows is laid out in a response: the three JSON framings of the query endpoints (sections 5.2 to 5.4).
+"""How a stream of rows is laid out in a response: the framings of the query endpoints (sections 5.2 to 5.5).
 
 Each frames a header, batches of rows, and an end that may carry a message or an error. Chunks of a push query end with
 a complete line, so that a client that reads by line sees every row at once.
@@ -13,11 +13,14 @@ import msgspec
 
 from headwater.core.names import quote
 from headwater.core.schema import Column, Role, Schema
+from headwater.formats.api import SerdeOptions
+from headwater.formats.protobuf_nosr import FORMAT as PROTOBUF
 from headwater.http.values import Row, compile_converter
 
 DELIMITED = "application/vnd.ksqlapi.delimited.v1"
 JSON = "application/json"
 KSQL_JSON = "application/vnd.ksql.v1+json"
+KSQL_PROTOBUF = "application/vnd.ksql.v1+protobuf"
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -126,6 +129,42 @@ class StreamedRows:
     def _row(self, line: bytes, row: Row) -> bytes:
         mark = b',"tombstone":true' if row[1] else b""
         return b"".join((self._before, b'{"row":{"columns":', line, mark, b"}}", self._after))
+
+    def end(self, message: str | None) -> bytes:
+        if message is None:
+            return b"]"
+        return self._before + _ENCODER.encode({"finalMessage": message}) + b"]"
+
+    def error(self, body: object) -> bytes:
+        return self._before + _ENCODER.encode({"errorMessage": body}) + b"]"
+
+
+class ProtobufRows:
+    """5.5: the envelope of 5.4 with each row as a Protobuf message; the header has the messages' schema.
+
+    Raises `AnalysisError` for columns that Protobuf cannot name or hold.
+    """
+
+    content_type = KSQL_PROTOBUF
+
+    def __init__(self, schema: Schema, *, push: bool) -> None:
+        options = SerdeOptions(is_key=False)
+        self._text = PROTOBUF.schema_text(schema.columns, options)
+        self._message = PROTOBUF.writer(schema.columns, options, "rows", None).encode
+        self._before, self._after = (b"", b",\n") if push else (b",\n", b"")
+
+    def header(self, query_id: str | None) -> bytes:
+        return b"[" + _ENCODER.encode({"header": {"queryId": query_id, "protoSchema": self._text}}) + self._after
+
+    def rows(self, rows: Sequence[Row]) -> bytes:
+        return b"".join(map(self._row, rows))
+
+    def _row(self, row: Row) -> bytes:
+        values, tombstone = row
+        body: dict[str, object] = {"protobufBytes": self._message(*values)}
+        if tombstone:
+            body["tombstone"] = True
+        return self._before + _ENCODER.encode({"row": body}) + self._after
 
     def end(self, message: str | None) -> bytes:
         if message is None:

@@ -12,15 +12,25 @@ from headwater.engine.engine import Engine
 from headwater.engine.errors import ErrorCode, RequestError
 from headwater.engine.results import PrintResult, ResultKind, RowResult
 from headwater.http.errors import error_body
-from headwater.http.framing import DELIMITED, JSON, KSQL_JSON, Delimited, Framing, JsonArray, StreamedRows
+from headwater.http.framing import (
+    DELIMITED,
+    JSON,
+    KSQL_JSON,
+    KSQL_PROTOBUF,
+    Delimited,
+    Framing,
+    JsonArray,
+    ProtobufRows,
+    StreamedRows,
+)
 from headwater.http.guard import Guard
 from headwater.http.negotiation import choose
 from headwater.http.requests import CloseQueryArgs, KsqlRequest, QueryStreamArgs, decode
 from headwater.http.responses import StreamedResponse
 from headwater.http.values import Row
 
-_QUERY_TYPES = (KSQL_JSON, DELIMITED, JSON)
-_QUERY_STREAM_TYPES = (DELIMITED, JSON, KSQL_JSON)
+_QUERY_TYPES = (KSQL_JSON, DELIMITED, JSON, KSQL_PROTOBUF)
+_QUERY_STREAM_TYPES = (DELIMITED, JSON, KSQL_JSON, KSQL_PROTOBUF)
 
 
 class QueryEndpoints:
@@ -70,7 +80,9 @@ def framing_for(result: RowResult, content_type: str) -> Framing:
         return Delimited(result.schema)
     if content_type == JSON:
         return JsonArray(result.schema)
-    return StreamedRows(result.schema, push=result.kind is not ResultKind.PULL_TABLE)
+    # A scan of a stream ends with a message, as a push query does, and is framed like one.
+    push = result.kind is not ResultKind.PULL_TABLE
+    return (ProtobufRows if content_type == KSQL_PROTOBUF else StreamedRows)(result.schema, push=push)
 
 
 def final_message(result: RowResult) -> str | None:
@@ -82,16 +94,16 @@ def final_message(result: RowResult) -> str | None:
 
 async def rows_response(result: RowResult, content_type: str) -> Response:
     """Answer with the rows of a result. What goes wrong before a pull query's first rows is raised."""
-    framing = framing_for(result, content_type)
     first: Sequence[Row] = ()
-    if result.kind is not ResultKind.PUSH:
-        try:
+    try:
+        framing = framing_for(result, content_type)
+        if result.kind is not ResultKind.PUSH:
             first = await anext(result)
-        except StopAsyncIteration:
-            pass  # no rows
-        except BaseException:
-            await result.close()
-            raise
+    except StopAsyncIteration:
+        pass  # no rows
+    except BaseException:
+        await result.close()
+        raise
     return StreamedResponse(_frames(result, framing, first), framing.content_type, result.close)
 
 
