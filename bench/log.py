@@ -63,7 +63,8 @@ def throughput(folder: Path) -> None:
             took = time.perf_counter() - start
             read, calls = reads(partition, 1 << 20)
             print(
-                f"{len(data):>8} B {name:>8}: append {count / took:>9,.0f}/s {count * len(data) / took / 1e6:>7,.0f} MB/s"
+                f"{len(data):>8} B {name:>8}: append {count / took:>9,.0f}/s"
+                f" {count * len(data) / took / 1e6:>7,.0f} MB/s"
                 f"   read {partition.size_bytes / read / 1e6:>7,.0f} MB/s in {calls / read:>7,.0f} calls/s"
             )
             log.close()
@@ -99,9 +100,8 @@ def idle(folder: str, partitions: int, written: bool) -> None:
         for partition in topic.partitions:
             partition.append(batch_of(1000))
     gc.collect()
-    print(
-        f"{partitions} partitions, written to: {written}: {(rss() - before) / 1024:.1f} MB, {time.perf_counter() - start:.2f} s"
-    )
+    took = time.perf_counter() - start
+    print(f"{partitions} partitions, written to: {written}: {(rss() - before) / 1024:.1f} MB, {took:.2f} s")
     log.close()
     before = rss()
     start = time.perf_counter()

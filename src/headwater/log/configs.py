@@ -188,7 +188,6 @@ class Limits:
     tombstone_ms: int
     dirty_ratio: float
     compaction_lag_ms: int
-    compaction_lag_max_ms: int
 
 
 def limits_of(configs: Mapping[str, str]) -> Limits:
@@ -206,7 +205,9 @@ def limits_of(configs: Mapping[str, str]) -> Limits:
     return Limits(
         max_message_bytes=number("max.message.bytes"),
         segment_bytes=number("segment.bytes"),
-        segment_ms=number("segment.ms"),
+        segment_ms=min(number("segment.ms"), number("max.compaction.lag.ms"))
+        if "compact" in policy
+        else number("segment.ms"),
         index_interval=number("index.interval.bytes"),
         index_bytes=number("segment.index.bytes"),
         append_time=text("message.timestamp.type") == "LogAppendTime",
@@ -219,7 +220,6 @@ def limits_of(configs: Mapping[str, str]) -> Limits:
         tombstone_ms=number("delete.retention.ms"),
         dirty_ratio=float(text("min.cleanable.dirty.ratio")),  # type: ignore[arg-type]
         compaction_lag_ms=number("min.compaction.lag.ms"),
-        compaction_lag_max_ms=number("max.compaction.lag.ms"),
     )
 
 

@@ -7,6 +7,7 @@ to disk happens beside it, see `headwater.log.sync`.
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -356,21 +357,35 @@ class Log:
     # Upkeep
 
     def maintenance(self) -> None:
-        """Retention by time and size, checkpoint when due. Call it every few seconds. Raises `StorageError`."""
+        """Retention by time and size, compaction, checkpoint when due. Call it every few seconds.
+
+        A partition that resists is logged and tried again. Raises `StorageError` if the checkpoint cannot be written.
+        """
         for _ in self.maintenance_steps():
             pass
 
     def maintenance_steps(self) -> Iterator[None]:
-        """`maintenance` in steps of a few ms: run one, let others work, run the next."""
+        """`maintenance` in steps of a few ms: run one, let others work, run the next. Appends may come in between."""
         now = self.clock.now_ms()
-        for topic in list(self._topics.values()):
-            for partition in list(topic.partitions):
-                if partition.segments.all:
-                    partition.apply_retention(now, self.settings.producer_id_expiration_ms)
-                    yield
+        to_compact: list[Partition] = []
+        for partition in self._written_partitions():
+            with _reported("clean", partition):
+                partition.apply_retention(now, self.settings.producer_id_expiration_ms)
+                if partition.must_compact(now):
+                    to_compact.append(partition)
+            yield
         interval = self.settings.checkpoint_interval_ms / 1000
-        if self._checkpoint_wanted or self.clock.monotonic() - self._checkpoint_at >= interval:
+        if to_compact:
+            self._write_checkpoint(sync=True)  # the old one speaks of positions that compaction changes
+        elif self._checkpoint_wanted or self.clock.monotonic() - self._checkpoint_at >= interval:
             self._write_checkpoint(sync=False)
+        for partition in to_compact:
+            with _reported("compact", partition):
+                if not partition.is_deleted:
+                    yield from partition.compact(now)
+
+    def _written_partitions(self) -> list[Partition]:
+        return [p for topic in self._topics.values() for p in topic.partitions if p.segments.all]
 
     def _want_checkpoint(self) -> None:
         self._checkpoint_wanted = True
@@ -388,6 +403,15 @@ class Log:
         for topic in self._topics.values():
             for partition in topic.partitions:
                 partition.drop_old_snapshots()
+
+
+@contextlib.contextmanager
+def _reported(verb: str, partition: Partition) -> Iterator[None]:
+    """One partition's failure must not keep the others from being looked after."""
+    try:
+        yield
+    except LogError as error:
+        logger.error("Cannot %s %s-%d, will try again: %s", verb, partition.topic, partition.index, error)
 
 
 def _bases(appends: Sequence[tuple[Partition, bytes]], prepared: Sequence[tuple[Partition, Prepared]]) -> list[int]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import NamedTuple
 
 from headwater.core.clock import Clock
 from headwater.core.errors import UnknownTopicError
+from headwater.log import compaction
 from headwater.log.checkpoint import Recovered
 from headwater.log.configs import Limits
 from headwater.log.errors import OffsetOutOfRangeError
@@ -84,6 +85,7 @@ class Partition:
 
     __slots__ = (
         "_host",
+        "_noted",
         "_producer_log",
         "_stable",
         "_subscribers",
@@ -109,6 +111,7 @@ class Partition:
         self.is_deleted = False
         self._producer_log: ProducerLog | None = None
         self._stable = Stable(0, 0, 0)
+        self._noted = 0
         self._subscribers: list[Callable[[], None]] | None = None
 
     def __repr__(self) -> str:
@@ -398,6 +401,25 @@ class Partition:
         newest = segments.max_timestamp(first)
         return newest >= 0 and now_ms - newest > limits.retention_ms
 
+    @property
+    def storage(self) -> Storage:
+        """Where the files are."""
+        return self._host.storage
+
+    def must_compact(self, now_ms: int) -> bool:
+        """Whether `compact` has something to do. Raises `StorageError`."""
+        if not self.limits.compact or len(self.segments.all) < 2:
+            return False
+        self._trust_unsynced()
+        return compaction.is_due(self, self._host.storage, now_ms, self._stable.segment)
+
+    def compact(self, now_ms: int) -> Iterator[None]:
+        """Keep only the newest record of every key in closed segments, in steps of a few ms.
+
+        To be called after what `checkpoint` gave was stored. Raises `StorageError`, `CorruptBatchError`.
+        """
+        return compaction.compact(self, self._host.storage, now_ms, self._noted)
+
     def deleted(self) -> None:
         """The topic is gone: let those who wait find out, refuse appends."""
         self.is_deleted = True
@@ -459,17 +481,21 @@ class Partition:
 
         Raises `StorageError`.
         """
-        if not self._host.syncer.gated and self._host.syncer.policy is FsyncPolicy.NONE:
-            self._stable = self.written()
+        self._trust_unsynced()
         if self.segments.all:
             self.segments.all[-1].save_index(self._host.storage)
         stable = self._stable
+        self._noted = stable.segment
         producers_at, snapshot = stable.offset, -1
         if self._producer_log is not None:
             producers_at, snapshot = self._producer_log.save(stable.offset, self.log_end)
         if not self.segments.all and not self.log_start:
             return None
         return Recovered(self.topic_id, self.index, self.log_start, *stable, producers_at, snapshot)
+
+    def _trust_unsynced(self) -> None:
+        if self._host.syncer.policy is FsyncPolicy.NONE:
+            self._stable = self.written()
 
     def _trust(self, note: Recovered) -> bool:
         """Whether the files are as a clean stop left them."""

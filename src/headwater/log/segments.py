@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from headwater.log.compaction import CLEANED_SUFFIX, SWAP_SUFFIX, finish_swaps
 from headwater.log.errors import CorruptBatchError, StorageError
 from headwater.log.segment import LOG_SUFFIX, Segment, header_at, walk
 from headwater.log.storage import Data, Storage
@@ -55,9 +56,13 @@ class Segments:
 
     def discover(self) -> None:
         """Take the segment files of the folder as they are; `end` is still to be found out."""
+        names = self._storage.names(self.folder)
+        if any(name.endswith((CLEANED_SUFFIX, SWAP_SUFFIX)) for name in names):
+            finish_swaps(self._storage, self.folder)
+            names = self._storage.names(self.folder)
         bases = sorted(
             int(name[: -len(LOG_SUFFIX)])
-            for name in self._storage.names(self.folder)
+            for name in names
             if name.endswith(LOG_SUFFIX) and name[: -len(LOG_SUFFIX)].isdigit()
         )
         self.all = [Segment(self.folder, base) for base in bases]
@@ -275,6 +280,16 @@ class Segments:
         self.all[0].remove(self._storage)
         del self.all[0]
 
+    def holds(self, group: list[Segment]) -> bool:
+        """Whether these adjacent segments are all still there."""
+        return group[0] in self.all and group[-1] in self.all
+
+    def replace(self, group: list[Segment], segment: Segment) -> None:
+        """`segment` holds from now on what these adjacent segments held."""
+        first = self.all.index(group[0])
+        self.all[first : first + len(group)] = [segment]
+        self.forget_places()
+
     def scan_from(self, base: int, position: int, offset: int) -> tuple[int, int, int]:
         """Where a scan has to begin: (segment number, position in it, offset there).
 
@@ -282,7 +297,10 @@ class Segments:
         """
         number = next((n for n, segment in enumerate(self.all) if segment.base == base), -1)
         if number >= 0 and self.all[number].size >= position:
-            return number, position, offset
+            segment = self.all[number]
+            header = header_at(self._storage, segment.path, position, segment.size) if position < segment.size else None
+            if header is None or header.base_offset == offset:
+                return number, position, offset
         return 0, 0, self.all[0].base if self.all else 0
 
     def recover(self, start: tuple[int, int, int], note: Callable[[bytes, BatchHeader], None]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from headwater.log.configs import Limits
 from headwater.log.errors import CorruptBatchError, InvalidRecordError, InvalidTimestampError, RecordTooLargeError
-from headwater.wire.records import BatchHeader, Buffer, batch_headers, check_crc
+from headwater.wire.records import BatchHeader, Buffer, batch_headers, check_crc, read_records
 
 
 def check_batches(data: Buffer, limits: Limits, where: str) -> list[BatchHeader]:
@@ -50,6 +50,8 @@ def check_from_client(data: Buffer, headers: Sequence[BatchHeader], limits: Limi
             )
         if not limits.append_time and header.max_timestamp >= 0:
             _check_time(header.max_timestamp, limits, where, now_ms)
+    if limits.compact and any(record.key is None for record in read_records(data)):
+        raise InvalidRecordError(f"{where} is compacted, so every record needs a key; one has none.")
 
 
 def _check_time(timestamp: int, limits: Limits, where: str, now_ms: int) -> None:
