@@ -20,6 +20,10 @@ from headwater.wire.records import read_records
 _LOGGER = logging.getLogger(__name__)
 SLICE_SECONDS = 0.005
 """How long one task may hold the loop: 5 ms keeps the p99 of everything else on the loop below some 15 ms."""
+_COMMIT_SECONDS = 0.05
+"""A busy query commits so often: its output is that much late while there is a backlog, and at once when there is none."""
+_COMMIT_RECORDS = 50_000
+"""Output records that wait for a commit at the most: some 10 MB."""
 _FETCH_BYTES = 1 << 20
 _RESTORE_BYTES = 8 << 20
 _IDLE_SECONDS = 5.0
@@ -140,6 +144,8 @@ class PersistentQuery:
             return True
         if self._commit is not None and not self._commit.done():
             return False
+        if any(task.uncommitted_since is not None for task in self.tasks):
+            return False
         cluster = self._context.cluster
         for place, position in self.positions.items():
             if position < await cluster.list_offset(place, LATEST):
@@ -243,6 +249,9 @@ class PersistentQuery:
     async def _run(self) -> None:
         while True:
             try:
+                if self._failed:
+                    await self._build_tasks()
+                    self._failed = False
                 await self._work()
             except asyncio.CancelledError:
                 raise
@@ -250,11 +259,6 @@ class PersistentQuery:
                 self._record_failure(error)
                 await self._context.clock.sleep(self._retry_ms / 1000)
                 self._retry_ms = min(self._retry_ms * 2, self._context.retry_max_ms)
-                try:
-                    await self._build_tasks()
-                    self._failed = False
-                except HeadwaterError as again:
-                    self._record_failure(again)
 
     def _record_failure(self, error: Exception) -> None:
         self._failed = True
@@ -279,8 +283,13 @@ class PersistentQuery:
             for task in self.tasks:
                 if task.has_input:
                     busy = True
-                    await self._slice(task)
+                    self.processed += task.run(SLICE_SECONDS)
+                    if self._is_due(task):
+                        await self._begin_commit(task)
                     await asyncio.sleep(0)
+                elif task.uncommitted_since is not None:
+                    busy = True
+                    await self._begin_commit(task)
             if not busy:
                 await self._committed()
                 await cluster.wait({p: o for task in self.tasks for p, o in task.wanted().items()}, _IDLE_SECONDS)
@@ -289,11 +298,19 @@ class PersistentQuery:
     def _task_of(self) -> dict[TopicPartition, Task]:
         return {feed.place: task for task in self.tasks for feed in task.feeds}
 
-    async def _slice(self, task: Task) -> None:
-        """Process a slice and commit it. The commit goes on while the next slice is processed, one at a time."""
-        self.processed += task.run(SLICE_SECONDS)
+    def _is_due(self, task: Task) -> bool:
+        """Whether a task that still has input should commit: often enough for its readers, rarely enough that the state
+        of a group that many records touch is written once for all of them."""
+        now = self._context.clock.monotonic()
+        if task.uncommitted_since is None:
+            task.uncommitted_since = now
+        return now - task.uncommitted_since > _COMMIT_SECONDS or task.pending_records > _COMMIT_RECORDS
+
+    async def _begin_commit(self, task: Task) -> None:
+        """Commit what the task has done. The next slices are processed while that goes on; one commit at a time."""
         changelog = self._changelog(task.unit) if task.stores else None
         appended = task.take_output(self._context.clock.now_ms(), changelog)
+        task.uncommitted_since = None
         await self._committed()
         work = Commit(appended, self.group, task.positions())
         self._commit = asyncio.create_task(self._context.cluster.commit(work), name=f"commit of {self.id}")

@@ -64,6 +64,8 @@ class Task:
         self.outputs: list[list[OutputRecord]] = [[] for _ in unit.outputs]
         self.rows: list[tuple[tuple[object, ...], bool]] = []
         self.feeds: list[Feed] = []
+        self.uncommitted_since: float | None = None
+        """Monotonic time of the first slice that is not committed yet."""
         self._chunk = _FIRST_CHUNK
         self._saved_times = [-1] * len(self.stores)
 
@@ -107,6 +109,11 @@ class Task:
     def positions(self) -> dict[TopicPartition, int]:
         """What has been consumed, exclusive."""
         return {feed.place: feed.position for feed in self.feeds}
+
+    @property
+    def pending_records(self) -> int:
+        """Output records not taken yet."""
+        return sum(map(len, self.outputs))
 
     # --- work ---------------------------------------------------------------------------------------------------
 
