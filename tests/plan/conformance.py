@@ -211,7 +211,8 @@ class Session:
         values = {p.name.upper(): p.value for p in statement.properties}
         topic, partitions = values.get("KAFKA_TOPIC"), values.get("PARTITIONS")
         if isinstance(topic, ast.StringLiteral):
-            count = int(str(getattr(partitions, "value", 4)))
+            written = str(getattr(partitions, "value", 4))
+            count = int(written) if written.isdigit() else 4
             if partitions is not None or topic.value not in self.topics.counts:
                 self.topics.counts[topic.value] = count
 

@@ -275,6 +275,7 @@ def _identifier(text: str) -> str:
 
 def _topic(props: SourceProperties, statement: CreateSource, context: Context) -> TopicSpec | None:
     name = str(props.topic)
+    check_retention(props, windowed_or_stream=props.window is not None or statement.kind is SourceKind.STREAM)
     existing = context.topics.partitions(name)
     if existing is not None:
         if props.partitions is not None and props.partitions != existing:
@@ -291,14 +292,17 @@ def _topic(props: SourceProperties, statement: CreateSource, context: Context) -
         )
     is_table = statement.kind is SourceKind.TABLE
     retention = props.retention_ms
-    if is_table and props.window is None:
-        if retention is not None:
-            raise AnalysisError(
-                "Invalid config variable in the WITH clause: RETENTION_MS. Non-windowed tables do not support retention."
-            )
-    elif retention is None and not is_table:
+    if retention is None and not is_table:
         retention = DEFAULT_RETENTION_MS
     return TopicSpec(name, props.partitions, props.replicas, retention, compact=is_table)
+
+
+def check_retention(props: SourceProperties, *, windowed_or_stream: bool) -> None:
+    """Raise AnalysisError for RETENTION_MS on a table that keeps its rows for good."""
+    if props.retention_ms is not None and not windowed_or_stream:
+        raise AnalysisError(
+            "Invalid config variable in the WITH clause: RETENTION_MS. Non-windowed tables do not support retention."
+        )
 
 
 def _with_partitions(statement: CreateSource) -> str:

@@ -13,7 +13,7 @@ from headwater.formats.registration import avro_key_name
 from headwater.plan import serdes
 from headwater.plan.casts import widens
 from headwater.plan.catalog import DataSource, MetaStore, QueryLink
-from headwater.plan.create import TopicSpec, already_exists, timestamp_column
+from headwater.plan.create import TopicSpec, already_exists, check_retention, timestamp_column
 from headwater.plan.problems import problem
 from headwater.plan.queries import PlannedQuery, plan_query, similar_sources
 from headwater.plan.registered_schemas import SchemaSpec, schemas_of_sink
@@ -193,12 +193,7 @@ def _partitions(props: SourceProperties, topic: str, planned: PlannedQuery, cont
 
 
 def _retention(props: SourceProperties, statement: CreateAsSelect, planned: PlannedQuery) -> int | None:
-    if statement.kind is SourceKind.TABLE and planned.window is None:
-        if props.retention_ms is not None:
-            raise AnalysisError(
-                "Invalid config variable in the WITH clause: RETENTION_MS. Non-windowed tables do not support retention."
-            )
-        return None
+    check_retention(props, windowed_or_stream=planned.window is not None or statement.kind is SourceKind.STREAM)
     if planned.window is not None:
         return max(props.retention_ms or 0, planned.window.retention_ms)
     return props.retention_ms

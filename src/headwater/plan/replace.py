@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from headwater.core.errors import AnalysisError
 from headwater.core.names import quote
@@ -107,7 +107,18 @@ def check_query(old: QueryPlan, new: QueryPlan) -> None:
     """Raise AnalysisError unless the running query can go on as `new`, with its state and its offsets."""
     if old == new:
         return
+    for step in (*_walk(old.root), *_walk(new.root)):
+        if isinstance(step, Join):
+            raise AnalysisError(f"Upgrades not yet supported for {_join_name(step)}")
+        if isinstance(step, Aggregate) and step.window is not None:
+            raise AnalysisError("Upgrades not yet supported for StreamWindowedAggregate")
     _check_step(_skeleton(old.root), _skeleton(new.root), root=True)
+
+
+def _walk(step: Step) -> Iterator[Step]:
+    yield step
+    for below in step.inputs:
+        yield from _walk(below)
 
 
 def _skeleton(step: Step) -> Step:
@@ -120,8 +131,6 @@ def _skeleton(step: Step) -> Step:
 def _check_step(old: Step, new: Step, *, root: bool = False) -> None:
     if old == new:
         return
-    if isinstance(old, Join) or isinstance(new, Join):
-        raise AnalysisError(f"Upgrades not yet supported for {_join_name(old if isinstance(old, Join) else new)}")
     if type(old) is not type(new):
         raise _different(old, new, "operations", type(old).__name__, type(new).__name__)
     if isinstance(old, SourceStep) and isinstance(new, SourceStep):
@@ -151,8 +160,6 @@ def _check_sources(old: SourceStep, new: SourceStep) -> None:
 
 
 def _check_aggregate(old: Aggregate, new: Aggregate) -> None:
-    if old.window is not None or new.window is not None:
-        raise AnalysisError("Upgrades not yet supported for StreamWindowedAggregate")
     if old.groups != new.groups:
         raise _different(old, new, "GROUP BY", [n for n, _ in old.groups], [n for n, _ in new.groups])
     before, after = _inputs_of(old), _inputs_of(new)
