@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -36,21 +37,39 @@ def compile_formatter(pattern: str, *, allowed: str = "date time zone") -> Forma
     """
     elements = parse_pattern(pattern)
     _check_kinds(letters_of(elements), allowed)
-    parts = "".join(_sources(elements))
-    source = (
-        "def formatted(ms, zone=UTC_ZONE):\n"
-        "    local = ms + zone.offset_at(ms)\n"
-        "    days, rest = divmod(local, 86400000)\n"
-        "    year, month, day = civil_from_days(days)\n"
-        "    seconds, milli = divmod(rest, 1000)\n"
-        "    minutes, second = divmod(seconds, 60)\n"
-        "    hour, minute = divmod(minutes, 60)\n"
-        f"    return f{_quote(parts)}\n"
-    )
     names = {**_NAMES}
-    exec(source, names)  # noqa: S102 - the source is made of the pieces below and quoted literals
+    exec(_source(elements), names)  # noqa: S102 - the source is made of the pieces below and quoted literals
     formatted: Formatter = names["formatted"]  # type: ignore[assignment]
     return formatted
+
+
+def _source(elements: tuple[Element, ...]) -> str:
+    """The formatter's source. What depends on the day alone is cached by day: timestamps of one stream are close."""
+    lines = ["def formatted(ms, zone=UTC_ZONE):", "    local = ms if zone is UTC_ZONE else ms + zone.offset_at(ms)"]
+    if letters_of(elements) & TIME_LETTERS:
+        lines += [
+            "    rest = local % 86400000",
+            "    seconds, milli = divmod(rest, 1000)",
+            "    minutes, second = divmod(seconds, 60)",
+            "    hour, minute = divmod(minutes, 60)",
+        ]
+    parts: list[str] = []
+    cached: list[str] = []
+    for by_day, run in itertools.groupby(_flat(elements), key=_depends_on_day):
+        text = "".join(map(_piece, run))
+        if by_day:
+            name = f"day_text_{len(cached)}"
+            cached.append(
+                f"@lru_cache(maxsize=512)\ndef {name}(days):\n    year, month, day = civil_from_days(days)\n"
+                f"    return f{_quote(text)}"
+            )
+            text = f"{{{name}(local // 86400000)}}"
+        parts.append(text)
+    return "\n".join([*cached, *lines, f"    return f{_quote(''.join(parts))}"])
+
+
+def _depends_on_day(element: Element) -> bool:
+    return isinstance(element, Literal) or (isinstance(element, FieldLetter) and element.letter in DATE_LETTERS)
 
 
 def _quote(text: str) -> str:
@@ -67,17 +86,20 @@ def _check_kinds(letters: frozenset[str], allowed: str) -> None:
             )
 
 
-def _sources(elements: tuple[Element, ...]) -> list[str]:
-    """The pieces of the f-string, in order."""
-    found = []
-    for element in elements:
-        if isinstance(element, Literal):
-            found.append(_literal(element.text))
-        elif isinstance(element, Optional):
-            found.extend(_sources(element.elements))
-        elif isinstance(element, FieldLetter):
-            found.append(_padded(element))
-    return found
+def _flat(elements: tuple[Element, ...]) -> list[Element]:
+    """Optional parts are always printed."""
+    return [
+        item
+        for element in elements
+        for item in (_flat(element.elements) if isinstance(element, Optional) else [element])
+    ]
+
+
+def _piece(element: Element) -> str:
+    """One element as part of an f-string."""
+    if isinstance(element, Literal):
+        return _literal(element.text)
+    return _padded(element) if isinstance(element, FieldLetter) else ""
 
 
 def _literal(text: str) -> str:
@@ -95,6 +117,8 @@ def _padded(field: FieldLetter) -> str:
 
 def _expression(letter: str, count: int) -> str:
     """The source that gives one field's text (or number, with a format spec after a colon)."""
+    if count == 2 and letter in "Hms":
+        return f"TWO[{_NUMBERS[letter]}]"
     if letter in _NUMBERS:
         return f"{_NUMBERS[letter]}" if count == 1 else f"{_NUMBERS[letter]}:0{count}d"
     if letter in "yu":
@@ -256,6 +280,8 @@ def _pad(value: object, width: int) -> str:
 
 
 _NAMES: dict[str, object] = {
+    "TWO": tuple(f"{i:02d}" for i in range(60)),
+    "lru_cache": lru_cache,
     "UTC_ZONE": UTC_ZONE,
     "civil_from_days": civil.civil_from_days,
     "day_of_year": civil.day_of_year,

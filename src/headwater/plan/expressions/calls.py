@@ -72,7 +72,7 @@ def _bound(
         rule is OnNull.NULL and node.nullable for rule, node in zip(nulls, prepared, strict=True)
     )
     function = _instance(overload, binder, types)
-    inline = overload.inline
+    inline = overload.inline(len(prepared)) if callable(overload.inline) else overload.inline
     return Operation(returns, nullable, tuple(prepared), function, inline, nulls, boundary=call.name, pure=False)
 
 

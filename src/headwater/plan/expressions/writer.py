@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from headwater.core.javatext import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN, wrap_int, wrap_long
+from headwater.core.javatext import LONG_MAX, wrap_int, wrap_long
 from headwater.core.types import INTEGER
 from headwater.plan.expressions.model import NameSpace
 from headwater.plan.expressions.nodes import (
@@ -27,6 +27,8 @@ from headwater.plan.expressions.nodes import (
 
 _SLOT = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 _ATOM = re.compile(r"\w+(?:\.\w+|\[\w+\])*\Z")
+_SMALL = 2**30 - 1
+"""Python compares integers of one 30-bit digit much faster than larger ones; beyond it the exact function decides."""
 _SHORT_TEXT = 200
 """Longer constants go to the name space, so that generated source stays readable."""
 
@@ -144,12 +146,10 @@ class SourceWriter:
     def _can_repeat(self, template: str, sources: list[_Source], node: Operation) -> bool:
         """Whether every operand that the template mentions twice is, or can be made, a name."""
         for i, source in enumerate(sources):
-            if not source.cheap and f"{{c{i}}}" in template:
-                return False
-            if source.cheap or template.count(f"{{{i}}}") + template.count(f"{{w{i}}}") < 2:
+            if source.cheap or self._rule(node, i, node.operands[i]) in (OnNull.NULL, OnNull.FALSE):
                 continue
-            checked = self._rule(node, i, node.operands[i]) in (OnNull.NULL, OnNull.FALSE)
-            if not checked and f"{{w{i}}}" not in template:
+            uses = template.count(f"{{{i}}}")
+            if f"{{c{i}}}" in template or (uses > 1 and f"{{w{i}}}" not in template):
                 return False
         return True
 
@@ -163,18 +163,16 @@ class SourceWriter:
         node: Operation,
         template: str,
     ) -> None:
-        first, later = f"w{index}", str(index)
-        if source.cheap:
-            slots[f"c{index}"] = source.text
+        first, later, sometimes = f"w{index}", str(index), f"c{index}"
         if rule in (OnNull.NULL, OnNull.FALSE):
             name = source.text if source.cheap else self.names.temp()
             checks.append((name, name if source.cheap else f"({name} := {source.text})"))
-            slots[first] = slots[later] = name
+            slots[first] = slots[later] = slots[sometimes] = name
             return
         if rule is OnNull.FAIL and not (node.natural and template == node.template):
             source = _Source(self._required(source))
         if source.cheap or f"{{{first}}}" not in template:
-            slots[first] = slots[later] = source.text
+            slots[first] = slots[later] = slots[sometimes] = source.text
             return
         name = self.names.temp()
         slots[first], slots[later] = f"({name} := {source.text})", name
@@ -187,10 +185,10 @@ class SourceWriter:
         return f"(None if {' or '.join(f'{check} is None' for _, check in checks)} else {body})"
 
     def _wrapped(self, node: Operation) -> str:
-        low, high, wrap = (INT_MIN, INT_MAX, wrap_int) if node.type == INTEGER else (LONG_MIN, LONG_MAX, wrap_long)
+        limit, wrap = (_SMALL, wrap_int) if node.type == INTEGER else (LONG_MAX, wrap_long)
         name = self.names.temp()
         raw = self._raw(node)
-        return f"({name} if {low} <= ({name} := {raw}) <= {high} else {self.names.add(wrap)}({name}))"
+        return f"({name} if -{limit} <= ({name} := {raw}) <= {limit} else {self.names.add(wrap, 'wrap')}({name}))"
 
     def _raw(self, node: Node) -> str:
         """Integer arithmetic without wrapping: what is wrapped once at the end has the same low bits."""

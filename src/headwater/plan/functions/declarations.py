@@ -43,6 +43,8 @@ ATTRIBUTE = "__headwater_functions__"
 """Where decorated objects carry their declarations."""
 
 Anything = TypeVar("Anything", bound=Callable[..., Any])
+Inline = str | Callable[[int], str | None]
+"""Source for a call; of a variadic function, a function from the number of arguments to the source (None: call it)."""
 TypeRule = Callable[[Sequence[SqlType | None]], SqlType]
 """Computes a result type from the argument types, for what annotations cannot say (DECIMAL, STRUCT)."""
 
@@ -61,7 +63,7 @@ class Overload:
 
     signature: Signature
     function: Callable[..., Any]
-    inline: str | None = None
+    inline: Inline | None = None
     returns: TypeRule | None = None
 
 
@@ -88,7 +90,7 @@ class Declaration:
     target: Callable[..., Any]
     category: str
     description: str
-    inline: str | None = None
+    inline: Inline | None = None
     returns: TypeRule | None = None
 
     @cached_property
@@ -120,7 +122,7 @@ class Declaration:
 
 
 def _declare(
-    kind: Kind, name: str, category: str, description: str, inline: str | None, returns: TypeRule | None
+    kind: Kind, name: str, category: str, description: str, inline: Inline | None, returns: TypeRule | None
 ) -> Callable[[Anything], Anything]:
     def record(target: Anything) -> Anything:
         declaration = Declaration(kind, name.upper(), target, category, description, inline, returns)
@@ -135,7 +137,7 @@ def udf(
     *,
     category: str = "OTHER",
     description: str = "",
-    inline: str | None = None,
+    inline: Inline | None = None,
     returns: TypeRule | None = None,
 ) -> Callable[[Anything], Anything]:
     """Declares a scalar function: plain values in, a plain value out; raise to fail."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import decimal
-import inspect
 import itertools
 import types
 import typing
@@ -173,6 +172,8 @@ def read_parameters(
     Parameters with a default are not supported: declare an overload instead. Positional parameters after `*args` are
     written as keyword-only ones.
     """
+    import inspect  # costs milliseconds that a start should not wait for
+
     found: list[Parameter] = []
     injected: list[str] = []
     for item in list(inspect.signature(function).parameters.values())[skip:]:

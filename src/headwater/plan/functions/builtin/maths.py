@@ -7,6 +7,7 @@ import math
 import random as _random
 from collections.abc import Callable, Sequence
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR
+from math import floor
 from typing import TypeVar
 
 from headwater.core.javatext import LONG_MAX, LONG_MIN, wrap_int, wrap_long
@@ -17,6 +18,8 @@ from headwater.plan.functions.types import Bigint, Dec, Double, Int, RequiredBig
 Number = TypeVar("Number", Int, Bigint, Double)
 Whole = TypeVar("Whole", Int, Bigint)
 _WIDE = decimal.Context(prec=10_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+_EXACT = 2.0**52
+"""From here on a DOUBLE has no fraction."""
 _MATH = "MATHEMATICAL"
 
 
@@ -41,12 +44,17 @@ def _keep_scale(rounded: decimal.Decimal, like: decimal.Decimal) -> decimal.Deci
     return rounded.quantize(like, context=_WIDE)
 
 
-@udf("ABS", category=_MATH, description="The absolute value")
+@udf(
+    "ABS",
+    category=_MATH,
+    description="The absolute value",
+    inline="-{0} if -2147483648 < {w0} < 0 else {0}",
+)
 def abs_int(value: Int) -> Int:
     return wrap_int(abs(value))
 
 
-@udf("ABS", category=_MATH)
+@udf("ABS", category=_MATH, inline="-{0} if -9223372036854775808 < {w0} < 0 else {0}")
 def abs_bigint(value: Bigint) -> Bigint:
     return wrap_long(abs(value))
 
@@ -83,7 +91,7 @@ def floor_whole(value: Whole) -> Whole:
 
 @udf("FLOOR", category=_MATH)
 def floor_double(value: Double) -> Double:
-    return _whole_double(value, math.floor)
+    return _whole_double(value, floor)
 
 
 @udf("FLOOR", category=_MATH, returns=_same_as_first)
@@ -101,12 +109,12 @@ def round_to_long(value: float) -> int:
     >>> [round_to_long(x) for x in (2.5, -2.5, 0.49999999999999994)]
     [3, -2, 0]
     """
+    if -_EXACT < value < _EXACT:
+        low = floor(value)
+        return low + 1 if value - low >= 0.5 else low
     if math.isnan(value):
         return 0
-    if value >= LONG_MAX or value <= LONG_MIN:
-        return LONG_MAX if value > 0 else LONG_MIN
-    low = math.floor(value)
-    return low + 1 if value - low >= 0.5 else low
+    return max(LONG_MIN, min(LONG_MAX, int(value))) if math.isfinite(value) else _saturated(value)
 
 
 @udf("ROUND", category=_MATH, description="Rounds to whole numbers, or to a number of fraction digits", inline="{0}")

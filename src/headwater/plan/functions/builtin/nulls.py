@@ -29,7 +29,14 @@ def ifnull(value: T | None, other: T | None) -> T | None:
     return value if value is not None else other
 
 
-@udf("COALESCE", category="CONDITIONAL", description="The first argument that is not NULL")
+def _first_present(count: int) -> str:
+    """Arguments after the first are evaluated only when needed, so they must be columns or constants."""
+    tests = [f"{{{'w' if i == 0 else 'c'}{i}}} is not None" for i in range(count - 1)]
+    values = [f"{{{'' if i == 0 else 'c'}{i}}}" for i in range(count)]
+    return " else ".join([*(f"{v} if {t}" for v, t in zip(values, tests, strict=False)), values[-1]])
+
+
+@udf("COALESCE", category="CONDITIONAL", description="The first argument that is not NULL", inline=_first_present)
 def coalesce(first: T | None, *others: T | None) -> T | None:
     if first is not None:
         return first
