@@ -89,7 +89,7 @@ class Host:
         self.clock = StillClock()
         self.registry = LocalSchemaRegistry()
         self._log = Log(MemoryStorage(), self.clock)
-        self._functions = functions
+        self.functions = functions
         self._properties = {**SERVER_PROPERTIES, **(properties or {})}
         self._stepping = stepping
         self._stack = AsyncExitStack()
@@ -102,7 +102,7 @@ class Host:
         self.engine = Engine(
             self.cluster,
             self.clock,
-            self._functions,
+            self.functions,
             self.registry,
             EngineSettings(self._properties),
             make_runtime=SteppingRuntime if self._stepping else QueryRuntime,

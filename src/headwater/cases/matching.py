@@ -68,7 +68,9 @@ def _member_type(sql_type: SqlType | None, name: str) -> SqlType | None:
 
 
 def _is_same_scalar(actual: Any, expected: Any, sql_type: SqlType | None) -> bool:
-    if expected is None or isinstance(expected, bool):
+    if expected is None:
+        return actual is None or actual == b""
+    if isinstance(expected, bool):
         return actual is expected
     if isinstance(expected, str):
         return _is_same_text(actual, expected)

@@ -11,7 +11,6 @@ from headwater.cases.execution import TIME_LIMIT_SECONDS, execute
 from headwater.cases.model import Result, Run
 from headwater.plan.functions import FunctionRegistry, builtin_functions
 from headwater.plan.functions.extensions import load
-from headwater.plan.functions.extensions import load
 
 _CHUNK = 8
 """Runs handed to a worker at a time: few enough to end together, enough to make the hand-over cheap."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from headwater.cases.host import Host
@@ -11,7 +12,7 @@ from headwater.cases.model import Run
 from headwater.cluster.api import TopicSpec
 from headwater.core.errors import ParseError
 from headwater.sql import ast
-from headwater.sql.parser import parse_script
+from headwater.sql.parser import Dialect, iterate_statements
 
 DEFAULT_PARTITIONS = 4
 _KINDS = {"AVRO": "AVRO", "JSON": "JSON", "JSON_SR": "JSON", "PROTOBUF": "PROTOBUF"}
@@ -41,13 +42,9 @@ def partition_counts(run: Run) -> dict[str, int]:
 
 def _declared(script: str) -> tuple[dict[str, int | None], dict[str, int | None]]:
     """Topics with the PARTITIONS of their statements: of CREATE with columns, and of CREATE … AS SELECT."""
-    try:
-        statements = parse_script(script)
-    except ParseError:
-        return {}, {}  # the engine will say so
     declared: dict[str, int | None] = {}
     made: dict[str, int | None] = {}
-    for statement in statements:
+    for statement in _readable(script):
         if isinstance(statement, ast.CreateSource | ast.CreateAsSelect):
             options = _options(statement.properties)
             partitions = options.get("PARTITIONS")
@@ -57,6 +54,12 @@ def _declared(script: str) -> tuple[dict[str, int | None], dict[str, int | None]
             elif "KAFKA_TOPIC" in options:
                 declared[str(options["KAFKA_TOPIC"])] = count
     return declared, made
+
+
+def _readable(script: str) -> Iterator[ast.Statement]:
+    """The statements up to the first syntax error, of which the engine will speak."""
+    with contextlib.suppress(ParseError):
+        yield from iterate_statements(script, dialect=Dialect.TEST)
 
 
 def _options(properties: Iterable[ast.Property]) -> dict[str, object]:
