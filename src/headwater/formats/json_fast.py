@@ -16,9 +16,9 @@ import msgspec
 
 from headwater.core import types as t
 from headwater.core.javatext import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN
-from headwater.formats.decimals import fitter
 from headwater.formats.failures import Refused
 from headwater.formats.json_exact import MILLIS_PER_DAY
+from headwater.formats.json_loose import fix_of, is_loose
 from headwater.formats.source import Source
 
 FAST_ERRORS: tuple[type[Exception], ...] = (
@@ -49,12 +49,17 @@ _SCALARS: dict[str, Any] = {
 
 
 class Shape:
-    """What was learned about the objects of one place in a payload; places without objects below have no shape."""
+    """What was learned about the objects of one place in a payload; places without objects below have no shape.
+
+    `spelling` is the member that feeds each column, `ignored` are members without a column, `loose` are columns whose
+    members come in another JSON type than the column's.
+    """
 
     def __init__(self, fields: Sequence[tuple[str, t.SqlType]]) -> None:
         self.fields = tuple(fields)
         self.spelling = {name: name for name, _ in fields}
         self.ignored: set[str] = set()
+        self.loose: set[str] = set()
         self.below = {name: shape_of(field_type) for name, field_type in fields}
 
     def learn(self, node: object) -> bool:
@@ -70,9 +75,12 @@ class Shape:
                 self.spelling[column] = member
                 new = True
         for name, field_type in self.fields:
-            shape = self.below[name]
+            shape, member = self.below[name], node.get(self.spelling[name])
             if shape is not None:
-                new |= learn(field_type, shape, node.get(self.spelling[name]))
+                new |= learn(field_type, shape, member)
+            elif name not in self.loose and is_loose(field_type, member):
+                self.loose.add(name)
+                new = True
         return new
 
     def _ignore(self, member: str) -> bool:
@@ -131,8 +139,7 @@ def row_decoder(shape: Shape) -> Callable[[bytes], Any]:
     """A decoder of objects of this shape into rows with slots c0, c1, ..."""
     decode = msgspec.json.Decoder(_struct_class(shape), float_hook=decimal.Decimal).decode
     source = Source("json reader")
-    places = [(f"row.c{i}", field_type, shape.below[name]) for i, (name, field_type) in enumerate(shape.fields)]
-    fixed = [(place, _fixed(source, field_type, below, place)) for place, field_type, below in places]
+    fixed = [(f"row.c{i}", _fixed_member(source, shape, name, f"row.c{i}")) for i, (name, _) in enumerate(shape.fields)]
     if not any(fix for _, fix in fixed):
         return decode
     source.names["decode"] = decode
@@ -160,7 +167,7 @@ def value_decoder(sql_type: t.SqlType, shape: Shape | None) -> Callable[[bytes],
 
 def _struct_class(shape: Shape) -> Any:
     fields: list[Any] = [
-        (f"c{i}", _member_type(field_type, shape.below[name]), None)
+        (f"c{i}", Any if name in shape.loose else _member_type(field_type, shape.below[name]), None)
         for i, (name, field_type) in enumerate(shape.fields)
     ]
     rename = {f"c{i}": shape.spelling[name] for i, (name, _) in enumerate(shape.fields)}
@@ -184,13 +191,20 @@ def _member_type(sql_type: t.SqlType, shape: Shape | None) -> Any:
     return _struct_class(shape) | None
 
 
+def _fixed_member(source: Source, shape: Shape, name: str, value: str) -> str | None:
+    field_type = dict(shape.fields)[name]
+    if name in shape.loose:
+        return f"{source.named('loose', fix_of(field_type))}({value})"
+    return _fixed(source, field_type, shape.below[name], value)
+
+
 def _fixed(source: Source, sql_type: t.SqlType, shape: Shape | None, value: str) -> str | None:
     """Source that turns what msgspec decoded into the in-memory value, or None where that is the same.
 
     Structs become tuples, numbers become decimals that fit.
     """
     if isinstance(sql_type, t.Decimal):
-        return f"{source.named('fit', _fit_any(sql_type))}({value})"
+        return f"{source.named('fit', fix_of(sql_type))}({value})"
     if isinstance(sql_type, t.Array):
         inner = _fixed(source, sql_type.element, shape, "x")
         return inner and f"{source.null_safe(f'[{inner} for x in v]')}({value})"
@@ -198,22 +212,7 @@ def _fixed(source: Source, sql_type: t.SqlType, shape: Shape | None, value: str)
         inner = _fixed(source, sql_type.value, shape, "x")
         return inner and f"{source.null_safe(f'{{k: {inner} for k, x in v.items()}}')}({value})"
     if isinstance(sql_type, t.Struct) and shape is not None:
-        places = [(f"v.c{i}", f) for i, f in enumerate(sql_type.fields)]
-        items = [_fixed(source, f.type, shape.below[f.name], place) or place for place, f in places]
+        places = [(f"v.c{i}", f.name) for i, f in enumerate(sql_type.fields)]
+        items = [_fixed_member(source, shape, name, place) or place for place, name in places]
         return f"{source.null_safe('(' + ', '.join(items) + ',)')}({value})"
     return None
-
-
-def _fit_any(sql_type: t.Decimal) -> Callable[[object], object]:
-    fit = fitter(sql_type)
-
-    def fit_any(node: object) -> object:
-        if isinstance(node, decimal.Decimal):
-            return fit(node)
-        if node is None:
-            return None
-        if isinstance(node, int) and not isinstance(node, bool):
-            return fit(decimal.Decimal(node))
-        raise Refused("not a JSON number")
-
-    return fit_any

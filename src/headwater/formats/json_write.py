@@ -83,7 +83,10 @@ def _printable(source: Source, sql_type: t.SqlType, value: str) -> str | None:
     if sql_type == t.DOUBLE:
         return f"({value} if {value} is not None and 0.001 <= {value} < 10000000.0 else double({value}))"
     if isinstance(sql_type, t.Decimal):
-        return None if sql_type.scale <= PLAIN_SCALE else f"{source.named('decimal', decimal_node)}({value})"
+        if sql_type.scale > PLAIN_SCALE:
+            return f"{source.named('decimal', decimal_node)}({value})"
+        # Python has a negative zero, which Java's decimals have not.
+        return f"({value} or {source.named('zero', abs_or_null)}({value}))"
     if isinstance(sql_type, t.Array):
         inner = _printable(source, sql_type.element, "x")
         return inner and f"{source.null_safe(f'[{inner} for x in v]')}({value})"
@@ -115,3 +118,8 @@ def double_node(value: float | None) -> object:
 def decimal_node(value: Decimal | None) -> object:
     """What to hand to msgspec so that it prints a decimal with plain digits."""
     return None if value is None else msgspec.Raw(decimal_text(value).encode())
+
+
+def abs_or_null(value: Decimal | None) -> Decimal | None:
+    """A zero without its sign; None stays None."""
+    return None if value is None else value.copy_abs()
