@@ -64,7 +64,7 @@ def load(suite: str, file: str | None = None) -> Iterator[Run]:
 
 def expand(case: dict[str, Any]) -> Iterator[Run]:
     """One run per format and per configured value."""
-    properties = {k: v for k, v in case.get("properties", {}).items()}
+    properties = dict(case.get("properties", {}))
     text = "\n".join(case["statements"])
     for form, config in itertools.product(case.get("format", [None]), case.get("config", [None])):
         name = case["id"] + (f" [{form}]" if form else "") + (f" [{config}]" if config is not None else "")
@@ -92,7 +92,9 @@ class Session:
         self.headers: list[str] = []
 
     def prepare(self, statements: Iterable[ast.Statement]) -> None:
-        """Fill the registry: schemas of declared columns first, then those of the case's topics, in order of their ids."""
+        """Fill the registry: schemas of declared columns first, then those of the case's topics, in order of their
+        ids.
+        """
         topics = self.run.case.get("topics", [])
         supplied = {f"{t['name']}-{side}" for t in topics for side in ("key", "value") if f"{side}Schema" in t}
         for statement in statements:

@@ -17,7 +17,9 @@ from tests.plan.conformance import Run, Session
 def catalog(
     *statements: str, settings: Mapping[str, str] | None = None, topics: Mapping[str, int] | None = None
 ) -> Session:
-    """A session in which the statements have been executed. Topics of plain CREATE statements exist, with 4 partitions."""
+    """A session in which the statements have been executed. Topics of plain CREATE statements exist, with 4
+    partitions.
+    """
     session = Session(Run("", {}, "", dict(settings or {})))
     session.topics.counts.update(topics or {})
     execute(session, *statements)

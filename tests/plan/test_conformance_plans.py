@@ -1,4 +1,4 @@
-"""Every statement of the conformance cases through parser and planner: names, types, formats and refusals must agree."""
+"""Every statement of the conformance cases through parser and planner: names, types, formats and refusals agree."""
 
 from __future__ import annotations
 

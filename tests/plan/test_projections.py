@@ -1,4 +1,4 @@
-"""What a query's columns are called, which of them are keys, and what is refused (semantics sections 1, 8, 9 and 10)."""
+"""What a query's columns are called, which are keys, and what is refused (semantics sections 1, 8, 9 and 10)."""
 
 from __future__ import annotations
 
@@ -78,17 +78,20 @@ def test_a_push_query_keeps_the_key_of_its_rows_even_when_it_is_not_selected(ses
 REFUSED = [
     ("SELECT V FROM S", "must include the key column ID in its projection (eg, SELECT ID...)"),
     ("SELECT ID FROM S", "The projection contains no value columns."),
-    ("SELECT ID, ID AS ID2, V FROM S", "The projection contains a key column (`ID`) more than once, aliased as: ID and ID2."),
+    ("SELECT ID, ID AS ID2, V FROM S",
+     "The projection contains a key column (`ID`) more than once, aliased as: ID and ID2."),
     ("SELECT ID, V, A AS V FROM S", "Duplicate value columns found in schema: `V` INTEGER"),
     ("SELECT ID, ROWTIME FROM S", "Reserved column name in select: `ROWTIME`. Please remove or alias the column."),
-    ("SELECT ID, V AS ROWTIME FROM S", "`ROWTIME` is a reserved column name. You cannot use it as an alias for a column."),
+    ("SELECT ID, V AS ROWTIME FROM S",
+     "`ROWTIME` is a reserved column name. You cannot use it as an alias for a column."),
     ("SELECT ID, NULL AS N FROM S", "Can't infer a type of null."),
     ("SELECT ID, VV FROM S", "SELECT column 'VV' cannot be resolved. Did you mean V?"),
     ("SELECT ID, X.V FROM S", "SELECT column 'X.V' cannot be resolved. 'X' is not a valid stream/table name or alias. "
                               "Did you mean S.V?"),
     ("SELECT ID, X.* FROM S", "'X' is not a valid stream/table name or alias."),
     ("SELECT * FROM S WHERE B > 1", "WHERE column 'B' cannot be resolved."),
-    ("SELECT * FROM S WHERE A", "Type error in WHERE expression: Should evaluate to boolean but is A (INTEGER) instead."),
+    ("SELECT * FROM S WHERE A",
+     "Type error in WHERE expression: Should evaluate to boolean but is A (INTEGER) instead."),
     ("SELECT * FROM S WHERE COUNT(*) > 1", "Aggregate functions are not allowed in WHERE: COUNT"),
     ("SELECT ID, V FROM S PARTITION BY A", "must include the partitioning expression S.A in its projection"),
     ("SELECT ID, V FROM S PARTITION BY ()", "PARTITION BY requires at least one expression"),

@@ -1,4 +1,4 @@
-"""CREATE, INSERT, DROP, ALTER, types and OR REPLACE: what they change and what they refuse (statements sections 2 to 6, 10)."""
+"""CREATE, INSERT, DROP, ALTER, types, OR REPLACE: what they change and refuse (statements sections 2 to 6, 10)."""
 
 from __future__ import annotations
 
@@ -14,38 +14,53 @@ from tests.plan.conformance import Session
 from tests.plan.planning import catalog, execute, last_plan, refusal, source, steps
 
 JSON = "WITH (KAFKA_TOPIC='t', FORMAT='JSON')"
-SETTINGS = {"ksql.persistence.default.format.value": "JSON"}
 
 CREATE_REFUSED = [
     ("CREATE STREAM S (A INT) WITH (VALUE_FORMAT='JSON')", 'Missing required property "KAFKA_TOPIC"'),
     ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t')", "missing the 'VALUE_FORMAT' property"),
     ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', VALUE_FORMAT='FOO')", "Unknown format: FOO"),
     ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', VALUE_FORMAT='JSON')", "Cannot supply both"),
-    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', NONSENSE=1)", "Invalid config variable(s) in the WITH clause: NONSENSE"),
+    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', NONSENSE=1)",
+     "Invalid config variable(s) in the WITH clause: NONSENSE"),
     ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', CLEANUP_POLICY='delete')", "CLEANUP_POLICY"),
     ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', PARTITIONS=0)", "must be between 1 and"),
     ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', PARTITIONS='x')", "a whole number is expected"),
-    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WRAP_SINGLE_VALUE='x')", "true or false is expected"),
-    ("CREATE STREAM S (A INT, B INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WRAP_SINGLE_VALUE=false)", "only valid for single-field"),
-    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='DELIMITED', VALUE_DELIMITER='ab')", "Delimiter must be a single character"),
-    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', TIMESTAMP='B')", "TIMESTAMP column set in the WITH clause does not exist"),
-    ("CREATE STREAM S (A STRING) WITH (KAFKA_TOPIC='t', FORMAT='JSON', TIMESTAMP='A')", "without also specifying the TIMESTAMP_FORMAT"),
-    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', TIMESTAMP='A')", "should be LONG(INT64), TIMESTAMP"),
-    ("CREATE STREAM S (A BIGINT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', TIMESTAMP='A', TIMESTAMP_FORMAT='yyyy')", "only when the timestamp column is of type STRING"),
-    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WINDOW_TYPE='SESSION')", "Windowed sources require a key column."),
-    ("CREATE STREAM S (A INT KEY) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WINDOW_SIZE='1 SECOND')", "without 'WINDOW_TYPE'"),
-    ("CREATE STREAM S (A INT KEY) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WINDOW_TYPE='TUMBLING')", "require 'WINDOW_SIZE'"),
-    ("CREATE STREAM S (A INT KEY) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WINDOW_TYPE='TUMBLING', WINDOW_SIZE='1 BOB')", "Unknown time unit: 'BOB'"),
+    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WRAP_SINGLE_VALUE='x')",
+     "true or false is expected"),
+    ("CREATE STREAM S (A INT, B INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WRAP_SINGLE_VALUE=false)",
+     "only valid for single-field"),
+    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='DELIMITED', VALUE_DELIMITER='ab')",
+     "Delimiter must be a single character"),
+    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', TIMESTAMP='B')",
+     "TIMESTAMP column set in the WITH clause does not exist"),
+    ("CREATE STREAM S (A STRING) WITH (KAFKA_TOPIC='t', FORMAT='JSON', TIMESTAMP='A')",
+     "without also specifying the TIMESTAMP_FORMAT"),
+    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', TIMESTAMP='A')",
+     "should be LONG(INT64), TIMESTAMP"),
+    ("CREATE STREAM S (A BIGINT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', TIMESTAMP='A', TIMESTAMP_FORMAT='yyyy')",
+     "only when the timestamp column is of type STRING"),
+    ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WINDOW_TYPE='SESSION')",
+     "Windowed sources require a key column."),
+    ("CREATE STREAM S (A INT KEY) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WINDOW_SIZE='1 SECOND')",
+     "without 'WINDOW_TYPE'"),
+    ("CREATE STREAM S (A INT KEY) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WINDOW_TYPE='TUMBLING')",
+     "require 'WINDOW_SIZE'"),
+    ("CREATE STREAM S (A INT KEY) WITH (KAFKA_TOPIC='t', FORMAT='JSON', WINDOW_TYPE='TUMBLING', WINDOW_SIZE='1 BOB')",
+     "Unknown time unit: 'BOB'"),
     ("CREATE STREAM S (A INT, A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON')", "Duplicate column names: `A`"),
     ("CREATE STREAM S (ROWTIME INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON')", "'ROWTIME' is a reserved column name."),
     ("CREATE STREAM S WITH (KAFKA_TOPIC='t', FORMAT='JSON')", "No columns supplied."),
     ("CREATE STREAM S (A NOTHING) WITH (KAFKA_TOPIC='t', FORMAT='JSON')", "NOTHING"),
     ("CREATE TABLE S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON')", "Tables require a PRIMARY KEY."),
-    ("CREATE STREAM S (H BYTES HEADERS, A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON')", "Invalid type for HEADERS column"),
-    ("CREATE STREAM S (H BYTES HEADER('a'), I BYTES HEADER('a')) WITH (KAFKA_TOPIC='t', FORMAT='JSON')", "already contains a HEADER('a') column"),
-    ("CREATE STREAM S (K INT KEY, M MAP<INT, INT>) WITH (KAFKA_TOPIC='t', FORMAT='JSON')", "MAP types with STRING keys"),
+    ("CREATE STREAM S (H BYTES HEADERS, A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON')",
+     "Invalid type for HEADERS column"),
+    ("CREATE STREAM S (H BYTES HEADER('a'), I BYTES HEADER('a')) WITH (KAFKA_TOPIC='t', FORMAT='JSON')",
+     "already contains a HEADER('a') column"),
+    ("CREATE STREAM S (K INT KEY, M MAP<INT, INT>) WITH (KAFKA_TOPIC='t', FORMAT='JSON')",
+     "MAP types with STRING keys"),
     ("CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', VALUE_FORMAT='AVRO', VALUE_SCHEMA_ID=1)", "cannot both exist"),
-    ("CREATE TABLE S (K INT PRIMARY KEY, A INT) WITH (KAFKA_TOPIC='new', FORMAT='JSON', PARTITIONS=1, RETENTION_MS=1)", "Non-windowed tables do not support retention."),
+    ("CREATE TABLE S (K INT PRIMARY KEY, A INT) WITH (KAFKA_TOPIC='new', FORMAT='JSON', PARTITIONS=1, RETENTION_MS=1)",
+     "Non-windowed tables do not support retention."),
 ]  # fmt: skip
 
 
@@ -69,7 +84,9 @@ def test_a_missing_topic_is_created_only_with_a_partition_count() -> None:
         plan(catalog(), f"CREATE STREAM S (A INT) {JSON}")
     made = plan(catalog(), "CREATE STREAM S (A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', PARTITIONS=3)")
     assert (made.topic.partitions, made.topic.compact, made.topic.retention_ms) == (3, False, 604_800_000)
-    table = plan(catalog(), "CREATE TABLE S (K INT PRIMARY KEY, A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', PARTITIONS=3)")
+    table = plan(
+        catalog(), "CREATE TABLE S (K INT PRIMARY KEY, A INT) WITH (KAFKA_TOPIC='t', FORMAT='JSON', PARTITIONS=3)"
+    )
     assert (table.topic.compact, table.topic.retention_ms) == (True, None)
 
 
@@ -96,7 +113,8 @@ def test_undeclared_columns_come_from_the_registry() -> None:
 
 def test_a_sink_inherits_what_it_does_not_say() -> None:
     session = catalog(
-        "CREATE STREAM S (A INT KEY, B INT, C BIGINT) WITH (KAFKA_TOPIC='t', FORMAT='DELIMITED', VALUE_DELIMITER='|', PARTITIONS=7)"
+        "CREATE STREAM S (A INT KEY, B INT, C BIGINT) WITH (KAFKA_TOPIC='t', FORMAT='DELIMITED', "
+        "VALUE_DELIMITER='|', PARTITIONS=7)"
     )
     made = plan(session, "CREATE STREAM O AS SELECT * FROM S")
     assert made.source.formats.value.properties == {"DELIMITER": "|"}
@@ -112,7 +130,10 @@ def test_a_sink_inherits_what_it_does_not_say() -> None:
 
 def test_a_windowed_table_keeps_its_rows_as_long_as_its_windows() -> None:
     session = catalog(f"CREATE STREAM S (K INT KEY, A INT) {JSON}")
-    made = plan(session, "CREATE TABLE O AS SELECT K, COUNT(*) FROM S WINDOW TUMBLING (SIZE 1 HOUR, RETENTION 2 DAYS) GROUP BY K")
+    made = plan(
+        session,
+        "CREATE TABLE O AS SELECT K, COUNT(*) FROM S WINDOW TUMBLING (SIZE 1 HOUR, RETENTION 2 DAYS) GROUP BY K",
+    )
     assert made.topic.retention_ms == 2 * 86_400_000
     assert made.source.window.size_ms == 3_600_000
 
@@ -123,10 +144,11 @@ def test_a_source_table_is_kept_readable_by_a_query_of_its_own() -> None:
     assert source(session, "T").materialized_by == "CST_T_0"
 
 
-# --- INSERT ------------------------------------------------------------------------------------------------------------
+# --- INSERT ----------------------------------------
 
 TARGETS = (
-    f"CREATE STREAM S (K INT KEY, A BIGINT, B DECIMAL(4, 2), D DATE, R ARRAY<DOUBLE>, F STRUCT<X BIGINT, Y STRING>) {JSON}",
+    "CREATE STREAM S (K INT KEY, A BIGINT, B DECIMAL(4, 2), D DATE, R ARRAY<DOUBLE>, F STRUCT<X BIGINT, Y "
+    f"STRING>) {JSON}",
     f"CREATE TABLE T (K INT PRIMARY KEY, A INT) {JSON}",
     f"CREATE SOURCE STREAM X (K INT KEY, A INT) {JSON}",
     "CREATE STREAM W (K INT KEY, A INT) WITH (KAFKA_TOPIC='w', FORMAT='JSON', WINDOW_TYPE='SESSION')",
@@ -201,8 +223,10 @@ INSERT_REFUSED = [
     ("INSERT INTO X SELECT K, A FROM H", "Cannot insert into read-only stream: X"),
     ("INSERT INTO T SELECT K, A FROM H", "INSERT INTO can only be used to insert into a stream."),
     ("INSERT INTO H SELECT K, A FROM S", "Cannot insert into H because it has header columns"),
-    ("INSERT INTO W SELECT K, A AS B FROM H", "Result schema is `K` INTEGER KEY, `B` INTEGER\nSink schema is `K` INTEGER KEY, `A` INTEGER"),
-    ("INSERT INTO W WITH (QUERY_ID='csas_x') SELECT K, A FROM H", "must not start with a reserved query ID prefix (CSAS_)"),
+    ("INSERT INTO W SELECT K, A AS B FROM H",
+     "Result schema is `K` INTEGER KEY, `B` INTEGER\nSink schema is `K` INTEGER KEY, `A` INTEGER"),
+    ("INSERT INTO W WITH (QUERY_ID='csas_x') SELECT K, A FROM H",
+     "must not start with a reserved query ID prefix (CSAS_)"),
     ("INSERT INTO W WITH (QUERY_ID='a b') SELECT K, A FROM H", "may contain only alphanumeric characters"),
 ]  # fmt: skip
 
@@ -218,7 +242,7 @@ def test_rows_of_a_query_may_widen_into_the_target() -> None:
     assert session.metastore.writers("O") == ("MINE",)
 
 
-# --- DROP, ALTER, types ----------------------------------------------------------------------------------------------------
+# --- DROP, ALTER, types ----------------------------------------
 
 CHAIN = (
     f"CREATE STREAM A (K INT KEY, V INT) {JSON}",
@@ -241,11 +265,13 @@ CHANGES_REFUSED = [
     ("ALTER STREAM X ADD COLUMN N INT", "ALTER operations are not supported on source streams."),
     ("DROP TYPE NOPE", "Type NOPE does not exist."),
     ("CREATE STREAM A AS SELECT * FROM B", "Cannot add stream 'A': A stream with the same name already exists"),
-    (f"CREATE OR REPLACE SOURCE STREAM N (K INT KEY, V INT) {JSON}", "CREATE OR REPLACE is not supported on source streams."),
+    (f"CREATE OR REPLACE SOURCE STREAM N (K INT KEY, V INT) {JSON}",
+     "CREATE OR REPLACE is not supported on source streams."),
     (f"CREATE OR REPLACE TABLE A (K INT PRIMARY KEY, V INT) {JSON}", "A stream with the same name already exists"),
     (f"CREATE OR REPLACE STREAM A (K INT KEY) {JSON}", "are changed, missing or reordered: [`V` INTEGER]"),
     (f"CREATE OR REPLACE STREAM A (K BIGINT KEY, V INT) {JSON}", "Key columns must be identical."),
-    ("CREATE OR REPLACE STREAM A (K INT KEY, V INT) WITH (KAFKA_TOPIC='other', FORMAT='JSON')", "has topic = t which is not upgradeable to other"),
+    ("CREATE OR REPLACE STREAM A (K INT KEY, V INT) WITH (KAFKA_TOPIC='other', FORMAT='JSON')",
+     "has topic = t which is not upgradeable to other"),
     (f"CREATE OR REPLACE STREAM B (K INT KEY, V INT) {JSON}", "it was created by a query"),
     ("CREATE OR REPLACE STREAM B AS SELECT K, V FROM I", "must have matching source. Values differ: A vs. I"),
     ("CREATE OR REPLACE STREAM B AS SELECT * FROM A PARTITION BY V", "Key columns must be identical."),
@@ -325,7 +351,7 @@ def test_joins_are_replaced_only_by_themselves() -> None:
     assert "Upgrades not yet supported for StreamStreamJoin" in message
 
 
-def test_steps_of_an_aggregation(session: Session | None = None) -> None:
-    session = session or catalog(*CHAIN, settings=SETTINGS)
+def test_where_comes_before_and_having_after_the_aggregation() -> None:
+    session = catalog(*CHAIN)
     execute(session, "CREATE TABLE G AS SELECT V, COUNT(*) AS C FROM A WHERE K > 1 GROUP BY V HAVING SUM(K) > 3")
     assert steps(last_plan(session).root) == ["Project", "Filter", "Aggregate", "Filter", "SourceStep"]

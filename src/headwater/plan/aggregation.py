@@ -109,7 +109,7 @@ class _Planner:
         keys = self._relation.keys
         return len(groups) == len(keys) and all(g in k for g, k in zip(groups, keys, strict=True))
 
-    # --- GROUP BY -----------------------------------------------------------------------------------------------------
+    # --- GROUP BY ----------------------------------------
 
     def _groups(self, query: Query) -> list[Expression]:
         if query.group_by is None:
@@ -144,7 +144,7 @@ class _Planner:
     def _group_type(self, lowered: Expression) -> SqlType:
         return self._typer.value(lowered)
 
-    # --- aggregates ---------------------------------------------------------------------------------------------------
+    # --- aggregates ----------------------------------------
 
     def _calls(self, expressions: Sequence[Expression]) -> list[FunctionCall]:
         found: list[FunctionCall] = []
@@ -200,7 +200,7 @@ class _Planner:
                 "handle. Please remove the function or change the format."
             )
 
-    # --- what may stand in SELECT and HAVING ----------------------------------------------------------------------------
+    # --- what may stand in SELECT and HAVING ----------------------------------------
 
     def _check_only_groups(
         self,

@@ -51,7 +51,8 @@ def plan_drop(statement: DropSource, metastore: MetaStore) -> DropPlan:
     derived = metastore.dependents(source.name)
     if derived:
         raise AnalysisError(
-            f"Cannot drop {source.name}.\nThe following streams and/or tables read from this source: [{', '.join(derived)}].\n"
+            f"Cannot drop {source.name}.\nThe following streams and/or tables read from this source: "
+            f"[{', '.join(derived)}].\n"
             f"You need to drop them before dropping {source.name}."
         )
     _check_inserts(source, metastore)
@@ -102,7 +103,8 @@ def plan_alter(statement: AlterSource, context: Context) -> DataSource:
     _check_kind(source, statement.kind, "ALTER")
     if source.read_only:
         raise AnalysisError(
-            f"Cannot alter {source.kind_word} '{source.name}': ALTER operations are not supported on source {source.kind_word}s."
+            f"Cannot alter {source.kind_word} '{source.name}': ALTER operations are not supported on source "
+            f"{source.kind_word}s."
         )
     if source.created_by_query is not None:
         raise AnalysisError(

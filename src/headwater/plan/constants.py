@@ -32,7 +32,8 @@ _EXACT = decimal.Context(prec=100_000, traps=[decimal.Inexact, decimal.InvalidOp
 def constant_as(expression: Expression, target: SqlType, functions: FunctionRegistry) -> Any:
     """The value of a constant expression as one of `target`.
 
-    Raises AnalysisError when the expression is not constant, FunctionError when it fails, ValueError when its value does not
+    Raises AnalysisError when the expression is not constant, FunctionError when it fails, ValueError when its value
+    does not
     convert implicitly; the last one's message says why.
     """
     value, given = evaluate_constant(expression, functions)

@@ -32,7 +32,9 @@ DEFAULT_RETENTION_MS = 604_800_000
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """A topic to create unless it exists; None leaves the choice to the broker. `retention_ms` None for compacted topics."""
+    """A topic to create unless it exists; None leaves the choice to the broker. `retention_ms` None for compacted
+    topics.
+    """
 
     name: str
     partitions: int | None
@@ -45,7 +47,8 @@ class TopicSpec:
 class CreateSourcePlan:
     """A source to put into the catalog. `topic` is set when the topic is to be created; `replaces` on OR REPLACE.
 
-    `exists` (IF NOT EXISTS): there is such a source already and nothing is to be done. `query` materializes a SOURCE TABLE.
+    `exists` (IF NOT EXISTS): there is such a source already and nothing is to be done. `query` materializes a SOURCE
+    TABLE.
     """
 
     source: DataSource
@@ -75,7 +78,8 @@ def plan_create_source(statement: CreateSource, context: Context, query_id: str 
         check_replaceable(existing, statement.kind, statement.read_only, context)
     if statement.or_replace and statement.read_only:
         raise AnalysisError(
-            f"Cannot add {statement.kind.value.lower()} '{statement.name}': CREATE OR REPLACE is not supported on source "
+            f"Cannot add {statement.kind.value.lower()} '{statement.name}': CREATE OR REPLACE is not supported on "
+            "source "
             f"{statement.kind.value.lower()}s."
         )
     props = parse_properties(statement.properties, Where.CREATE)
@@ -84,7 +88,8 @@ def plan_create_source(statement: CreateSource, context: Context, query_id: str 
     value_format = props.value_format or context.settings.get(serdes.DEFAULT_VALUE_FORMAT)
     if value_format is None:
         raise AnalysisError(
-            "Statement is missing the 'VALUE_FORMAT' property from the WITH clause. Either provide one or set a default "
+            "Statement is missing the 'VALUE_FORMAT' property from the WITH clause. Either provide one or set a "
+            "default "
             f"via the '{serdes.DEFAULT_VALUE_FORMAT}' config."
         )
     declared = _columns(statement, context)
@@ -92,7 +97,8 @@ def plan_create_source(statement: CreateSource, context: Context, query_id: str 
     schema = Schema(tuple(with_inferred_columns(declared, props, key, value, context)))
     if not schema.key and not schema.value:
         raise AnalysisError(
-            "The statement does not define any columns. No columns supplied. Declare them, or use a format whose schemas "
+            "The statement does not define any columns. No columns supplied. Declare them, or use a format whose "
+            "schemas "
             "the schema registry holds."
         )
     formats = TopicFormats(key, serdes.wrapped(props, value, schema.value, context.settings))
@@ -253,7 +259,8 @@ def timestamp_column(props: SourceProperties, schema: Schema) -> TimestampColumn
     if column.type == STRING:
         if props.timestamp_format is None:
             raise AnalysisError(
-                f"A String timestamp field has been specified without also specifying the TIMESTAMP_FORMAT: {quote(name)}"
+                "A String timestamp field has been specified without also specifying the TIMESTAMP_FORMAT: "
+                f"{quote(name)}"
             )
     elif column.type not in (BIGINT, TIMESTAMP):
         raise AnalysisError(
@@ -262,7 +269,8 @@ def timestamp_column(props: SourceProperties, schema: Schema) -> TimestampColumn
         )
     elif props.timestamp_format is not None:
         raise AnalysisError(
-            f"TIMESTAMP_FORMAT can be used only when the timestamp column is of type STRING. {quote(name)} is {column.type}."
+            f"TIMESTAMP_FORMAT can be used only when the timestamp column is of type STRING. {quote(name)} is "
+            f"{column.type}."
         )
     return TimestampColumn(name, props.timestamp_format)
 
@@ -287,7 +295,8 @@ def _topic(props: SourceProperties, statement: CreateSource, context: Context) -
     if props.partitions is None:
         raise AnalysisError(
             f"Topic '{name}' does not exist. If you want to create a new topic for the {statement.kind.value.lower()} "
-            "please re-run the statement providing the required 'PARTITIONS' property in the WITH clause (and optionally "
+            "please re-run the statement providing the required 'PARTITIONS' property in the WITH clause (and "
+            "optionally "
             f"'REPLICAS'). For example: {_with_partitions(statement)}"
         )
     is_table = statement.kind is SourceKind.TABLE

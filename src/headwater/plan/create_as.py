@@ -184,7 +184,8 @@ def _partitions(props: SourceProperties, topic: str, planned: PlannedQuery, cont
     existing = context.topics.partitions(topic)
     if existing is not None and props.partitions is not None and existing != props.partitions:
         raise AnalysisError(
-            f"A Kafka topic with the name '{topic}' already exists, with different partition/replica configuration than "
+            f"A Kafka topic with the name '{topic}' already exists, with different partition/replica "
+            "configuration than "
             f"required. KSQL expects {props.partitions} partitions (topic has {existing})."
         )
     if existing is not None:
@@ -199,7 +200,7 @@ def _retention(props: SourceProperties, statement: CreateAsSelect, planned: Plan
     return props.retention_ms
 
 
-# --- INSERT INTO ---------------------------------------------------------------------------------------------------------
+# --- INSERT INTO ----------------------------------------
 
 
 def plan_insert_into(statement: InsertInto, query_id: str, context: Context) -> InsertIntoPlan:

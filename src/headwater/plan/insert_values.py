@@ -74,7 +74,8 @@ def _all_columns(target: DataSource) -> list[str]:
     if target.schema.headers:
         headers = ", ".join(c.name for c in target.schema.headers)
         raise AnalysisError(
-            f"Cannot insert into HEADER columns: {headers}. List the columns to insert after the name of the {target.kind_word}."
+            f"Cannot insert into HEADER columns: {headers}. List the columns to insert after the name of the "
+            f"{target.kind_word}."
         )
     return [c.name for c in (*target.schema.key, *target.schema.value)]
 
@@ -120,7 +121,8 @@ def _value(column: Column, expression: Expression, target: DataSource, functions
         return constant_as(expression, column.type, functions)
     except FunctionError as error:
         raise AnalysisError(
-            f"Failed to insert values into '{target.name}'. Could not evaluate {format_expression(expression)}: {error}",
+            f"Failed to insert values into '{target.name}'. Could not evaluate {format_expression(expression)}: "
+            f"{error}",
             expression.position,
         ) from error
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What may be joined with what, and on what (semantics section 13). Functions that return nothing raise AnalysisError."""
+"""What may be joined with what, and on what (semantics section 13). Checks return nothing or raise AnalysisError."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _KIND_TEXT = {
 
 @dataclass(frozen=True)
 class Criteria:
-    """ON, qualified: `left` over the sources so far, `right` over the one being joined; `written` in the user's order."""
+    """ON, qualified: `left` over the sources so far, `right` over the one being joined; `written` in the user's
+    order.
+    """
 
     left: Expression
     right: Expression
@@ -64,8 +66,7 @@ def join_criteria(join: Join, left: Sequence[ScopeSource], source: ScopeSource, 
     on = scope.qualify(join.on, "JOIN ON")
     if isinstance(on, And):
         raise problem(
-            "Invalid join condition: joins on multiple conditions are not yet supported. "
-            f"Got {format_expression(on)}.",
+            f"Invalid join condition: joins on multiple conditions are not yet supported. Got {format_expression(on)}.",
             join.on.position,
         )
     if not isinstance(on, Comparison) or on.op is not ComparisonOp.EQUAL:

@@ -61,7 +61,8 @@ def project_transient(
 ) -> tuple[Project, Schema]:
     """The projection of a push query and the columns as its reader sees them.
 
-    Key columns that are not selected keep their names in the step (made unique), so that rows of tables stay identifiable.
+    Key columns that are not selected keep their names in the step (made unique), so that rows of tables stay
+    identifiable.
     """
     outputs = {c.name for c in select}
     if len(outputs) != len(select):
@@ -140,7 +141,8 @@ def _twice(relation: Relation, index: int, matches: Sequence[SelectColumn]) -> s
         column = quote(
             min(m.name for m in matches if not m.named) if any(not m.named for m in matches) else matches[0].name
         )
-    return f"The projection contains a key column ({column}) more than once, aliased as: {listing(aliases, 'and')}.\n{advice}"
+    names = listing(aliases, "and")
+    return f"The projection contains a key column ({column}) more than once, aliased as: {names}.\n{advice}"
 
 
 def _missing(relation: Relation, missing: Sequence[int], sink: str, text: Callable[[Expression], str]) -> str:
@@ -167,7 +169,8 @@ def _missing(relation: Relation, missing: Sequence[int], sink: str, text: Callab
     )
     if relation.synthetic is not None and origin is KeyOrigin.JOIN:
         message += (
-            f"\n{relation.synthetic} was added as a synthetic key column because the join criteria did not match any source "
+            f"\n{relation.synthetic} was added as a synthetic key column because the join criteria did not match "
+            "any source "
             "column. This expression must be included in the projection and may be aliased."
         )
     return message

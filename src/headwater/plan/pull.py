@@ -32,7 +32,8 @@ class PullPlan:
     """How to answer a pull query.
 
     Candidates come from `lookups` (exact keys, each with window bounds), or `key_range`, or, with both None, a scan of
-    everything; `where` must then still hold (it is the whole WHERE clause). Expressions name the source's columns, ROWTIME
+    everything; `where` must then still hold (it is the whole WHERE clause). Expressions name the source's columns,
+    ROWTIME
     and, where it is windowed, WINDOWSTART and WINDOWEND. `projection` yields `schema`'s columns in order.
     """
 
@@ -75,7 +76,8 @@ def _check_queryable(source: DataSource, context: Context) -> None:
     if not source.is_table:
         if not context.flag(STREAMS_ENABLED, default=True):
             raise AnalysisError(
-                f"Pull queries on streams are disabled. To create a push query on the stream, add EMIT CHANGES to the end. "
+                "Pull queries on streams are disabled. To create a push query on the stream, add EMIT CHANGES to "
+                "the end. "
                 f"To enable pull queries on streams, set the {STREAMS_ENABLED} config to 'true'."
             )
         return

@@ -33,7 +33,9 @@ TABLE_SCAN = "ksql.query.pull.table.scan.enabled"
 RANGE_SCAN = "ksql.query.pull.range.scan.enabled"
 
 _MAX_DISJUNCTS = 1000
-"""Beyond this a scan is cheaper than the lookups, and building them could take forever (the form grows exponentially)."""
+"""Beyond this a scan is cheaper than the lookups, and building them could take forever (the form grows
+exponentially).
+"""
 
 _FLIPPED = {
     ComparisonOp.LESS: ComparisonOp.GREATER,
@@ -124,13 +126,16 @@ def find_keys(where: Expression | None, table: DataSource, context: Context) -> 
 def _scan_needed(reason: str, table: DataSource) -> str:
     keys = ", ".join(quote(c.name) for c in table.schema.key)
     return (
-        f"{reason} See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query.\n"
-        f"Pull queries require a WHERE clause that:\n - includes a key equality expression, e.g. `SELECT * FROM X WHERE <key> = Y;`"
-        f" (key: {keys}).\nIf more flexible queries are needed, table scans can be enabled by setting {TABLE_SCAN}=true."
+        f"{reason} See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push "
+        "query.\n"
+        "Pull queries require a WHERE clause that:\n - includes a key equality expression, e.g. `SELECT * FROM X "
+        "WHERE <key> = Y;`"
+        f" (key: {keys}).\nIf more flexible queries are needed, table scans can be enabled by setting "
+        f"{TABLE_SCAN}=true."
     )
 
 
-# --- disjunctive normal form -------------------------------------------------------------------------------------------
+# --- disjunctive normal form ----------------------------------------
 
 
 def _disjuncts(expression: Expression) -> list[list[Expression]] | None:
@@ -152,7 +157,8 @@ def _disjuncts(expression: Expression) -> list[list[Expression]] | None:
     if isinstance(expression, Comparison | Like):
         return [[expression]]
     raise problem(
-        f"Unsupported expression in WHERE clause: {format_expression(expression)}. Pull queries take comparisons, IN, BETWEEN "
+        f"Unsupported expression in WHERE clause: {format_expression(expression)}. Pull queries take comparisons, "
+        "IN, BETWEEN "
         "and LIKE, combined by AND and OR.",
         expression.position,
     )
@@ -171,7 +177,7 @@ def _without_between(expression: Between) -> Expression:
     )
 
 
-# --- one disjunct -----------------------------------------------------------------------------------------------------------
+# --- one disjunct ----------------------------------------
 
 
 class _Finder:
@@ -254,7 +260,8 @@ class _Finder:
             raise _NeedsScan(f"Bound on key columns '[{listed}]' must currently be '='.")
         if column.name in equal or column.name in ranged:
             raise _NeedsScan(
-                "A comparison condition on the key column cannot be combined with other comparisons such as an IN predicate."
+                "A comparison condition on the key column cannot be combined with other comparisons such as an "
+                "IN predicate."
             )
         if op is ComparisonOp.EQUAL:
             equal[column.name] = value
@@ -284,7 +291,8 @@ class _Finder:
             value = None
         if value is None:
             raise problem(
-                f"Window bounds must be an INT, BIGINT or STRING containing a datetime. Got {format_expression(other)}.",
+                "Window bounds must be an INT, BIGINT or STRING containing a datetime. Got "
+                f"{format_expression(other)}.",
                 other.position,
             )
         taken = f"{column} cannot be combined with other {column} bounds in one condition."

@@ -32,7 +32,9 @@ NEW_PLANNER = "ksql.new.query.planner.enabled"
 
 @dataclass(frozen=True)
 class PlannedQuery:
-    """A query without its sink: `projection` is the root; `key_format` what a sink's key inherits; `scope` its sources."""
+    """A query without its sink: `projection` is the root; `key_format` what a sink's key inherits; `scope` its
+    sources.
+    """
 
     projection: Project
     schema: Schema
@@ -65,7 +67,9 @@ def find_source(metastore: MetaStore, source: Source) -> DataSource:
 
 
 def similar_sources(metastore: MetaStore, name: str) -> str:
-    """A hint naming sources that differ by case only, or are spelled alike; starts with a blank or line break, may be empty."""
+    """A hint naming sources that differ by case only, or are spelled alike; starts with a blank or line break, may
+    be empty.
+    """
     similar = metastore.same_but_for_case(name)
     if similar:
         names = listing([f"{quote_if_needed(s.name)} ({s.kind.value})" for s in similar], "or")
@@ -120,7 +124,7 @@ class _QueryPlanner:
         projection, schema = self._project(relation, select, aggregation)
         return PlannedQuery(projection, schema, relation.key_format, self._scope, window, query.limit)
 
-    # --- clauses ------------------------------------------------------------------------------------------------------
+    # --- clauses ----------------------------------------
 
     def _check_windowed_tables(self) -> None:
         if self._sink is None:
@@ -254,7 +258,8 @@ class _QueryPlanner:
         others = ", ".join(format_expression(unqualified(e, self._scope)) for e in plain)
         detail = f"\nNon-aggregate SELECT expression(s) not part of GROUP BY: {others}" if plain else ""
         return AnalysisError(
-            f"Use of aggregate function{'s' if len(used) > 1 else ''} {listing(used, 'and')} requires a GROUP BY clause.{detail}"
+            f"Use of aggregate function{'s' if len(used) > 1 else ''} {listing(used, 'and')} requires a GROUP BY "
+            f"clause.{detail}"
         )
 
     def _project(
@@ -273,7 +278,9 @@ class _QueryPlanner:
         return projection, projection.schema
 
     def _without_unselected_key(self, relation: Relation, select: list[SelectColumn]) -> Relation:
-        """ksqlDB's new planner lets a stream's key go by leaving it out of the projection, as PARTITION BY NULL does."""
+        """ksqlDB's new planner lets a stream's key go by leaving it out of the projection, as PARTITION BY NULL
+        does.
+        """
         droppable = self._sink is not None and relation.origin is KeyOrigin.SOURCE and not relation.step.is_table
         if not droppable or not self._context.flag(NEW_PLANNER, default=False):
             return relation

@@ -1,4 +1,4 @@
-"""The schema registry's part in planning: columns that are inferred, schemas that are to be registered (formats section 10)."""
+"""The schema registry's part in planning: inferred columns, schemas to register (formats section 10)."""
 
 from __future__ import annotations
 

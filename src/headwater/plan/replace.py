@@ -37,7 +37,8 @@ def check_replaceable(existing: DataSource, kind: SourceKind, read_only: bool, c
         raise AnalysisError(f"{prefix}CREATE OR REPLACE is not supported on source {word}s.")
     if not context.flag(ENABLED, default=True):
         raise AnalysisError(
-            f"{prefix}A {existing.kind_word} with the same name already exists. CREATE OR REPLACE functionality is disabled: "
+            f"{prefix}A {existing.kind_word} with the same name already exists. CREATE OR REPLACE functionality "
+            "is disabled: "
             f"set {ENABLED} to true to enable it."
         )
     if existing.kind is not kind:
@@ -80,7 +81,8 @@ def _check_schema(old: DataSource, new: DataSource) -> None:
         raise _refusal(
             old,
             new,
-            f"DataSource '{quote(old.name)}' has schema = {old.schema} which is not upgradeable to {new.schema}. ({reason})",
+            f"DataSource '{quote(old.name)}' has schema = {old.schema} which is not upgradeable to {new.schema}. "
+            f"({reason})",
         )
 
 
@@ -100,7 +102,7 @@ def _columns_text(columns: Sequence[Column]) -> str:
     return ", ".join(f"{quote(c.name)} {c.type}{' KEY' if c.role is Role.KEY else ''}" for c in columns)
 
 
-# --- queries ---------------------------------------------------------------------------------------------------------
+# --- queries ----------------------------------------
 
 
 def check_query(old: QueryPlan, new: QueryPlan) -> None:
@@ -200,6 +202,7 @@ def _join_name(step: Step) -> str:
 
 def _different(old: Step, new: Step, what: str, before: object, after: object) -> AnalysisError:
     return AnalysisError(
-        f"Query is not upgradeable. {type(old).__name__} must have matching {what}. Values differ: {before} vs. {after}. "
+        f"Query is not upgradeable. {type(old).__name__} must have matching {what}. Values differ: {before} vs. "
+        f"{after}. "
         "Drop the source and create it anew to change that."
     )

@@ -27,7 +27,9 @@ SYSTEM_COLUMNS = frozenset(PSEUDO_COLUMNS) | frozenset(WINDOW_COLUMNS)
 
 @dataclass(frozen=True)
 class ScopeColumn:
-    """A column an expression may name. `role` None marks pseudo and window columns; `internal` is its name in the plan."""
+    """A column an expression may name. `role` None marks pseudo and window columns; `internal` is its name in the
+    plan.
+    """
 
     qualifier: str
     name: str
@@ -43,7 +45,9 @@ class ScopeColumn:
 
 @dataclass(frozen=True)
 class ScopeSource:
-    """A source in FROM under its alias, with its columns: keys, then values and headers as declared, then system columns."""
+    """A source in FROM under its alias, with its columns: keys, then values and headers as declared, then system
+    columns.
+    """
 
     alias: str
     source: DataSource
@@ -152,10 +156,10 @@ class Scope:
     def is_synthetic(self, ref: Expression) -> bool:
         return isinstance(ref, ColumnRef) and ref.source is None and ref.name in self._synthetic
 
-    # --- qualification ------------------------------------------------------------------------------------------------
+    # --- qualification ----------------------------------------
 
     def qualify(self, expression: Expression, clause: str) -> Expression:
-        """Name the source in every column reference, and the types behind custom ones. `clause` (SELECT, WHERE, …) is for messages.
+        """Name the source in every column reference, and the types behind custom ones. `clause` is for messages.
 
         Raises AnalysisError for unknown or ambiguous columns.
         """
@@ -190,7 +194,9 @@ class Scope:
         return ColumnRef(ref.name, owners[0].alias, position=ref.position)
 
     def _window_bound(self, ref: ColumnRef, clause: str) -> ColumnRef | None:
-        """A bound of the windows that the query's aggregation builds; None where it is a column of a windowed source."""
+        """A bound of the windows that the query's aggregation builds; None where it is a column of a windowed
+        source.
+        """
         if clause == "SELECT":
             return ColumnRef(ref.name, position=ref.position)
         if any(s.source.window for s in self.sources):
@@ -223,7 +229,7 @@ class Scope:
             return None
         return column_text(ColumnRef(match, found[match].qualifier if ref.source or self.is_join else None))
 
-    # --- lowering -----------------------------------------------------------------------------------------------------
+    # --- lowering ----------------------------------------
 
     def lower(self, expression: Expression) -> Expression:
         """Turn a qualified expression's references into names of plan columns."""
@@ -231,7 +237,7 @@ class Scope:
 
     def _lowered(self, ref: ColumnRef) -> ColumnRef:
         if ref.source is None:
-            internal, _ = self._synthetic[ref.name] if ref.name in self._synthetic else (ref.name, None)
+            internal, _ = self._synthetic.get(ref.name, (ref.name, None))
             return ColumnRef(internal, position=ref.position)
         return ColumnRef(self._by_alias[ref.source].by_name[ref.name].internal, position=ref.position)
 

@@ -76,7 +76,9 @@ def wrapped(
 
 
 def serde_features(spec: FormatSpec, columns: Sequence[Column], *, is_key: bool) -> tuple[str, ...]:
-    """Names of the serde features that DESCRIBE and tests know: how a single column is wrapped where that was decided."""
+    """Names of the serde features that DESCRIBE and tests know: how a single column is wrapped where that was
+    decided.
+    """
     if len(columns) != 1:
         return ()
     if is_key:
@@ -88,7 +90,9 @@ def serde_features(spec: FormatSpec, columns: Sequence[Column], *, is_key: bool)
 
 
 def internal_key_format(spec: FormatSpec, types: Sequence[SqlType], settings: Mapping[str, str]) -> FormatSpec:
-    """The key format of an internal topic: the kept one (the default where that is NONE), or JSON where it cannot carry the key."""
+    """The key format of an internal topic: the kept one (the default where that is NONE), or JSON where it cannot
+    carry the key.
+    """
     if spec.name == "NONE":
         spec = FormatSpec(default_key_format(settings))
     if spec.name == "DELIMITED" and any(isinstance(t, Decimal) for t in types):

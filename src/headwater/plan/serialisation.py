@@ -1,6 +1,7 @@
 """Plans as JSON and back, so that a stored query resumes under a newer version.
 
-The encoding follows the declared fields of the classes in `steps`: a field added later with a default is simply absent in
+The encoding follows the declared fields of the classes in `steps`: a field added later with a default is simply
+absent in
 older documents. Expressions and types are SQL text, enums their names, steps carry the name of their class.
 """
 

@@ -1,4 +1,4 @@
-"""ROWTIME, WINDOWSTART and WINDOWEND compared with text: the text is a (partial) ISO timestamp (semantics section 5)."""
+"""ROWTIME, WINDOWSTART and WINDOWEND compared with text: it is a partial ISO timestamp (semantics section 5)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def _literal(text: StringLiteral) -> IntegerLiteral | BigintLiteral:
         return kind(ms, position=text.position)
     except ValueError:
         raise problem(
-            f"Failed to parse timestamp '{text.value}'. Required format is: \"yyyy-MM-dd'T'HH:mm:ss.SSS\", with an optional "
+            f"Failed to parse timestamp '{text.value}'. Required format is: \"yyyy-MM-dd'T'HH:mm:ss.SSS\", with "
+            "an optional "
             "timezone; parts may be left out from the end.",
             text.position,
         ) from None

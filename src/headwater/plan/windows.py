@@ -23,10 +23,8 @@ def window_spec(window: Window, *, final: bool) -> WindowSpec:
                 f"Window advancement interval must be more than zero and not larger than the window size. "
                 f"Got ADVANCE BY {advance} ms with SIZE {size} ms."
             )
-    if window.grace is not None:
-        grace = window.grace.ms
-    else:
-        grace = 0 if final else max(DAY_MS - size, 0)
+    default_grace = 0 if final else max(DAY_MS - size, 0)
+    grace = default_grace if window.grace is None else window.grace.ms
     retention = size + grace
     if window.retention is not None:
         if window.retention.ms < size + (window.grace.ms if window.grace is not None else 0):
