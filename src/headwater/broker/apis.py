@@ -1,7 +1,8 @@
 """The table of APIs: which versions are served and by which function.
 
-An API that is not here is neither advertised nor answered. Versions are those of spec KIP pages up to Kafka 4.0, minus
-what one node has no use for; where the advertised range is wider than the served one, a comment says why.
+An API that is not here is neither advertised nor answered. The ranges hold what clients from about 2018 (Kafka 1.0) to
+Kafka 4 send, without what only brokers send to each other; where the advertised range is wider than the served one, a
+comment says why.
 """
 
 from __future__ import annotations
