@@ -47,6 +47,8 @@ class Syncer:
         self._synced = 0
         self._scheduled: asyncio.AbstractEventLoop | None = None
         self._in_flight: asyncio.Future[None] | None = None
+        self._syncing: dict[str, Partition] = {}
+        self._closed = False
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._threads: ThreadPoolExecutor | None = None
 
@@ -54,7 +56,8 @@ class Syncer:
         """The file of the partition was appended to."""
         self._dirty[path] = partition
         self._appends += 1
-        if self._scheduled is None and self.policy is not FsyncPolicy.NONE:
+        scheduled = self._scheduled
+        if self.policy is not FsyncPolicy.NONE and (scheduled is None or scheduled.is_closed()):
             self._schedule()
 
     def check(self) -> None:
@@ -87,13 +90,13 @@ class Syncer:
 
     def close(self) -> None:
         """Sync what is left, unless a sync has failed, and end the thread. Raises `StorageError`."""
-        try:
-            if self.failure is None:
-                self.flush()
-        finally:
-            if self._threads is not None:
-                self._threads.shutdown(wait=True)
-                self._threads = None
+        self._closed = True
+        if self._threads is not None:
+            self._threads.shutdown(wait=True)
+            self._threads = None
+        if self.failure is None:
+            self._dirty = {**self._syncing, **self._dirty}
+            self.flush()
 
     def _schedule(self) -> None:
         try:
@@ -102,6 +105,9 @@ class Syncer:
             if self.gated or self._clock.monotonic() - self._last >= self._interval:
                 self.flush()
             return
+        if self._scheduled is not loop:  # the first time, or the loop of before has ended with a sync under way
+            self._dirty = {**self._syncing, **self._dirty}
+            self._syncing, self._in_flight = {}, None
         self._scheduled = loop
         if self.gated:
             loop.call_soon(self._begin, loop)
@@ -113,18 +119,22 @@ class Syncer:
         return dirty, {partition: partition.written() for partition in dirty.values()}, self._appends, self.journal_size
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._dirty or self.failure is not None or self._in_flight is not None:
-            self._scheduled = loop if self._in_flight is not None else None
+        if self._in_flight is not None:
+            return
+        if not self._dirty or self.failure is not None or self._closed:
+            self._scheduled = None
             return
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, "log-sync")
         dirty, targets, appends, journal = self._take()
+        self._syncing = dirty
         future = loop.run_in_executor(self._threads, self._sync, list(dirty))
         self._in_flight = future
 
         def finished(future: asyncio.Future[None]) -> None:
-            self._in_flight = None
-            self._scheduled = None
+            if self._closed or self._in_flight is not future:
+                return
+            self._syncing, self._in_flight, self._scheduled = {}, None, None
             error = None if future.cancelled() else future.exception()
             if future.cancelled() or (error is not None and not isinstance(error, StorageError)):
                 error = StorageError(f"Syncing was interrupted: {error or 'the event loop stopped'}.")
@@ -142,10 +152,14 @@ class Syncer:
         future.add_done_callback(finished)
 
     def _sync(self, paths: list[str]) -> None:
-        if self.before is not None and paths:
-            self._storage.sync(self.before)
-        for path in paths:
-            self._storage.sync(path)
+        try:
+            if self.before is not None and paths:
+                self._storage.sync(self.before)
+            for path in paths:
+                self._storage.sync(path)
+        except StorageError as error:
+            self.failure = error  # at once, so that `close` knows it too
+            raise
 
     def _done(self, targets: _Targets, appends: int, journal: int) -> None:
         self._last = self._clock.monotonic()
@@ -157,7 +171,7 @@ class Syncer:
         ready = [future for ticket, future in self._waiters if ticket <= self._synced]
         self._waiters = [waiter for waiter in self._waiters if waiter[0] > self._synced]
         for future in ready:
-            if not future.done():
+            if not future.done() and not future.get_loop().is_closed():
                 future.set_result(None)
 
     def fail(self, error: StorageError) -> None:
