@@ -85,8 +85,10 @@ async def sql_node(clock: Clock | None = None, properties: Mapping[str, str] | N
     """A started node, closed at the end."""
     node = SqlNode(clock, properties)
     await node.cluster.start()
-    await node.engine.start()
-    yield node
-    await node.engine.close()
-    await node.cluster.close()
-    node.log.close()
+    try:
+        await node.engine.start()
+        yield node
+    finally:
+        await node.engine.close()
+        await node.cluster.close()
+        node.log.close()

@@ -41,5 +41,7 @@ async def rest_server(properties: Mapping[str, str] | None = None) -> AsyncItera
             httpx.AsyncClient(base_url=base, timeout=10, verify=False) as http1,
             httpx.AsyncClient(base_url=base, timeout=10, verify=False, http1=False, http2=True) as http2,
         ):
-            yield RestServer(node, server, http1, http2)
-        await server.close()
+            try:
+                yield RestServer(node, server, http1, http2)
+            finally:
+                await server.close()

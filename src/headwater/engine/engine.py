@@ -28,13 +28,14 @@ from headwater.engine.settings import EngineSettings
 from headwater.engine.statements import ANSWERS, DECIDERS, ELSEWHERE, SESSION
 from headwater.engine.validation import Sandbox
 from headwater.formats.api import SchemaRegistry
-from headwater.plan.catalog import MetaStore
+from headwater.plan.catalog import DataSource, MetaStore
 from headwater.plan.functions import FunctionRegistry
 from headwater.sql import ast
 from headwater.sql.parser import parse_script
 from headwater.sql.printer import mask
 
 _POLL_SECONDS = 0.05
+_CHANNELS_KEPT = 100
 _STRING_LITERAL = re.compile(r"'(?:[^']|'')*'")
 _MAY_HIDE = re.compile(r"\b(?:connector|insert)\b", re.IGNORECASE)
 
@@ -68,6 +69,7 @@ class Engine:
         self._random = randomness or random.Random()
         self._results: dict[str, RowResult] = {}
         self._prints: set[PrintResult] = set()
+        self._channels: dict[str, InsertChannel] = {}
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -223,13 +225,24 @@ class Engine:
 
     async def _insert(self, statement: ast.InsertValues, context: Answering) -> None:
         plan = context.deciding().planner().plan_insert_values(statement, self.clock)
-        channel = InsertChannel(plan.target, self._services.registry, self.cluster, self.clock)
         try:
+            channel = self._channel(plan.target)
             await channel.append([channel.encode(plan.values, plan.rowtime)])
         except HeadwaterError as error:
             raise StatementError(
                 f"Failed to insert values into '{plan.target.name}'. {error}", code_of(error)
             ) from error
+
+    def _channel(self, source: DataSource) -> InsertChannel:
+        """The channel into a source: making its writers takes longer than writing a row."""
+        known = self._channels.get(source.name)
+        if known is not None and known.serves(source):
+            return known
+        channel = InsertChannel(source, self._services.registry, self.cluster, self.clock)
+        if len(self._channels) >= _CHANNELS_KEPT:
+            self._channels.clear()
+        self._channels[source.name] = channel
+        return channel
 
     async def terminate_cluster(self, patterns: Sequence[str]) -> list[Entity]:
         """Give up everything: queries, sources, the command topic, topics that match. No request is served after."""
@@ -256,7 +269,7 @@ class Engine:
             raise RequestError(message, ErrorCode.BAD_STATEMENT)
         try:
             check_insertable(source)
-            return InsertChannel(source, self._services.registry, self.cluster, self.clock)
+            return self._channel(source)
         except HeadwaterError as error:
             raise RequestError(message_of(error), ErrorCode.BAD_STATEMENT) from error
 

@@ -53,6 +53,11 @@ class InsertChannel:
         self._key = _writer(source.schema.key, source.formats.key, source.topic, registry, is_key=True)
         self._value = _writer(source.schema.value, source.formats.value, source.topic, registry, is_key=False)
 
+    def serves(self, source: DataSource) -> bool:
+        """Whether the channel was made for this very definition of the source, and for its topic as it is now."""
+        info = self._cluster.topic(source.topic)
+        return source is self.source and info is not None and info.partitions == self._partitioner.partitions
+
     def encode(self, values: Mapping[str, object], timestamp: int) -> OutputRecord:
         """The record of a row; columns that are not in `values` are NULL. Raises `SerializationError`."""
         schema = self.source.schema

@@ -40,8 +40,12 @@ class EngineSettings:
 
     def effective(self, session: Mapping[str, str]) -> dict[str, str]:
         """Every property with a value, defaults included: what planner and queries are given."""
+        return {**self._base, **session}
+
+    @cached_property
+    def _base(self) -> dict[str, str]:
         defaults = {name: entry.default for name, entry in known_properties().items() if entry.default is not None}
-        return {**defaults, **self.server, **session}
+        return {**defaults, **self.server}
 
     @property
     def service_id(self) -> str:
