@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from headwater.core.schema import Column
 from headwater.core.types import STRING
+from headwater.engine.event_time import timestamp_parser
 from headwater.engine.operators.keys import state_key
 from headwater.engine.operators.materialize import result_store
 from headwater.engine.program import QueryFailedError
@@ -14,7 +15,6 @@ from headwater.engine.rows import Change, Row
 from headwater.formats import registry as formats
 from headwater.formats.api import SerdeOptions, Writer
 from headwater.formats.windowed import session_key, time_key
-from headwater.engine.event_time import timestamp_parser
 from headwater.plan.steps import FormatSpec, Sink
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def _hand_over(stage: StageCompiler, flow: Row | Change) -> None:
         stage.body.line(f"{add}((({key_only}), True) if {absent} else (({full}), False))")
 
 
-def writer_for(stage: StageCompiler, columns: tuple[Column, ...], spec: FormatSpec, topic: str, *, is_key: bool) -> Writer:
+def writer_for(
+    stage: StageCompiler, columns: tuple[Column, ...], spec: FormatSpec, topic: str, *, is_key: bool
+) -> Writer:
     options = SerdeOptions(is_key, spec.wrap, spec.properties)
     return formats.get(spec.name).writer(columns, options, topic, stage.program.registry)
 
@@ -81,14 +83,26 @@ def encode(stage: StageCompiler, variable: str, writer: Writer, codes: list[str]
 
 
 def key_bytes(stage: StageCompiler, row: Row, columns: tuple[Column, ...], spec: FormatSpec, topic: str) -> str:
-    """A local that holds the record key: the source's own bytes where nothing about the key has changed."""
+    """A local that holds the record key. Where nothing about the key has changed, null stays null.
+
+    The source's own bytes are good enough only in the KAFKA format, where a key has one spelling: elsewhere quotes,
+    blanks, member names or schema ids may differ.
+    """
     body = stage.body
     if not columns:
         return "None"
-    if row.raw_key is not None and row.raw_key.format == spec and row.window is None:
-        return row.raw_key.code
+    raw = row.raw_key if row.window is None else None
+    if raw is not None and raw.format == spec and spec.name == "KAFKA":
+        return raw.code
     variable = stage.names.temp("key_bytes")
-    encode(stage, variable, writer_for(stage, columns, spec, topic, is_key=True), row.key_codes(), f"A key of topic {topic}")
+    writer = writer_for(stage, columns, spec, topic, is_key=True)
+    if raw is None:
+        encode(stage, variable, writer, row.key_codes(), f"A key of topic {topic}")
+        return variable
+    with body.block(f"if {raw.code} is None:"):
+        body.line(f"{variable} = None")
+    with body.block("else:"):
+        encode(stage, variable, writer, row.key_codes(), f"A key of topic {topic}")
     return variable
 
 

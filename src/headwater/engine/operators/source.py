@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from headwater.core.errors import DataError
 from headwater.core.schema import Column
 from headwater.core.types import BIGINT, INTEGER, STRING, TIMESTAMP
+from headwater.engine.event_time import timestamp_parser
 from headwater.engine.operators import tables
 from headwater.engine.program import QueryFailedError, StageInput
 from headwater.engine.rows import RawKey, Row
@@ -15,7 +16,6 @@ from headwater.formats import registry as formats
 from headwater.formats.api import Reader, SerdeOptions
 from headwater.formats.windowed import split_session_key, split_time_key
 from headwater.plan.expressions import Binding
-from headwater.engine.event_time import timestamp_parser
 from headwater.plan.steps import FormatSpec, SourceStep
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def _key_row(stage: StageCompiler, step: SourceStep) -> Row:
         body.line("key = record.key")
         if step.window is not None:
             window = _split_window(stage, step)
-        elif step.formats.key.name == "KAFKA":
-            # Only here does a key have one spelling: elsewhere quotes, blanks, member names or schema ids may differ.
+        elif step.formats.key.name != "NONE":
             raw_key = RawKey("record.key", step.formats.key)
         with_null = {c.name: Binding(c.type, stage.names.temp("k")) for c in step.schema.key}
         with body.block("if key is None:"):
@@ -121,7 +120,9 @@ def _split_window(stage: StageCompiler, step: SourceStep) -> tuple[str, str]:
     return "window_start", "window_end"
 
 
-def reader_for(stage: StageCompiler, columns: tuple[Column, ...], spec: FormatSpec, topic: str, *, is_key: bool) -> Reader:
+def reader_for(
+    stage: StageCompiler, columns: tuple[Column, ...], spec: FormatSpec, topic: str, *, is_key: bool
+) -> Reader:
     options = SerdeOptions(is_key, spec.wrap, spec.properties)
     return formats.get(spec.name).reader(columns, options, topic, stage.program.registry)
 
@@ -151,7 +152,9 @@ def decode(
             body.line(f"{row} = {fast}({payload})")
         with body.block(f"except {stage.names.add(reader.fast_errors, 'fast_errors')}:"):
             decode_exactly()
-    return {c.name: Binding(c.type, access.replace("row", row, 1)) for c, access in zip(columns, reader.access, strict=True)}
+    return {
+        c.name: Binding(c.type, access.replace("row", row, 1)) for c, access in zip(columns, reader.access, strict=True)
+    }
 
 
 def _skip_bad(stage: StageCompiler, step: SourceStep, target: str, payload: str) -> None:
@@ -185,4 +188,3 @@ def _extract_time(stage: StageCompiler, step: SourceStep, row: Row) -> None:
         else:
             body.line(f"{report}({message!r}, error)")
             body.line("continue")
-
