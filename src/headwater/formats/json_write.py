@@ -35,6 +35,9 @@ def writer(columns: tuple[Column, ...], wrapped: bool, topic: str, is_key: bool)
         try:
             return quick(*values)
         except _FAILURES as error:
+            named = [_with_named_keys(c.type, value) for c, value in zip(columns, values, strict=True)]
+            if named != list(values):
+                return encode(*named)
             raise unwritable(topic, is_key, str(error)) from error
 
     return Writer(columns, encode, inline, names)
@@ -101,6 +104,19 @@ def _printable(source: Source, sql_type: t.SqlType, value: str) -> str | None:
             made = source.function(f"{made}({', '.join(printed)})", ", ".join(items))
         return f"{source.null_safe(f'{made}(*v)')}({value})"
     return None
+
+
+def _with_named_keys(sql_type: t.SqlType, value: Any) -> Any:
+    """The value with every NULL key of a map called `null`: a member needs a name, and Java gives it this one."""
+    if value is None:
+        return None
+    if isinstance(sql_type, t.Map):
+        return {"null" if k is None else k: _with_named_keys(sql_type.value, v) for k, v in value.items()}
+    if isinstance(sql_type, t.Array):
+        return [_with_named_keys(sql_type.element, v) for v in value]
+    if isinstance(sql_type, t.Struct):
+        return tuple(_with_named_keys(f.type, v) for f, v in zip(sql_type.fields, value, strict=True))
+    return value
 
 
 def double_node(value: float | None) -> object:
