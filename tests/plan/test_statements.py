@@ -203,8 +203,8 @@ def test_an_inserted_row_has_all_columns_and_a_time() -> None:
 
 
 INSERT_REFUSED = [
-    ("INSERT INTO NOWHERE VALUES (1)", "Cannot insert values into an unknown stream/table: `NOWHERE`."),
-    ("INSERT INTO `s` (K) VALUES (1)", "Did you mean S (STREAM)? Hint: try removing double quotes"),
+    ("INSERT INTO NOWHERE VALUES (1)", "Cannot insert values into an unknown stream/table: `NOWHERE`"),
+    ("INSERT INTO `s` (K) VALUES (1)", "Did you mean S? Hint: try removing double quotes"),
     ("INSERT INTO S (K, A) VALUES (1)", "Expected number columns and values to match: 2, 1"),
     ("INSERT INTO S (K, NOPE) VALUES (1, 2)", "Column name `NOPE` does not exist"),
     ("INSERT INTO S (K, K) VALUES (1, 2)", "Column `K` is listed twice."),

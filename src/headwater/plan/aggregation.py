@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from headwater.core.errors import AnalysisError
@@ -15,7 +15,7 @@ from headwater.plan.problems import listing, problem
 from headwater.plan.relation import Context, KeyOrigin, Relation
 from headwater.plan.rewriting import column_refs, function_calls, map_children, substitute
 from headwater.plan.scope import SYSTEM_COLUMNS, Scope, column_text
-from headwater.plan.select_list import NameGenerator, SelectColumn
+from headwater.plan.select_list import NameGenerator, SelectColumn, key_names
 from headwater.plan.steps import Aggregate, AggregateCall, WindowSpec
 from headwater.plan.typing import Typer
 from headwater.sql.ast import ColumnRef, Expression, FunctionCall, Query, WindowKind
@@ -62,6 +62,7 @@ class _Planner:
         self._typer = typer
         self._context = context
         self._names = names
+        self._name_of: Callable[[Expression], str] = names.for_key
 
     def plan(
         self,
@@ -72,6 +73,7 @@ class _Planner:
         final: bool,
     ) -> Aggregation:
         check_value_formats("GROUP BY", self._scope)
+        self._name_of = key_names(select, self._names)
         groups = self._groups(query)
         expressions = [c.expression for c in select] + ([having] if having is not None else [])
         calls = self._calls(expressions)
@@ -139,7 +141,7 @@ class _Planner:
         lowered = self._scope.lower(group)
         if isinstance(lowered, ColumnRef) and lowered.name not in SYSTEM_COLUMNS:
             return lowered.name
-        return self._scope.new_internal(self._names.for_key(group), self._group_type(lowered))
+        return self._scope.new_internal(self._name_of(group), self._group_type(lowered))
 
     def _group_type(self, lowered: Expression) -> SqlType:
         return self._typer.value(lowered)

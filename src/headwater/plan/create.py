@@ -219,7 +219,7 @@ def _check_headers(definitions: Sequence[ColumnDef]) -> None:
 def _check_keys(kind: SourceKind, schema: Schema, props: SourceProperties) -> None:
     if kind is SourceKind.TABLE and not schema.key:
         raise AnalysisError(
-            "Tables require a PRIMARY KEY. Please define the PRIMARY KEY, for example: (ID BIGINT PRIMARY KEY, …)."
+            "Tables require a PRIMARY KEY. Please define the PRIMARY KEY. For example: (ID BIGINT PRIMARY KEY, …)."
         )
     if props.window is not None and not schema.key:
         raise AnalysisError("Windowed sources require a key column.")

@@ -59,7 +59,7 @@ def _target(statement: InsertValues, context: Context) -> DataSource:
     target = context.metastore.get(statement.target)
     if target is None:
         raise problem(
-            f"Cannot insert values into an unknown stream/table: {quote(statement.target)}."
+            f"Cannot insert values into an unknown stream/table: {quote(statement.target)}"
             f"{similar_sources(context.metastore, statement.target)}",
             statement.position,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from headwater.core.errors import AnalysisError
 from headwater.core.schema import Column, Role, Schema
@@ -46,7 +46,7 @@ def plan_partition_by(
     scope: Scope,
     typer: Typer,
     context: Context,
-    names: NameGenerator,
+    name_of: Callable[[Expression], str],
 ) -> Relation:
     """The relation re-keyed; rows go straight on, without an internal topic."""
     step = relation.step
@@ -68,7 +68,7 @@ def plan_partition_by(
         if isinstance(lowered, ColumnRef) and lowered.name not in SYSTEM_COLUMNS:
             name = lowered.name
         else:
-            name = scope.new_internal(names.for_key(partition), sql_type)
+            name = scope.new_internal(name_of(partition), sql_type)
         keys.append((name, lowered, sql_type))
     kept = relation.key_format
     if kept.name == "NONE":

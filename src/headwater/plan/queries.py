@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from headwater.core.errors import AnalysisError
-from headwater.core.names import quote, quote_if_needed
+from headwater.core.names import quote
 from headwater.core.schema import Column, Schema
 from headwater.core.types import SqlType
 from headwater.plan.aggregation import Aggregation, aggregate_calls, plan_aggregation, unqualified
@@ -18,13 +18,14 @@ from headwater.plan.projection import project_persistent, project_transient
 from headwater.plan.relation import Context, KeyOrigin, Relation
 from headwater.plan.rewriting import function_calls, substitute
 from headwater.plan.scope import Scope, build_scope
-from headwater.plan.select_list import NameGenerator, SelectColumn, StarRules, expand_select
+from headwater.plan.select_list import NameGenerator, SelectColumn, StarRules, expand_select, key_names
 from headwater.plan.steps import Filter, FlatMap, FormatSpec, Project, QueryPlan, WindowSpec
 from headwater.plan.timestamps import with_magic_timestamps
 from headwater.plan.typing import Typer
 from headwater.plan.windows import window_spec
 from headwater.sql.ast import ColumnRef, Emit, Expression, FunctionCall, Query, Source, SourceKind, Star
 from headwater.sql.expression_text import format_expression
+from headwater.sql.words import quote_identifier
 
 SUPPRESS_ENABLED = "ksql.suppress.enabled"
 NEW_PLANNER = "ksql.new.query.planner.enabled"
@@ -72,7 +73,8 @@ def similar_sources(metastore: MetaStore, name: str) -> str:
     """
     similar = metastore.same_but_for_case(name)
     if similar:
-        names = listing([f"{quote_if_needed(s.name)} ({s.kind.value})" for s in similar], "or")
+        only = len(similar) == 1
+        names = listing([quote_identifier(s.name) + ("" if only else f" ({s.kind.value})") for s in similar], "or")
         if name != name.upper():
             return f"\nDid you mean {names}? Hint: try removing double quotes from the source name."
         return f"\nDid you mean {names}? Hint: wrap the source name in double quotes or backticks to keep its case."
@@ -112,7 +114,7 @@ class _QueryPlanner:
         aggregation = None
         if partitions is not None:
             self._check_partition_by()
-            relation = plan_partition_by(relation, partitions, self._scope, self._typer, self._context, self._names)
+            relation = self._partitioned(relation, partitions, select)
         elif self._is_aggregation(select, having):
             aggregation = plan_aggregation(
                 relation, query, select, having, window, query.emit is Emit.FINAL,
@@ -236,6 +238,13 @@ class _QueryPlanner:
         replaced = [replace(c, expression=substitute(c.expression, replacements)) for c in select]
         return replace(relation, step=flat), replaced
 
+    def _partitioned(
+        self, relation: Relation, partitions: Sequence[Expression], select: Sequence[SelectColumn]
+    ) -> Relation:
+        return plan_partition_by(
+            relation, partitions, self._scope, self._typer, self._context, key_names(select, self._names)
+        )
+
     def _check_partition_by(self) -> None:
         if self._query.group_by is not None:
             raise AnalysisError("PARTITION BY and GROUP BY cannot be used in one query: GROUP BY already sets the key.")
@@ -286,7 +295,7 @@ class _QueryPlanner:
             return relation
         if any(c.expression in meanings for meanings in relation.keys for c in select):
             return relation
-        return plan_partition_by(relation, [], self._scope, self._typer, self._context, self._names)
+        return self._partitioned(relation, [], select)
 
     def _type_of(self, qualified: Expression) -> SqlType | None:
         return self._typer.type_of(self._scope.lower(qualified))

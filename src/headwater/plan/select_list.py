@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from headwater.core.errors import Position
@@ -136,3 +136,13 @@ def _struct_star(item: StructStar, scope: Scope, names: NameGenerator, type_of: 
         raise problem(f"Cannot expand the fields of {text} with '->*': it is {struct}, not a STRUCT.", item.position)
     for field in struct.fields:
         yield SelectColumn(names.field(field.name), FieldRef(base, field.name), position=item.position)
+
+
+def key_names(select: Sequence[SelectColumn], names: NameGenerator) -> Callable[[Expression], str]:
+    """What grouping and partitioning expressions are called: as the select list calls them, else by themselves."""
+    selected = {c.expression: c.name for c in reversed(select)}
+
+    def name(expression: Expression) -> str:
+        return selected.get(expression) or names.for_key(expression)
+
+    return name
