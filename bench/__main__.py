@@ -36,7 +36,9 @@ def show(console: Console, title: str, rows: Sequence[Mapping[str, object]]) -> 
     for name in rows[0]:
         table.add_column(name, justify="left" if name in ("pipeline", "measure") else "right")
     for row in rows:
-        table.add_row(*("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
+        table.add_row(
+            *("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row.values())
+        )
     console.print(table)
 
 

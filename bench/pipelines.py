@@ -1,6 +1,7 @@
 """The pipelines that are measured: SQL on one side, the same work as a hand-written Python loop on the other.
 
-The hand-written loops use the same libraries for records and JSON. They keep no state on disk, commit no offsets, log no bad
+The hand-written loops use the same libraries for records and JSON. They keep no state on disk, commit no offsets,
+log no bad
 records and know their data's exact shape: they are what a good programmer would write for this one job.
 """
 
@@ -118,13 +119,15 @@ JOBS = """CREATE STREAM jobs (job_id BIGINT, customer_id VARCHAR, price_quoted B
 PIPELINES = (
     Pipeline(
         "filter-project",
-        "CREATE STREAM out AS SELECT job_id, customer_id, price_quoted * 2 AS total FROM orders WHERE price_quoted > 1000;",
+        """CREATE STREAM out AS SELECT job_id, customer_id, price_quoted * 2 AS total
+           FROM orders WHERE price_quoted > 1000;""",
         lambda: filter_project_by_hand,
         0.70,
     ),
     Pipeline(
         "count-and-sum",
-        "CREATE TABLE out AS SELECT customer_id, COUNT(*) AS n, SUM(price_quoted) AS total FROM orders GROUP BY customer_id;",
+        """CREATE TABLE out AS SELECT customer_id, COUNT(*) AS n, SUM(price_quoted) AS total
+           FROM orders GROUP BY customer_id;""",
         CountAndSum,
         0.60,
     ),

@@ -75,4 +75,8 @@ def measure(rounds: int) -> dict[str, float]:
                 memory = psutil.Process(process.pid).memory_info().rss / 1e6
     with node("--memory") as (process, _, _started):
         idle = psutil.Process(process.pid).memory_info().rss / 1e6
-    return {"cold start s": round(statistics.median(times), 2), "idle MB": round(idle, 1), "with a query MB": round(memory, 1)}
+    return {
+        "cold start s": round(statistics.median(times), 2),
+        "idle MB": round(idle, 1),
+        "with a query MB": round(memory, 1),
+    }

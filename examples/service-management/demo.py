@@ -17,7 +17,7 @@ from pathlib import Path
 
 import expected
 from confluent_kafka import Consumer, KafkaException
-from data import Event, job_locations, orders_and_jobs, truck_positions
+from data import job_locations, orders_and_jobs, truck_positions
 from ksql import Client, StatementError
 from producing import client_config, create_topics, producer, send
 
@@ -98,7 +98,8 @@ def job_status_problems(bootstrap_servers: str, wanted: Counter[expected.Row]) -
     print(f"job_status   {found.total()} rows, {decisions['ACCEPTED']} accepted, {decisions['REJECTED']} rejected")
     missing, extra = wanted - found, found - wanted
     return [f"job_status lacks {row}, {n} times" for row, n in missing.items()] + [
-        f"job_status has {row}, {n} times too often" for row, n in extra.items()]
+        f"job_status has {row}, {n} times too often" for row, n in extra.items()
+    ]
 
 
 def truck_tracker_problems(client: Client, wanted: dict[str, expected.Row]) -> list[str]:

@@ -39,7 +39,8 @@ class Client:
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         request = urllib.request.Request(
-            self._url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+            self._url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
         try:
             return urllib.request.urlopen(request)
         except urllib.error.HTTPError as error:

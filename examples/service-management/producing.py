@@ -10,7 +10,6 @@ from typing import Any
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-
 from data import Event
 
 TOPICS = {"order_placed": 6, "job_created": 6, "job_status": 6, "joblocation": 6, "truck_tracker": 6}

@@ -25,7 +25,9 @@ class Board:
         self.problem: Exception | None = None
 
     def follow_decisions(self, client: Client) -> None:
-        rows = client.query("SELECT O_JOB_ID, CUSTOMER_ID, SERVICE_OPTION, PRICE, CURRENT_STATUS FROM job_status EMIT CHANGES;")
+        rows = client.query(
+            "SELECT O_JOB_ID, CUSTOMER_ID, SERVICE_OPTION, PRICE, CURRENT_STATUS FROM job_status EMIT CHANGES;"
+        )
         next(rows)
         for row in rows:
             self.decisions.appendleft(row)
@@ -33,7 +35,8 @@ class Board:
 
     def follow_trucks(self, client: Client) -> None:
         rows = client.query(
-            "SELECT JOB_ID, VEHICLE_ID, DISTANCE_FROM_DESTINATION, ETA_SECONDS FROM TRUCK_TRACKER EMIT CHANGES;")
+            "SELECT JOB_ID, VEHICLE_ID, DISTANCE_FROM_DESTINATION, ETA_SECONDS FROM TRUCK_TRACKER EMIT CHANGES;"
+        )
         next(rows)
         for row in rows:
             self.trucks[row[0]] = row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import signal
 import sys
@@ -30,19 +31,16 @@ def example() -> Iterator[None]:
 
 @pytest.mark.timeout(240)
 def test_results_equal_an_undisturbed_run_after_twenty_kills(tmp_path: Path, example: None) -> None:
-    import data
-    import demo
-    import expected
-    import ksql
-    import producing
-
+    data, demo, expected, ksql, producing = map(
+        importlib.import_module, ("data", "demo", "expected", "ksql", "producing")
+    )
     kafka_port, ksql_port = take_ports(2)
     options = ("--data", str(tmp_path), "--kafka-port", str(kafka_port), "--ksql-port", str(ksql_port))
     bootstrap, client = f"127.0.0.1:{kafka_port}", ksql.Client(f"http://127.0.0.1:{ksql_port}")
     locations = list(data.job_locations(demo.TRUCKS))
     events = [*data.orders_and_jobs(ORDERS), *data.truck_positions(locations, demo.STEPS)]
     seed = random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed}")
+    sys.stdout.write(f"seed {seed}\n")
     moments = random.Random(seed)
     failures: list[str] = []
     with headwater_up(*options) as node:

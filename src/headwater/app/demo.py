@@ -50,7 +50,7 @@ def run_demo(name: str, node_options: Sequence[str], *, check: bool) -> int:
             command.append("--check")
         else:
             for label, address in endpoints.items():
-                print(f"{label:<8} {address}", file=sys.stderr)
+                sys.stderr.write(f"{label:<8} {address}\n")
         example = subprocess.Popen(command, cwd=folder)
         try:
             return example.wait()
@@ -60,7 +60,8 @@ def run_demo(name: str, node_options: Sequence[str], *, check: bool) -> int:
 
 @contextlib.contextmanager
 def _node(options: Sequence[str]) -> Iterator[dict[str, str]]:
-    """A `headwater up` process; gives its endpoints by name. On Ctrl-C it outlives the example, so that this can end first."""
+    """A `headwater up` process; gives its endpoints by name. On Ctrl-C it outlives the example, so that this can end
+    first."""
     command = [sys.executable, "-m", "headwater.cli.main", "up", *_ports(), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:

@@ -1,14 +1,16 @@
 """From a physical plan to a `Program`: every source of a unit gets one Python function that carries its records through
 all steps up to the sink, in one loop.
 
-Steps add their code in `operators/`: a step is handed the row as variables (`rows.Row`, or `rows.Change` in a table) and hands its
-own result on with `StageCompiler.deliver`. Code of a step that two sources reach (a join's downstream) stands in both functions.
+Steps add their code in `operators/`: a step is handed the row as variables (`rows.Row`, or `rows.Change` in a table)
+and hands its
+own result on with `StageCompiler.deliver`. Code of a step that two sources reach (a join's downstream) stands in
+both functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headwater.core.errors import HeadwaterError
 from headwater.core.types import SqlType
@@ -56,10 +58,11 @@ class CompileError(HeadwaterError):
 
 @dataclass(frozen=True)
 class CompileOptions:
-    """How to compile. With `single_task` there are no repartition topics: one task sees all records of all partitions."""
+    """How to compile. With `single_task` there are no repartition topics: one task sees all records of all
+    partitions."""
 
     single_task: bool = False
-    expressions: ExpressionOptions = ExpressionOptions()
+    expressions: ExpressionOptions = field(default_factory=ExpressionOptions)
     throw_on_invalid_timestamp: bool = False
     fail_on_deserialization_error: bool = False
 
@@ -140,16 +143,21 @@ class ProgramCompiler:
         for number, leaf in enumerate(self.leaves):
             function = f"stage_{number}"
             stage = StageCompiler(self, self.unit_of[id(leaf)])
-            stage_input = source.read(stage, leaf, function) if isinstance(leaf, SourceStep) else boundary.read(
-                stage, leaf, function)
+            stage_input = (
+                source.read(stage, leaf, function)
+                if isinstance(leaf, SourceStep)
+                else boundary.read(stage, leaf, function)
+            )
             self.units[stage.unit].inputs.append(stage_input)
             texts.append(stage.text(function))
         materialized = materialize.reader(self, texts)
         text = "\n\n".join(texts)
         functions = {
             name: compile_function(name, text, self.names.objects, f"<query {self.name}>")
-            for name in [*(i.function for unit in self.units for i in unit.inputs),
-                         *([materialized.function] if materialized else [])]
+            for name in [
+                *(i.function for unit in self.units for i in unit.inputs),
+                *([materialized.function] if materialized else []),
+            ]
         }
         return Program(self.plan, self.units, text, functions, materialized)
 
@@ -200,7 +208,8 @@ class StageCompiler:
 
     def compile(self, expression: Expression, row: Row) -> Code:
         return compile_expression(
-            expression, row.resolve, self.names, self.program.functions, self.program.options.expressions)
+            expression, row.resolve, self.names, self.program.functions, self.program.options.expressions
+        )
 
     def evaluate(self, expressions: Sequence[Expression], row: Row, operator: str) -> list[Binding]:
         """Code that computes the expressions into locals, each NULL (and logged) if it fails; columns cost nothing."""
@@ -290,4 +299,12 @@ def compile_plan(
     return ProgramCompiler(plan, functions, registry, options or CompileOptions(), name).compile()
 
 
-__all__ = ["CompileError", "CompileOptions", "Materialized", "ProgramCompiler", "StageCompiler", "StageInput", "compile_plan"]
+__all__ = [
+    "CompileError",
+    "CompileOptions",
+    "Materialized",
+    "ProgramCompiler",
+    "StageCompiler",
+    "StageInput",
+    "compile_plan",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 from headwater.core.errors import HeadwaterError
 from headwater.core.schema import Schema
@@ -41,9 +41,13 @@ class TaskContext(Protocol):
     """What generated code asks of the task that runs it, once per batch."""
 
     partition: int
-    stores: Sequence[Store]
-    outputs: Sequence[list[OutputRecord]]
     rows: list[tuple[tuple[object, ...], bool]]
+
+    @property
+    def stores(self) -> Sequence[Store]: ...
+
+    @property
+    def outputs(self) -> Sequence[list[OutputRecord]]: ...
 
     def reporter(self, operator: str) -> Report:
         """Where failed expressions and skipped rows of that operator are logged."""
@@ -98,10 +102,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Materialized:
-    """How pull queries read the result: which store of which unit, and the function from (key, entry) to a row.
+    """How pull queries read the result: which store of which unit, and the function from an entry to a row.
 
-    `read(key, entry)` gives the values of `schema` in order followed by the row's time, or None when HAVING hides the row. For windowed
-    results `window` says how entries are laid out.
+    The function takes (task, key, entry, window start, window end) and gives the values of `schema` in order followed
+    by the row's time, or None when HAVING hides the row.
     """
 
     unit: int
@@ -121,4 +125,4 @@ class Program:
     materialized: Materialized | None = None
 
     def stage(self, stage_input: StageInput) -> Stage:
-        return self.functions[stage_input.function]
+        return cast("Stage", self.functions[stage_input.function])

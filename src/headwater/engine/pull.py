@@ -30,7 +30,8 @@ def scan_plan(plan: PullPlan) -> QueryPlan:
     """A pull query over a stream as the plan of a scan of its topic."""
     source = plan.source
     step: Step = SourceStep(
-        source.schema, False, source.name, source.topic, source.formats, source.window, source.timestamp)
+        source.schema, False, source.name, source.topic, source.formats, source.window, source.timestamp
+    )
     if plan.where is not None:
         step = Filter(step.schema, False, step, plan.where)
     keys = tuple(column.name for column in source.schema.key)

@@ -12,7 +12,7 @@ from headwater.core.clock import Clock
 from headwater.core.errors import HeadwaterError, TopicExistsError
 from headwater.engine.batches import Partitioner
 from headwater.engine.processing_log import ProcessingLogger
-from headwater.engine.program import Program, Unit
+from headwater.engine.program import Program, Stage, Unit
 from headwater.engine.task import Feed, Task
 from headwater.plan.steps import QueryPlan
 from headwater.wire.records import read_records
@@ -21,7 +21,8 @@ _LOGGER = logging.getLogger(__name__)
 SLICE_SECONDS = 0.005
 """How long one task may hold the loop: 5 ms keeps the p99 of everything else on the loop below some 15 ms."""
 _COMMIT_SECONDS = 0.05
-"""A busy query commits so often: its output is that much late while there is a backlog, and at once when there is none."""
+"""A busy query commits so often: its output is that much late while there is a backlog, and at once when there is
+none."""
 _COMMIT_RECORDS = 50_000
 """Output records that wait for a commit at the most: some 10 MB."""
 _FETCH_BYTES = 1 << 20
@@ -68,7 +69,13 @@ class PersistentQuery:
     """Runs until stopped. `start` prepares topics and positions, then the tasks live in one asyncio task."""
 
     def __init__(
-        self, query_id: str, plan: QueryPlan, sql: str, properties: Mapping[str, str], program: Program, context: QueryContext
+        self,
+        query_id: str,
+        plan: QueryPlan,
+        sql: str,
+        properties: Mapping[str, str],
+        program: Program,
+        context: QueryContext,
     ) -> None:
         self.id = query_id
         self.plan = plan
@@ -164,7 +171,9 @@ class PersistentQuery:
             for stage_input in unit.inputs:
                 if stage_input.source is None:
                     name = self._topic(stage_input.topic)
-                    specs[name] = TopicSpec(name, partitions, configs={"cleanup.policy": "delete", "retention.ms": "-1"})
+                    specs[name] = TopicSpec(
+                        name, partitions, configs={"cleanup.policy": "delete", "retention.ms": "-1"}
+                    )
         return specs
 
     def _topic(self, operator: str) -> str:
@@ -192,9 +201,7 @@ class PersistentQuery:
 
     async def _build_tasks(self) -> None:
         context = self._context
-        names = {
-            i.topic: self._topic(i.topic) for unit in self.program.units for i in unit.inputs if i.source is None
-        }
+        names = {i.topic: self._topic(i.topic) for unit in self.program.units for i in unit.inputs if i.source is None}
         self.tasks = []
         for number, unit in enumerate(self.program.units):
             partitioners = []
@@ -225,21 +232,20 @@ class PersistentQuery:
         """Resume from committed offsets; first time from the earliest or latest, which is committed at once."""
         cluster = self._context.cluster
         reset = self.properties.get("auto.offset.reset", "latest")
-        wanted: list[tuple[Task, TopicPartition, str, bool]] = []
+        wanted: list[tuple[Task, TopicPartition, Stage, bool]] = []
         for task in self.tasks:
             for stage_input in self.program.units[task.unit].inputs:
                 internal = stage_input.source is None
                 topic = self._topic(stage_input.topic) if internal else stage_input.topic
                 earliest = internal or stage_input.table or reset == "earliest"
-                wanted.append((task, TopicPartition(topic, task.partition), stage_input.function, earliest))
+                wanted.append((task, TopicPartition(topic, task.partition), self.program.stage(stage_input), earliest))
         places = [place for _, place, _, _ in wanted]
         committed = await cluster.committed(self.group, places)
         fresh: dict[TopicPartition, int] = {}
-        for task, place, function, earliest in wanted:
+        for task, place, stage, earliest in wanted:
             start = committed.get(place)
             if start is None:
                 start = fresh[place] = await cluster.list_offset(place, EARLIEST if earliest else LATEST)
-            stage = self.program.functions[function]
             task.feeds.append(Feed(place, stage, start, fetched_to=start))
         if fresh:
             await cluster.commit(Commit(group=self.group, offsets=fresh))
@@ -266,7 +272,9 @@ class PersistentQuery:
         self._context.progress()
         kind = "USER" if isinstance(error, HeadwaterError) else "SYSTEM"
         message = str(error) if isinstance(error, HeadwaterError) else f"{type(error).__name__}: {error}"
-        _LOGGER.error("Query %s failed: %s", self.id, message, exc_info=None if isinstance(error, HeadwaterError) else error)
+        _LOGGER.error(
+            "Query %s failed: %s", self.id, message, exc_info=None if isinstance(error, HeadwaterError) else error
+        )
         self._context.log.task_error(self.id, self.id, message, error)
         self.errors = [*self.errors, QueryError(self._context.clock.now_ms(), message, kind)][-_ERRORS_KEPT:]
 

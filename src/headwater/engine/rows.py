@@ -18,7 +18,8 @@ from headwater.sql.ast import ColumnRef
 
 @dataclass(frozen=True)
 class RawKey:
-    """The record key's bytes as read, reusable as long as the key columns are unchanged and the sink's format is `format`."""
+    """The record key's bytes as read, reusable as long as the key columns are unchanged and the sink's format is
+    `format`."""
 
     code: str
     format: FormatSpec
@@ -29,7 +30,8 @@ class Row:
     """A row in flight.
 
     `columns` maps every column that can be referred to to its type and code; `keys` are the names of the key columns in
-    order. `ts` is the code of the timestamp. `window` holds the codes of the window's bounds. `null` says that the record's value is
+    order. `ts` is the code of the timestamp. `window` holds the codes of the window's bounds. `null` says that the
+    record's value is
     null, known at compile time: only key columns and the time are usable then.
     """
 
@@ -71,11 +73,11 @@ class Change:
     """A change of a table's row: what is there now and, where something downstream asks for it, what was there before.
 
     `absent` and `old_absent` are conditions in code, true when there is no new (a tombstone) or no old row; None means
-    never. Columns of an absent row must not be touched. Key columns, time and window are those of `new`, and valid always.
+    never. Columns of an absent row must not be touched. Key columns, time and window are those of `new`, and valid
+    always.
     """
 
     new: Row
     absent: str | None = None
     old: Row | None = None
     old_absent: str | None = None
-

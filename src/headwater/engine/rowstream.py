@@ -41,7 +41,8 @@ class RowStream(Protocol):
 class TransientQuery:
     """A push query (endless or to its LIMIT), or with `bounded` a scan of what is there now.
 
-    It runs in its reader: records are fetched and processed when the next batch of rows is asked for, all partitions in one task.
+    It runs in its reader: records are fetched and processed when the next batch of rows is asked for, all partitions
+    in one task.
     """
 
     def __init__(self, query_id: str, program: Program, context: QueryContext, *, bounded: bool = False) -> None:
@@ -58,7 +59,8 @@ class TransientQuery:
         self._task = Task(program, 0, 0, query_id, context.log)
 
     async def start(self, properties: Mapping[str, str]) -> None:
-        """Find the starting positions: latest unless `auto.offset.reset` says earliest; tables always from the earliest."""
+        """Find the starting positions: latest unless `auto.offset.reset` says earliest; tables always from the
+        earliest."""
         cluster = self._context.cluster
         from_start = self._bounded or properties.get("auto.offset.reset") == "earliest"
         for stage_input in self.program.units[0].inputs:
@@ -91,8 +93,7 @@ class TransientQuery:
         return rows
 
     def _finished(self) -> bool:
-        return not self._task.has_input and all(
-            feed.position >= self._ends[feed.place] for feed in self._task.feeds)
+        return not self._task.has_input and all(feed.position >= self._ends[feed.place] for feed in self._task.feeds)
 
     async def _more(self) -> list[ResultRow]:
         """Rows of one slice of work; waits for input if there is none."""

@@ -50,7 +50,8 @@ class QueryRuntime:
         self._registry = registry
         settings = settings or EngineSettings()
         self.context = QueryContext(
-            cluster, clock, log or SilentLogger(), settings.service_id, settings.retry_initial_ms, settings.retry_max_ms)
+            cluster, clock, log or SilentLogger(), settings.service_id, settings.retry_initial_ms, settings.retry_max_ms
+        )
         self._queries: dict[str, PersistentQuery] = {}
 
     @property
@@ -69,7 +70,12 @@ class QueryRuntime:
     def compile(self, plan: QueryPlan, properties: Mapping[str, str], name: str) -> Program:
         """The plan's program; steps that would repartition a single partition stay in one task."""
         return compile_plan(
-            plan, self._functions, self._registry, self._options(properties, single_task=self._single_partition(plan)), name)
+            plan,
+            self._functions,
+            self._registry,
+            self._options(properties, single_task=self._single_partition(plan)),
+            name,
+        )
 
     def _options(self, properties: Mapping[str, str], *, single_task: bool, pull: bool = False) -> CompileOptions:
         def flag(name: str, default: bool) -> bool:
@@ -136,7 +142,9 @@ class QueryRuntime:
 
     async def push(self, plan: QueryPlan, properties: Mapping[str, str], query_id: str) -> RowStream:
         """Open a push query."""
-        program = compile_plan(plan, self._functions, self._registry, self._options(properties, single_task=True), query_id)
+        program = compile_plan(
+            plan, self._functions, self._registry, self._options(properties, single_task=True), query_id
+        )
         stream = TransientQuery(query_id, program, self.context)
         await stream.start(properties)
         return stream
@@ -151,7 +159,9 @@ class QueryRuntime:
             return stream
         query = self._queries.get(plan.source.materialized_by or "")
         if query is None or query.program.materialized is None:
-            raise SqlError(f"Table '{plan.source.name}' cannot be read by a pull query: no running query keeps its state.")
+            raise SqlError(
+                f"Table '{plan.source.name}' cannot be read by a pull query: no running query keeps its state."
+            )
         found = pull.rows(plan, query.program, query.tasks, self._functions, options)
         return StateRows(query_id, plan.schema, pull.limited(found, plan.limit))
 

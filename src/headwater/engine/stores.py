@@ -1,7 +1,9 @@
 """State of a task: what its operators remember between records, held in memory and written to the changelog topic.
 
-A store keeps Python values, so that generated code works on them directly; only what a batch touched is encoded (msgpack),
-once per commit, for the changelog. Restoring is replaying the changelog. Keys and values are typed by annotations, because
+A store keeps Python values, so that generated code works on them directly; only what a batch touched is encoded
+(msgpack),
+once per commit, for the changelog. Restoring is replaying the changelog. Keys and values are typed by annotations,
+because
 msgpack alone does not tell a tuple from a list or a decimal from text.
 """
 
@@ -48,7 +50,12 @@ _SCALARS: dict[SqlType, Any] = {
 
 def tuple_of(annotations: list[Any]) -> Any:
     """The annotation of a tuple with these items."""
-    return tuple[tuple(annotations)] if annotations else tuple[()]
+    made: Any = tuple
+    return made[tuple(annotations)] if annotations else made[()]
+
+
+def _list_of(item: Any) -> Any:
+    return list[item]
 
 
 def key_annotation(key_types: list[SqlType]) -> Any:
@@ -196,7 +203,8 @@ class SessionStore(KeyValueStore):
 
 
 class JoinBuffer:
-    """One side of a stream-stream join: per key, (time, row) pairs in time order, as long as something may still match."""
+    """One side of a stream-stream join: per key, (time, row) pairs in time order, as long as something may still
+    match."""
 
     def __init__(self, key_type: Any, row_type: Any, retention_ms: int) -> None:
         self.data: dict[Any, list[tuple[int, Any]]] = {}
@@ -258,7 +266,8 @@ def _time_of(item: tuple[Any, ...]) -> int:
 
 
 class PendingOuter:
-    """Rows of an outer stream-stream join that have found no match yet, to be put out alone when their window closes."""
+    """Rows of an outer stream-stream join that have found no match yet, to be put out alone when their window
+    closes."""
 
     def __init__(self, key_type: Any, left_type: Any, right_type: Any) -> None:
         self.time = StreamTime()
@@ -267,7 +276,7 @@ class PendingOuter:
         self._order = 0
         self._dirty: dict[tuple[int, int, Any], list[Any] | None] = {}
         self._decode_key = msgspec.msgpack.Decoder(tuple[int, int, key_type]).decode
-        self._decode_rows = [msgspec.msgpack.Decoder(list[t]).decode for t in (left_type, right_type)]
+        self._decode_rows = [msgspec.msgpack.Decoder(_list_of(row)).decode for row in (left_type, right_type)]
 
     def add(self, time: int, side: int, key: Any, row: Any) -> None:
         """Wait for a match; `side` 0 is left, 1 right."""

@@ -38,8 +38,6 @@ class Feed:
         return self.at >= len(self.records)
 
 
-
-
 @dataclass
 class Task:
     """Runs stage functions over fetched records; the runtime moves bytes in and commits what comes out.
@@ -205,6 +203,8 @@ class Task:
             if key is None:
                 continue
             if key[:1] == _TIME_KEY and record.value is not None:
-                self.stores[key[1]].time.now = self._saved_times[key[1]] = msgspec.msgpack.decode(record.value, type=int)
+                self.stores[key[1]].time.now = self._saved_times[key[1]] = msgspec.msgpack.decode(
+                    record.value, type=int
+                )
             else:
                 self.stores[key[0]].restore(key[1:], record.value)

@@ -1,4 +1,5 @@
-"""GROUP BY: state per group, kept as a mutable list `[state of each call…, time]` that generated code updates in place."""
+"""GROUP BY: state per group, kept as a mutable list `[state of each call…, time]` that generated code updates in
+place."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from headwater.engine.operators import windows
 from headwater.engine.operators.keys import group_key
 from headwater.engine.operators.tables import key_types
 from headwater.engine.rows import Change, Row
-from headwater.engine.stores import KeyValueStore, key_annotation
+from headwater.engine.stores import KeyValueStore, key_annotation, tuple_of
 from headwater.plan.expressions import Binding
 from headwater.plan.functions import BoundAggregate, bind_aggregate
 from headwater.sql.ast import WindowKind
@@ -101,7 +102,7 @@ def update(stage: StageCompiler, step: Aggregate, row: Row, calls: list[Call]) -
 
 def entry_annotation(calls: list[Call]) -> object:
     """Entries are lists in memory and on the changelog; their items differ in type, so they are decoded as tuples."""
-    return tuple[tuple([call.function.state for call in calls] + [int])]  # type: ignore[misc]
+    return tuple_of([*(call.function.state for call in calls), int])
 
 
 def new_entry(stage: StageCompiler, calls: list[Call]) -> str:
@@ -201,9 +202,7 @@ def _update_group(stage: StageCompiler, step: Aggregate, row: Row, calls: list[C
     stage.deliver(step, Change(result, None, old, is_new if old is not None else None))
 
 
-def _open_entry(
-    stage: StageCompiler, store: str, key: str, entry: str, calls: list[Call], is_new: str | None
-) -> None:
+def _open_entry(stage: StageCompiler, store: str, key: str, entry: str, calls: list[Call], is_new: str | None) -> None:
     body = stage.body
     body.line(f"{entry} = {stage.local(f'{store}.get', 'get')}({key})")
     if is_new is not None:
@@ -229,9 +228,9 @@ def _enter_table(stage: StageCompiler, step: Aggregate, change: Change) -> None:
     moves = f"(({old_group}, {old_values}, None), ({new_group}, None, {new_values}))"
     same = f"(({new_group}, {old_values}, {new_values}),)"
     body.line(f"moves = {same} if {old_present} and {new_present} and {old_group} == {new_group} else {moves}")
-    with body.block(f"for {group}, {undone}, {added} in moves:"):
-        with body.block(f"if {undone} is not None or {added} is not None:"):
-            regroup(stage, step, row, bind(stage, step, change.new), group, undone, added)
+    loop = body.block(f"for {group}, {undone}, {added} in moves:")
+    with loop, body.block(f"if {undone} is not None or {added} is not None:"):
+        regroup(stage, step, row, bind(stage, step, change.new), group, undone, added)
 
 
 def side_values(stage: StageCompiler, step: Aggregate, row: Row, absent: str | None) -> tuple[str, str, str]:

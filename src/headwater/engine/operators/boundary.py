@@ -1,6 +1,7 @@
 """Repartition topics: rows written on one side, read on the other, so that equal keys meet in one partition.
 
-The record key is in the plan's key format (co-located with topics keyed alike); the value is a msgpack tuple of just what the
+The record key is in the plan's key format (co-located with topics keyed alike); the value is a msgpack tuple of just
+what the
 other side needs: the referred columns of a Rekey, the arguments of an Aggregate.
 """
 
@@ -75,7 +76,11 @@ def _send(stage: StageCompiler, step: Rekey | Aggregate, row: Row, columns: tupl
 def _carried(stage: StageCompiler, step: Rekey) -> list[tuple[str, SqlType]]:
     """Columns that pass the topic in the record's value."""
     keys = {name for name, _ in step.keys}
-    known = {**_PSEUDO, **{c.name: c.type for c in step.input.schema.columns}, **{c.name: c.type for c in step.schema.columns}}
+    known = {
+        **_PSEUDO,
+        **{c.name: c.type for c in step.input.schema.columns},
+        **{c.name: c.type for c in step.schema.columns},
+    }
     wanted = stage.program.needs[id(step)]
     return [(name, known[name]) for name in known if name in wanted and name not in keys]
 
@@ -185,9 +190,9 @@ def _read_arguments(stage: StageCompiler, step: Aggregate, row: Row, argument_ty
 
 def _read_change(stage: StageCompiler, step: Aggregate, row: Row, argument_types: list[list[Any]]) -> None:
     body = stage.body
-    one = tuple_of([annotation(t) for types in argument_types for t in types])
+    one: Any = tuple_of([annotation(t) for types in argument_types for t in types])
     group = stage.names.temp("group")
-    body.line(f"old_values, new_values = {_decoder(stage, tuple[one | None, one | None])}(record.value)")
+    body.line(f"old_values, new_values = {_decoder(stage, tuple_of([one | None, one | None]))}(record.value)")
     body.line(f"{group} = ({''.join(f'{code}, ' for code in row.key_codes())})")
     calls = [
         aggregate.Call(call.column, aggregate.bind_types(stage, step, call, types))

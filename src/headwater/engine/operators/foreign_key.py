@@ -81,7 +81,13 @@ def enter(stage: StageCompiler, step: ForeignKeyJoin, side: int, flow: Row | Cha
 
 
 def _left_change(
-    stage: StageCompiler, step: ForeignKeyJoin, change: Change, layout: Layout, right: Side, left_store: str, right_store: str
+    stage: StageCompiler,
+    step: ForeignKeyJoin,
+    change: Change,
+    layout: Layout,
+    right: Side,
+    left_store: str,
+    right_store: str,
 ) -> None:
     body = stage.body
     key, old, new, target, was = (stage.names.temp(hint) for hint in ("key", "old", "new", "right", "was"))
@@ -113,7 +119,13 @@ def _left_change(
 
 
 def _right_change(
-    stage: StageCompiler, step: ForeignKeyJoin, change: Change, layout: Layout, right: Side, left_store: str, right_store: str
+    stage: StageCompiler,
+    step: ForeignKeyJoin,
+    change: Change,
+    layout: Layout,
+    right: Side,
+    left_store: str,
+    right_store: str,
 ) -> None:
     body = stage.body
     foreign, old, new, key, row = (stage.names.temp(hint) for hint in ("foreign", "old", "new", "key", "row"))
@@ -124,20 +136,20 @@ def _right_change(
         packed = f"None if {change.absent} else {packed}"
     body.line(f"{new} = {packed}")
     body.line(f"{stage.local(f'{right_store}.put', 'put')}({foreign}, {new})")
-    with body.block(f"if {new} is not None or {old} is not None:"):
-        with body.block(f"for {key}, {row} in {left_store}.pointing_at({foreign}):"):
-            codes = [key] if len(step.keys) == 1 else [f"{key}[{i}]" for i in range(len(step.keys))]
-            names = [c.name for c in step.left.schema.key]
-            types = [c.type for c in step.left.schema.key]
-            columns = {n: Binding(t, code) for n, t, code in zip(names, types, codes, strict=True)}
-            base = replace(change.new, columns=columns, keys=tuple(names), raw_key=None)
-            always = step.kind is JoinKind.LEFT
-            result = _result(stage, step, base, layout, right, row, None, new, change.new.ts, foreign)
-            before = None
-            if stage.wants_old(step):
-                before = _result(stage, step, base, layout, right, row, None, old, change.new.ts, foreign)
-            absent = None if always else f"{new} is None"
-            stage.deliver(step, Change(result, absent, before, None if always else f"{old} is None"))
+    guard = body.block(f"if {new} is not None or {old} is not None:")
+    with guard, body.block(f"for {key}, {row} in {left_store}.pointing_at({foreign}):"):
+        codes = [key] if len(step.keys) == 1 else [f"{key}[{i}]" for i in range(len(step.keys))]
+        names = [c.name for c in step.left.schema.key]
+        types = [c.type for c in step.left.schema.key]
+        columns = {n: Binding(t, code) for n, t, code in zip(names, types, codes, strict=True)}
+        base = replace(change.new, columns=columns, keys=tuple(names), raw_key=None)
+        always = step.kind is JoinKind.LEFT
+        result = _result(stage, step, base, layout, right, row, None, new, change.new.ts, foreign)
+        before = None
+        if stage.wants_old(step):
+            before = _result(stage, step, base, layout, right, row, None, old, change.new.ts, foreign)
+        absent = None if always else f"{new} is None"
+        stage.deliver(step, Change(result, absent, before, None if always else f"{old} is None"))
 
 
 def _result(
@@ -163,6 +175,3 @@ def _result(
     }
     columns = {**own, **left, **right.columns(padded, right_key), **keys}
     return replace(row, columns=columns, keys=step.keys, ts=ts, null=False, raw_key=row.raw_key, headers="()")
-
-
-

@@ -55,7 +55,7 @@ def result_store(program: ProgramCompiler) -> tuple[Step, Layout, Callable[[], S
 def reader(program: ProgramCompiler, texts: list[str]) -> Materialized | None:
     """Write the function that reads a result row out of a store; None for streams and push queries.
 
-    The function takes (task, key, entry, window start, window end) and returns the values of the sink's columns in schema
+    The function takes (task, key, entry, window start, window end) and returns the sink's columns in schema
     order followed by the row's time, or None where HAVING hides the row.
     """
     plan = program.plan

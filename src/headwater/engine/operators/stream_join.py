@@ -40,7 +40,8 @@ class Side:
         return Side(Layout(names, tuple(known[name] for name in names)), key.name, key.type)
 
     def columns(self, variable: str, key: str) -> dict[str, Binding]:
-        """Bindings of the side's columns, read from the tuple in `variable`; `key` is the code of the key column's value."""
+        """Bindings of the side's columns, read from the tuple in `variable`; `key` is the code of the key column's
+        value."""
         names = zip(self.layout.names, self.layout.types, strict=True)
         columns = {name: Binding(t, f"{variable}[{i}]") for i, (name, t) in enumerate(names)}
         return {**columns, self.key: Binding(self.key_type, key)}
@@ -155,7 +156,10 @@ def _deliver_alone(
     packed: str, key: str, ts: str,
 ) -> None:  # fmt: skip
     """A row without a match: the other side's columns are all NULL."""
-    nothing = {name: Binding(t, stage.null()) for name, t in zip(sides[1 - side].layout.names, sides[1 - side].layout.types, strict=True)}
+    nothing = {
+        name: Binding(t, stage.null())
+        for name, t in zip(sides[1 - side].layout.names, sides[1 - side].layout.types, strict=True)
+    }
     nothing[sides[1 - side].key] = Binding(sides[1 - side].key_type, stage.null())
     own = sides[side].columns(packed, key)
     left, right = (own, nothing) if side == 0 else (nothing, own)

@@ -1,4 +1,5 @@
-"""Table-table joins on the primary key: each side keeps its rows; a change of one joins with the other's current row."""
+"""Table-table joins on the primary key: each side keeps its rows; a change of one joins with the other's current
+row."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def enter(stage: StageCompiler, step: TableTableJoin, side: int, flow: Row | Cha
     assert isinstance(flow, Change)
     body = stage.body
     sides = (Side.of(stage, step.left), Side.of(stage, step.right))
-    stores = [table_store(stage, step, role, flow.new, s.layout) for role, s in zip(("left", "right"), sides, strict=True)]
+    stores = [
+        table_store(stage, step, role, flow.new, s.layout) for role, s in zip(("left", "right"), sides, strict=True)
+    ]
     key, old, new, other = (stage.names.temp(hint) for hint in ("key", "old", "new", "other"))
     body.line(f"{key} = {state_key(stage, flow.new)}")
     body.line(f"{old} = {stage.local(f'{stores[side]}.get', 'get')}({key})")
@@ -55,7 +58,12 @@ def _present(kind: JoinKind, left: str, right: str) -> str:
 
 
 def _result(
-    stage: StageCompiler, step: TableTableJoin, row: Row, sides: tuple[Side, Side], variables: tuple[str, str], change_ts: str
+    stage: StageCompiler,
+    step: TableTableJoin,
+    row: Row,
+    sides: tuple[Side, Side],
+    variables: tuple[str, str],
+    change_ts: str,
 ) -> Row:
     """The joined row, absent sides padded with NULLs; its time is the later of both."""
     body = stage.body

@@ -83,4 +83,3 @@ def put(stage: StageCompiler, step: Step, row: Row) -> None:
         f"{old} is None",
     )
     stage.deliver(step, change)
-

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headwater.engine.operators import aggregate
 from headwater.engine.operators.keys import group_key
 from headwater.engine.operators.tables import key_types
 from headwater.engine.rows import Change, Row
-from headwater.engine.stores import SessionStore, WindowStore, key_annotation
+from headwater.engine.stores import SessionStore, WindowStore, key_annotation, tuple_of
 from headwater.plan.expressions import Binding
+
+Session = list[Any]
+"""`[start, end, state of each call…, time]`; start and end are times of records, in ms."""
+Merge = Callable[[Any, Any], Any]
 
 if TYPE_CHECKING:
     from headwater.engine.compiler import StageCompiler
@@ -95,9 +100,7 @@ def _deliver_final(
     bounds: tuple[str, str], first: int,
 ) -> None:  # fmt: skip
     codes = [group] if len(row.keys) == 1 else [f"{group}[{i}]" for i in range(len(row.keys))]
-    columns = {
-        name: Binding(row.columns[name].type, code) for name, code in zip(row.keys, codes, strict=True)
-    }
+    columns = {name: Binding(row.columns[name].type, code) for name, code in zip(row.keys, codes, strict=True)}
     keyed = replace(row, columns=columns, raw_key=None, window=bounds)
     result = aggregate.result_row(stage, step, keyed, calls, entry, first)
     stage.deliver(step, Change(result, None, result if stage.wants_old(step) else None, "True"))
@@ -108,9 +111,7 @@ def closed_windows(store: WindowStore, size: int, grace: int) -> list[tuple[int,
     horizon = store.time.now - grace
     if horizon - store.closed_to < 1:
         return []
-    starts = sorted(
-        s for s in store.windows if store.closed_to < s + size <= horizon and not store.expired(s)
-    )
+    starts = sorted(s for s in store.windows if store.closed_to < s + size <= horizon and not store.expired(s))
     store.closed_to = max(store.closed_to, horizon)
     return [(start, key, entry) for start in starts for key, entry in store.windows[start].items()]
 
@@ -121,11 +122,11 @@ def session(stage: StageCompiler, step: Aggregate, row: Row, calls: list[Call]) 
     assert window is not None
     body = stage.body
     key_type = key_annotation(key_types(row))
-    entry_type = tuple[tuple([int, int] + [call.function.state for call in calls] + [int])]  # type: ignore[misc]
+    entry_type = tuple_of([int, int, *(call.function.state for call in calls), int])
     retention = max(window.retention_ms, window.size_ms + window.grace_ms)
     store = stage.store(step, "sessions", lambda: SessionStore(key_type, entry_type, retention))
     now = _observe(stage, store, row.ts)
-    merges = tuple(call.function.merge for call in calls)
+    merges = [call.function.merge for call in calls if call.function.merge is not None]
     absorb = stage.names.add(SessionMerger(merges, window.size_ms).absorb, "absorb")
     key, merged, old = (stage.names.temp(hint) for hint in ("group", "session", "absorbed"))
     body.line(f"{key} = {group_key(stage, row)}")
@@ -141,7 +142,9 @@ def session(stage: StageCompiler, step: Aggregate, row: Row, calls: list[Call]) 
         body.line(f"{store}.sweep()")
 
 
-def _emit_session(stage: StageCompiler, step: Aggregate, row: Row, calls: list[Call], merged: str, absorbed: str) -> None:
+def _emit_session(
+    stage: StageCompiler, step: Aggregate, row: Row, calls: list[Call], merged: str, absorbed: str
+) -> None:
     """Tombstones for the absorbed sessions' old bounds, then the merged session."""
     body = stage.body
     gone, same = stage.names.temp("gone"), stage.names.temp("same")
@@ -150,11 +153,11 @@ def _emit_session(stage: StageCompiler, step: Aggregate, row: Row, calls: list[C
         bounds = (f"{session}[0]", f"{session}[1]")
         return aggregate.result_row(stage, step, replace(row, window=bounds), calls, session, 2)
 
-    with body.block(f"for {gone} in {absorbed}:"):
-        with body.block(f"if {gone}[0] != {merged}[0] or {gone}[1] != {merged}[1]:"):
-            tombstone = replace(result(gone), ts=f"{gone}[1]")
-            previous = result(gone) if stage.wants_old(step) else None
-            stage.deliver(step, Change(tombstone, "True", previous))
+    loop = body.block(f"for {gone} in {absorbed}:")
+    with loop, body.block(f"if {gone}[0] != {merged}[0] or {gone}[1] != {merged}[1]:"):
+        tombstone = replace(result(gone), ts=f"{gone}[1]")
+        previous = result(gone) if stage.wants_old(step) else None
+        stage.deliver(step, Change(tombstone, "True", previous))
     if stage.wants_old(step):
         body.line(f"{same} = next((s for s in {absorbed} if s[0] == {merged}[0] and s[1] == {merged}[1]), None)")
         stage.deliver(step, Change(result(merged), None, result(same), f"{same} is None"))
@@ -174,13 +177,11 @@ def _emit_closed_sessions(stage: StageCompiler, step: Aggregate, row: Row, calls
 class SessionMerger:
     """Finds and merges the sessions that a record's own one-record session touches."""
 
-    def __init__(self, merges: tuple[object, ...], gap_ms: int) -> None:
+    def __init__(self, merges: Sequence[Merge], gap_ms: int) -> None:
         self._merges = merges
         self._gap = gap_ms
 
-    def absorb(
-        self, store: SessionStore, key: object, ts: int, fresh: list[object]
-    ) -> tuple[list[object], list[list[object]]]:
+    def absorb(self, store: SessionStore, key: object, ts: int, fresh: Session) -> tuple[Session, list[Session]]:
         """The session with everything in reach merged in (not stored yet), and the sessions it absorbs."""
         sessions = store.get(key)
         if not sessions:
@@ -188,12 +189,12 @@ class SessionMerger:
         reach = [s for s in sessions if s[1] >= ts - self._gap and s[0] <= ts + self._gap]
         merged = fresh
         for each in reach:
-            states = [merge(a, b) for merge, a, b in zip(self._merges, merged[2:-1], each[2:-1], strict=True)]  # type: ignore[operator]
-            merged = [min(merged[0], each[0]), max(merged[1], each[1]), *states, max(merged[-1], each[-1])]  # type: ignore[type-var]
+            states = [merge(a, b) for merge, a, b in zip(self._merges, merged[2:-1], each[2:-1], strict=True)]
+            merged = [min(merged[0], each[0]), max(merged[1], each[1]), *states, max(merged[-1], each[-1])]
         return merged, reach
 
 
-def replace_sessions(store: SessionStore, key: object, merged: list[object], absorbed: list[list[object]]) -> None:
+def replace_sessions(store: SessionStore, key: object, merged: Session, absorbed: list[Session]) -> None:
     """Put the merged session in place of those it absorbed, in order of start."""
     sessions = [s for s in store.get(key) or () if not any(s is gone for gone in absorbed)]
     sessions.append(merged)
@@ -201,13 +202,14 @@ def replace_sessions(store: SessionStore, key: object, merged: list[object], abs
     store.put(key, sessions)
 
 
-def closed_sessions(store: SessionStore, reach: int) -> list[tuple[object, list[object]]]:
-    """(key, session) of the sessions that stream time has passed by more than `reach` ms, by end; they leave the store."""
+def closed_sessions(store: SessionStore, reach: int) -> list[tuple[object, Session]]:
+    """(key, session) of the sessions that stream time has passed by more than `reach` ms, by end; they leave the
+    store."""
     horizon = store.time.now - reach
     if horizon <= store.closed_to:
         return []
     store.closed_to = horizon
-    found: list[tuple[object, list[object]]] = []
+    found: list[tuple[object, Session]] = []
     for key, sessions in list(store.data.items()):
         closed = [s for s in sessions if s[1] < horizon]
         if closed:
