@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.cluster.api import LATEST, Append, Commit, TopicPartition, TopicSpec
+from headwater.cluster.api import LATEST, Append, Cluster, Commit, TopicPartition, TopicSpec
 from headwater.cluster.local import LocalCluster
 from headwater.core.clock import SystemClock
 from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStorage
@@ -23,7 +23,7 @@ from headwater.wire.records import build_batch, read_records
 
 class TestLocalCluster(ClusterSuite):
     @pytest.fixture(params=["memory", *FsyncPolicy], ids=lambda p: getattr(p, "value", p))
-    async def cluster(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LocalCluster]:
+    async def cluster(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cluster]:
         clock = SystemClock()
         if request.param == "memory":
             log = Log(MemoryStorage(), clock)
