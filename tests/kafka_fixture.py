@@ -13,7 +13,7 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
@@ -66,6 +66,8 @@ group.initial.rebalance.delay.ms=0
 num.network.threads=1
 num.io.threads=2
 log.cleaner.enable=false
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=2000
 """
 
 
@@ -116,33 +118,56 @@ def _download(folder: Path, libraries: Path) -> None:
     (folder / "complete").touch()
 
 
-@contextmanager
-def running_kafka(ports: list[int]) -> Iterator[Kafka]:
-    """A broker on three loopback ports (plain, SASL, controller) with fresh storage; stopped at the end."""
-    if shutil.which("java") is None:
-        raise CannotRunError("needs Java 17 or newer (the command `java`) to run Apache Kafka, which is not installed")
-    libraries = kafka_libraries()
-    plain, sasl, controller = ports
-    with tempfile.TemporaryDirectory(prefix="headwater-kafka-") as name:
-        folder = Path(name)
-        config = folder / "server.properties"
+class Server:
+    """A broker on three loopback ports (plain, SASL, controller) with storage in a folder of its own."""
+
+    def __init__(self, folder: Path, ports: Sequence[int]) -> None:
+        if shutil.which("java") is None:
+            raise CannotRunError("needs Java 17 or newer (the command `java`) to run Apache Kafka: it is not installed")
+        self._libraries = kafka_libraries()
+        self._folder = folder
+        self._config = folder / "server.properties"
+        self._log = folder / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        plain, sasl, controller = ports
+        self.addresses = Kafka(f"127.0.0.1:{plain}", f"127.0.0.1:{sasl}")
+        self._ports = (plain, sasl)
         text = _PROPERTIES.format(plain=plain, sasl=sasl, controller=controller, data=folder / "data")
-        config.write_text(text, "utf-8")
-        _java(libraries, folder, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config))
-        with (folder / "server.log").open("wb") as log:
-            server = subprocess.Popen(
-                _command(libraries, folder, "kafka.Kafka", str(config)),
-                cwd=folder,
+        self._config.write_text(text, "utf-8")
+        _java(
+            self._libraries, folder, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._config)
+        )
+
+    def start(self) -> None:
+        """Start, and return when it accepts connections. Raises `CannotRunError`."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                _command(self._libraries, self._folder, "kafka.Kafka", str(self._config)),
+                cwd=self._folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-            try:
-                _await_ready(server, (plain, sasl), folder / "server.log")
-                yield Kafka(f"127.0.0.1:{plain}", f"127.0.0.1:{sasl}")
-            finally:
-                # Its storage goes with the folder, so there is nothing to shut down in order.
-                server.kill()
-                server.wait()
+        _await_ready(self._process, self._ports, self._log)
+
+    def kill(self) -> None:
+        """Stop it as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def running_kafka(ports: Sequence[int]) -> Iterator[Server]:
+    """A running broker with fresh storage, stopped at the end."""
+    with tempfile.TemporaryDirectory(prefix="headwater-kafka-") as folder:
+        server = Server(Path(folder), ports)
+        try:
+            server.start()
+            yield server
+        finally:
+            # Its storage goes with the folder, so there is nothing to shut down in order.
+            server.kill()
 
 
 def _cluster_id() -> str:
@@ -183,13 +208,25 @@ def _await_ready(server: subprocess.Popen[bytes], ports: tuple[int, ...], log: P
             time.sleep(0.1)  # nothing announces a port that begins to listen in another process
 
 
+@pytest.fixture
+def own_kafka() -> Iterator[Server]:
+    """A real broker of the test's own, to be killed and started again."""
+    from tests.conftest import skip_or_fail, take_ports
+
+    try:
+        with running_kafka(take_ports(3)) as server:
+            yield server
+    except CannotRunError as error:
+        skip_or_fail(str(error))
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Kafka]:
     """A real broker; skips with the reason where it cannot run (fails in CI)."""
     from tests.conftest import skip_or_fail, take_ports
 
     try:
-        with running_kafka(take_ports(3)) as broker:
-            yield broker
+        with running_kafka(take_ports(3)) as server:
+            yield server.addresses
     except CannotRunError as error:
         skip_or_fail(str(error))

@@ -15,7 +15,7 @@ from headwater.core.errors import ClusterError, StartupError, TopicExistsError, 
 from headwater.core.settings import ClusterSettings
 from headwater.testing.cluster_suite import ClusterSuite
 from headwater.wire.records import build_batch, read_records
-from tests.kafka_fixture import Kafka
+from tests.kafka_fixture import Kafka, Server
 
 pytestmark = pytest.mark.kafka
 
@@ -163,3 +163,29 @@ async def test_a_password_lets_in_and_a_wrong_one_is_refused_by_name(kafka: Kafk
     with pytest.raises(StartupError, match="refused user `alice`: Authentication failed") as caught:
         await KafkaCluster(settings("guess")).start()
     assert "guess" not in str(caught.value)
+
+
+@pytest.mark.slow
+async def test_work_goes_on_when_the_broker_comes_back(own_kafka: Server) -> None:
+    cluster = KafkaCluster(ClusterSettings(bootstrap_servers=own_kafka.addresses.bootstrap_servers))
+    await cluster.start()
+    partition, group = TopicPartition("t", 0), "g"
+    await cluster.create_topics([TopicSpec("t")])
+    committed: list[str] = []
+
+    async def commit(value: str, owner: str | None) -> None:
+        await cluster.commit(Commit([Append(partition, batch(value))], group, {partition: 1}, owner))
+        committed.append(value)
+
+    await commit("before", None)
+    await commit("before, in a transaction", "tx")
+    waiting = asyncio.create_task(cluster.wait({partition: 10_000_000}, 60))
+    own_kafka.kill()
+    during = [asyncio.create_task(commit("during", None)), asyncio.create_task(commit("during too", "tx"))]
+    await asyncio.to_thread(own_kafka.start)
+    await asyncio.gather(*during)
+    await commit("after", "tx")
+    assert sorted(await values_of(cluster, partition, 5)) == sorted(committed)
+    assert await cluster.committed(group, [partition]) == {partition: 1}
+    waiting.cancel()
+    await cluster.close()
