@@ -118,6 +118,8 @@ REFUSED = [
     ("SET 'auto.offset.reset'='none';", "earliest, latest"),
     ("RUN SCRIPT '/tmp/x.sql';", "shell"),
     ("DROP TYPE nothing;", "NOTHING"),
+    ("CREATE STREAM s (a INT) WITH (KAFKA_TOPIC='no good', PARTITIONS=1, VALUE_FORMAT='JSON');", "no good"),
+    ("DESCRIBE `orders`;", "Did you mean `ORDERS` (stream)"),
 ]
 
 
@@ -290,6 +292,12 @@ async def test_explaining_a_statement_runs_nothing(node: SqlNode) -> None:
     await node.run(ORDERS)
     (explained,) = await node.run("EXPLAIN " + TOTALS)
     assert "SINK" in explained["queryDescription"]["executionPlan"]
+    assert explained["queryDescription"]["statementText"] == TOTALS
+    assert explained["queryDescription"]["queryType"] == "PERSISTENT"
+    for select in ("SELECT item FROM orders;", "SELECT item FROM orders EMIT CHANGES;"):
+        (explained,) = await node.run("EXPLAIN " + select)
+        assert [field["name"] for field in explained["queryDescription"]["fields"]] == ["ITEM"]
+        assert explained["queryDescription"]["queryType"] == "PUSH"
     assert "TOTALS" not in node.engine.metastore.sources
 
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import httpx
+import psutil
 import pytest
 
 from headwater.core.errors import StartupError
@@ -79,10 +80,26 @@ async def test_bad_requests_say_what_is_wrong(
     assert (kind == "statement_error") is ("statementText" in error)
 
 
+MALFORMED = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"\xff",
+    b'{"ksql": 1}',
+    b'{"ksql": "\\ud800"}',
+    b'{"ksql": "SHOW STREAMS;", "streamsProperties": []}',
+    b'{"ksql": "SHOW STREAMS;", "streamsProperties": {"a": {}}}',
+    b'{"ksql": "SHOW STREAMS;", "commandSequenceNumber": 1e99}',
+    b'{"ksql": "SHOW STREAMS;", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+]
+
+
 async def test_malformed_json_is_a_bad_request(rest: RestServer) -> None:
-    response = await rest.http1.post("/ksql", content=b"{")
-    assert response.status_code == 400
-    assert response.json()["error_code"] == 40000
+    for path in ("/ksql", "/query", "/query-stream", "/close-query"):
+        for body in MALFORMED:
+            response = await rest.http1.post(path, content=body)
+            assert (response.status_code, response.json()["error_code"]) == (400, 40000), (path, body[:80])
 
 
 async def test_unacceptable_types_are_refused(rest: RestServer) -> None:
@@ -279,6 +296,19 @@ async def test_a_taken_port_is_a_startup_error_that_names_it() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(StartupError, match=f"127.0.0.1:{port}"):
             await KsqlServer(node.engine, port=port).start()
+
+
+async def test_servers_leave_nothing_open() -> None:
+    async def life() -> None:
+        async with rest_server() as rest:
+            await rest.http1.get("/info")
+            await rest.http2.get("/info")
+
+    await life()
+    before = psutil.Process().num_fds(), len(asyncio.all_tasks())
+    for _ in range(10):
+        await life()
+    assert (psutil.Process().num_fds(), len(asyncio.all_tasks())) == before
 
 
 async def test_a_terminated_cluster_is_gone(orders: RestServer) -> None:

@@ -8,14 +8,13 @@ left are started, so that a query which was terminated long ago costs nothing.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from headwater.core.errors import HeadwaterError, TopicExistsError
+from headwater.core.errors import AnalysisError, ClusterError, HeadwaterError, LogError, TopicExistsError
 from headwater.engine.changes import Change, DeleteTopic, Edit, PauseQuery, QuerySpec, StartQuery, StopQuery, Unchanged
 from headwater.engine.commands import Command, CommandLogError, CommandTopic
 from headwater.engine.deciding import Deciding
@@ -163,8 +162,12 @@ class CommandRunner:
             if isinstance(edit, StartQuery):
                 services.runtime.compile(edit.query.plan, self._effective(edit.query), edit.query.query_id)
         for spec in change.topics:
-            with contextlib.suppress(TopicExistsError):
+            try:
                 await services.cluster.create_topics([spec])
+            except TopicExistsError:
+                await services.cluster.refresh()
+            except (ClusterError, LogError) as error:
+                raise AnalysisError(f"Topic '{spec.name}' cannot be created: {error}") from error
         if services.registry is not None:
             register_all(services.registry, change.schemas)
 

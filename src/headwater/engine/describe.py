@@ -62,7 +62,7 @@ def query_row(spec: QuerySpec, state: str) -> QueryRow:
     """A line of SHOW QUERIES."""
     sink = spec.plan.sink
     return QueryRow(
-        query_string=spec.sql,
+        query_string=f"{spec.sql};",
         sinks=[sink.source_name] if sink is not None else [],
         sink_kafka_topics=[sink.topic] if sink is not None else [],
         id=spec.query_id,
@@ -99,7 +99,7 @@ def source_description(
         topic=source.topic,
         partitions=partitions,
         replication=replication,
-        statement=source.sql,
+        statement=f"{source.sql};",
         query_offset_summaries=[],
         source_constraints=constraints,
     )
@@ -122,7 +122,7 @@ def query_description(
     sink = plan.sink
     return QueryDescription(
         id=query_id,
-        statement_text=sql,
+        statement_text=f"{sql};",
         window_type=None if window is None else window.kind.value,
         fields=field_infos(plan.schema if sink is None else sink.schema),
         sources=sorted(set(plan.sources)),

@@ -13,18 +13,22 @@ from headwater.engine.errors import ErrorCode, RequestError, StatementError, cod
 from headwater.engine.properties import PropertyError
 
 _LOGGER = logging.getLogger(__name__)
-_RETRY_AFTER = {ErrorCode.NOT_READY: "10"}
+_HEADERS = {
+    ErrorCode.NOT_READY: {"Retry-After": "10"},
+    ErrorCode.UNAUTHORIZED: {"WWW-Authenticate": 'Basic realm="headwater"'},
+}
+"""What goes with some codes besides the body."""
 
 
 class GenericError(msgspec.Struct, tag_field="@type", tag="generic_error"):
-    error_code: int
+    error_code: ErrorCode
     message: str
 
 
 class StatementErrorBody(
     msgspec.Struct, tag_field="@type", tag="statement_error", rename={"statement": "statementText"}
 ):
-    error_code: int
+    error_code: ErrorCode
     message: str
     statement: str
     entities: list[Entity]
@@ -47,9 +51,5 @@ def error_body(error: Exception) -> GenericError | StatementErrorBody:
 def error_response(error: Exception) -> Response:
     """The answer to a request that failed before the first byte of its result."""
     body = error_body(error)
-    headers = {}
-    if body.error_code in _RETRY_AFTER:
-        headers["Retry-After"] = _RETRY_AFTER[ErrorCode(body.error_code)]
-    return Response(
-        msgspec.json.encode(body), status_code=body.error_code // 100, headers=headers, media_type="application/json"
-    )
+    status, headers = body.error_code // 100, _HEADERS.get(body.error_code)
+    return Response(msgspec.json.encode(body), status_code=status, headers=headers, media_type="application/json")

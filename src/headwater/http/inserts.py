@@ -136,5 +136,5 @@ _decode_row = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
 def _row(line: bytes) -> dict[str, object]:
     try:
         return _decode_row(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"Invalid JSON in inserts stream: {error}", ErrorCode.BAD_REQUEST) from None

@@ -67,7 +67,7 @@ def decode(body: bytes, kind: type[T]) -> T:
     """The body as `kind`; raises `RequestError` (40000) that says what is wrong with it."""
     try:
         request = msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"Malformed request: {error}", ErrorCode.BAD_REQUEST) from None
     _check_request_properties(getattr(request, "request_properties", {}))
     return request
