@@ -77,6 +77,9 @@ def test_kafka_text_that_is_not_utf8_is_replaced() -> None:
     [
         ((t.BIGINT, t.STRING, t.INTEGER), (0, "zero", 0), "0,zero,0"),
         ((t.INTEGER, t.INTEGER), (-1, -1), '"-1",-1'),
+        ((t.DOUBLE, t.DOUBLE), (-0.0, float("-inf")), '"-0.0",-Infinity'),
+        ((t.DOUBLE, t.BOOLEAN), (float("-inf"), None), '"-Infinity",'),
+        ((t.BIGINT, t.DATE, t.TIMESTAMP), (2**63 - 1, -(2**31), 0), "9223372036854775807,-2147483648,0"),
         ((t.STRING, t.STRING), ('a"b', "c,d"), '"a""b","c,d"'),
         ((t.STRING, t.STRING), (None, " x "), '," x "'),
         ((t.BOOLEAN, t.DOUBLE), (True, 1e10), "true,1.0E10"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from headwater.core import types as t
+from headwater.core.javatext import double_text
 from headwater.core.schema import Column
 from headwater.formats import checks, delimited_text
 from headwater.formats.api import Reader, SchemaRegistry, SerdeOptions, Writer
 from headwater.formats.base import FormatBase
 from headwater.formats.capabilities import DELIMITER
-from headwater.formats.delimited_text import parser, printer
+from headwater.formats.delimited_text import never_quoted, parser, printer
 from headwater.formats.failures import Refused, unreadable, unwritable
 from headwater.formats.source import Source
 
@@ -84,7 +85,7 @@ def _fast_decoder(columns: tuple[Column, ...], parsers: list[Callable[[str], obj
     source = Source("delimited reader")
     source.names |= {f"p{i}": parse for i, parse in enumerate(parsers)}
     source.names |= {"delimiter": delimiter, "Refused": Refused}
-    values = [f"f{i} or None" if c.type == t.STRING else f"p{i}(f{i}) if f{i} else None" for i, c in enumerate(columns)]
+    values = [_parsed(c.type, f"f{i}", f"p{i}") for i, c in enumerate(columns)]
     with source.block("def fast(payload):"):
         source.line("text = payload.decode()")
         with source.block("if not text or '\"' in text or '\\n' in text or '\\r' in text:"):
@@ -94,12 +95,39 @@ def _fast_decoder(columns: tuple[Column, ...], parsers: list[Callable[[str], obj
     return source.compile("fast")
 
 
+_SHORT = {t.INTEGER: 10, t.DATE: 10, t.BIGINT: 19, t.TIMESTAMP: 19}
+"""Digits from which a whole number may be out of range; with fewer no check is needed."""
+
+
+def _parsed(sql_type: t.SqlType, field: str, parse: str) -> str:
+    """Source of the value of a field."""
+    if sql_type == t.STRING:
+        return f"{field} or None"
+    general = f"{parse}({field}) if {field} else None"
+    if sql_type not in _SHORT:
+        return general
+    is_short = f"len({field}) < {_SHORT[sql_type]} and {field}.isdecimal() and {field}.isascii()"
+    return f"int({field}) if {is_short} else {general}"
+
+
+def _printed(sql_type: t.SqlType, value: str, index: int, delimiter: str) -> str:
+    """Source of the field of a value that is not None."""
+    if not never_quoted(sql_type, delimiter):
+        return f"p{index}({value})"
+    if sql_type == t.BOOLEAN:
+        return f"'true' if {value} else 'false'"
+    plain = f"double_text({value})" if sql_type == t.DOUBLE else f"str({value})"
+    # A minus that opens the record needs quotes, that of -0.0 too.
+    return plain if index else f"{plain} if {value} > 0 else p0({value})"
+
+
 def _encoder(columns: tuple[Column, ...], delimiter: str) -> Callable[..., bytes]:
     source = Source("delimited writer")
     source.names |= {f"p{i}": printer(c.type, delimiter, first=i == 0) for i, c in enumerate(columns)}
-    source.names["delimiter"] = delimiter
+    source.names |= {"delimiter": delimiter, "double_text": double_text}
     args = [f"c{i}" for i in range(len(columns))]
-    texts = ", ".join(f"'' if {arg} is None else p{i}({arg})" for i, arg in enumerate(args))
+    fields = zip(args, (_printed(c.type, f"c{i}", i, delimiter) for i, c in enumerate(columns)), strict=True)
+    texts = ", ".join(f"'' if {arg} is None else {field}" for arg, field in fields)
     source.line(f"def encode_row({', '.join(args)}):")
     source.line(f"    return delimiter.join(({texts},)).encode()")
     return source.compile("encode_row")

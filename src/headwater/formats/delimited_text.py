@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 
 from headwater.core import types as t
@@ -66,26 +67,18 @@ def _quoted(text: str, start: int, delimiter: str) -> tuple[str, int]:
 
 def quoter(delimiter: str, *, first: bool) -> Callable[[str], str]:
     """A function that quotes a field where needed; `first` is whether it opens the record."""
+    openings = r"\A(?![0-9A-Za-z])" if first else r"\A[\x00-#]"
+    needs_quotes = re.compile(rf'{openings}|[\x00-\x20]\Z|["\r\n{re.escape(delimiter)}]').search
 
     def quote(text: str) -> str:
         return '"' + text.replace('"', '""') + '"' if needs_quotes(text) else text
-
-    def needs_quotes(text: str) -> bool:
-        if not text:
-            return first
-        opening = text[0]
-        if first and not (opening.isascii() and opening.isalnum()):
-            return True
-        if opening <= "#" or text[-1] <= " ":
-            return True
-        return delimiter in text or '"' in text or "\n" in text or "\r" in text
 
     return quote
 
 
 def printer(sql_type: t.SqlType, delimiter: str, *, first: bool) -> Callable[[object], str]:
     """A function from a value to its field, quoted where needed. Never called with None."""
-    text = _text_of(sql_type)
+    text = text_of(sql_type)
     quote = quoter(delimiter, first=first)
     if sql_type == t.STRING:
         return quote  # type: ignore[return-value]
@@ -96,7 +89,22 @@ def printer(sql_type: t.SqlType, delimiter: str, *, first: bool) -> Callable[[ob
     return print_field
 
 
-def _text_of(sql_type: t.SqlType) -> Callable[..., str]:
+def never_quoted(sql_type: t.SqlType, delimiter: str) -> bool:
+    """Whether fields of the type, but for one that opens a record with a minus, can do without a look for quotes."""
+    return sql_type in _PLAIN and delimiter not in _PLAIN[sql_type]
+
+
+_WHOLE = "-0123456789"
+_PLAIN: dict[t.SqlType, str] = {
+    **dict.fromkeys((t.INTEGER, t.BIGINT, t.DATE, t.TIME, t.TIMESTAMP), _WHOLE),
+    t.BOOLEAN: "truefals",
+    t.DOUBLE: _WHOLE + ".EInfinityNaN",
+}
+"""The characters that fields of these types are made of."""
+
+
+def text_of(sql_type: t.SqlType) -> Callable[..., str]:
+    """A function from a value, never None, to its field without quotes."""
     if isinstance(sql_type, t.Decimal):
         return decimal_text
     if sql_type == t.BOOLEAN:
