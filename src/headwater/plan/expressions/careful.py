@@ -126,3 +126,17 @@ def careful_evaluator(node: Node, text: str, *, nested_null: bool) -> Callable[[
             return None
 
     return evaluate
+
+
+def exact_evaluator(node: Node, *, nested_null: bool) -> Callable[..., object]:
+    """A function of the column values that raises if any part fails; for expressions too deep for generated source."""
+    references = [column.reference for column in columns_of(node)]
+
+    def refuse(message: str, cause: BaseException) -> None:
+        raise cause
+
+    def evaluate(*values: object) -> object:
+        known: dict[object, object] = dict(zip(references, values, strict=True))
+        return CarefulEvaluation(known, refuse, nested_null=nested_null).value(node)
+
+    return evaluate

@@ -8,13 +8,16 @@ from headwater.core.errors import AnalysisError, FunctionError
 from headwater.core.types import SqlType
 from headwater.plan.expressions.binder import Binder
 from headwater.plan.expressions.calls import bind_table_call
-from headwater.plan.expressions.careful import careful_evaluator
+from headwater.plan.expressions.careful import careful_evaluator, exact_evaluator
 from headwater.plan.expressions.model import Binding, Code, ExpressionOptions, NameSpace, Resolve
 from headwater.plan.expressions.nodes import Node, columns_of
 from headwater.plan.expressions.writer import SourceWriter
 from headwater.plan.functions.registry import FunctionRegistry
 from headwater.sql import ast
 from headwater.sql.expression_text import format_expression
+
+_HEADROOM = 20
+"""Levels of nesting left for the code around an expression."""
 
 
 def type_of(
@@ -64,8 +67,21 @@ def _bind(binder: Binder, expression: ast.Expression) -> Node:
 
 def _code(node: Node, sql_type: SqlType | None, text: str, names: NameSpace, options: ExpressionOptions) -> Code:
     careful = careful_evaluator(node, text, nested_null=options.nested_error_null)
-    columns = tuple(column.reference for column in columns_of(node))
-    return Code(sql_type, SourceWriter(names).write(node), columns, careful, node.nullable)
+    used = columns_of(node)
+    source = SourceWriter(names).write(node)
+    if not _compiles(source):
+        exact = names.add(exact_evaluator(node, nested_null=options.nested_error_null), "exact")
+        source = f"{exact}({', '.join(column.code for column in used)})"
+    return Code(sql_type, source, tuple(column.reference for column in used), careful, node.nullable)
+
+
+def _compiles(source: str) -> bool:
+    """Whether Python takes the source, inside some more parentheses: it limits how deeply code may be nested."""
+    try:
+        compile("(" * _HEADROOM + source + ")" * _HEADROOM, "<expression>", "eval")
+    except (SyntaxError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def evaluate_constant(

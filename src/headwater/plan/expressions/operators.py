@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -127,7 +128,11 @@ def _as_float(node: Node) -> Node:
 
 
 def _converted(node: Node, target: SqlType) -> Node:
-    return node if node.type == target else build_cast(node, target)
+    """The node as `target`; unlike in a CAST, a failure is one of the whole comparison."""
+    if node.type == target:
+        return node
+    made = build_cast(node, target)
+    return replace(made, boundary=None) if isinstance(made, Operation) else made
 
 
 def _compare(op: ComparisonOp, left: Node, right: Node) -> Operation:
@@ -181,19 +186,13 @@ def build_not(operand: Node) -> Node:
 
 def build_is_null(operand: Node, *, negated: bool) -> Node:
     """IS [NOT] NULL."""
-    if not operand.nullable:
-        # Still evaluated: a failure inside makes the result NULL.
-        return Operation(
-            BOOLEAN,
-            False,
-            (operand,),
-            lambda value: (value is None) != negated,
-            f"{{0}} is {'not ' if negated else ''}None",
-        )
-    word = "is not" if negated else "is"
     call = operator.is_not if negated else operator.is_
-    none = Constant(None, True, None)
-    return Operation(BOOLEAN, False, (operand, none), call, f"{{0}} {word} None")
+    if isinstance(operand, Constant):
+        return Constant(BOOLEAN, False, call(operand.value, None))
+    template = f"{{0}} is {'not ' if negated else ''}None"
+    if not operand.nullable and isinstance(operand.type, (Array, Map, Struct)):
+        template = "{f}({0})"  # Python warns about `is` beside a list, dict or tuple in the source
+    return Operation(BOOLEAN, False, (operand,), lambda value: call(value, None), template)
 
 
 def build_cast(operand: Node, target: SqlType, *, preserve_null_strings: bool = True) -> Node:

@@ -129,6 +129,9 @@ class SourceWriter:
     def _operation(self, node: Operation) -> _Source:
         if node.ring is not None:
             return _Source(self._wrapped(node))
+        certain = self._certain(node)
+        if certain is not None:
+            return _Source(certain, cheap=True)
         slots = _Slots(self, node)
         sources = [self._write(operand) for operand in node.operands]
         template = node.template
@@ -139,6 +142,15 @@ class SourceWriter:
             self._fill(slots, i, source, self._rule(node, i, operand), checks, node, template)
         body = _SLOT.sub(lambda found: slots[found[1]] if found[1] else found[0][0], template)
         return _Source(self._guarded(body, checks, node))
+
+    def _certain(self, node: Operation) -> str | None:
+        """The result of an operation on a literal NULL, where that settles it."""
+        for i, operand in enumerate(node.operands):
+            if isinstance(operand, Constant) and operand.value is None:
+                rule = self._rule(node, i, operand)
+                if rule in (OnNull.NULL, OnNull.FALSE):
+                    return "None" if rule is OnNull.NULL else "False"
+        return None
 
     def _rule(self, node: Operation, index: int, operand: Node) -> OnNull:
         return node.nulls[index] if index < len(node.nulls) and operand.nullable else OnNull.ACCEPT
