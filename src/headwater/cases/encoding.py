@@ -178,8 +178,7 @@ class Side:
             text = payload.decode()
             return "" if text == expected else f"{self._what}: expected {expected!r}, found {text!r}"
         actual, sql_type = self._decoded(payload)
-        problem = match(actual, expected, sql_type)
-        return f"{self._what}: {problem}" if problem else ""
+        return match(actual, expected, sql_type, self._what)
 
     def _decoded(self, payload: bytes) -> tuple[Any, SqlType]:
         """JSON-like data of the payload with its type: the column's own, or that of a struct of all columns."""

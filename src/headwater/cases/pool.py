@@ -29,7 +29,7 @@ class Workers:
             _prepare(*self._setup)
             yield from map(_execute, runs)
             return
-        with multiprocessing.get_context().Pool(self._jobs, _prepare, self._setup) as pool:
+        with multiprocessing.get_context("spawn").Pool(self._jobs, _prepare, self._setup) as pool:
             yield from pool.imap_unordered(_execute, runs, _CHUNK)
 
 

@@ -106,8 +106,7 @@ class _Session:
                 await self._produce()
             framing = framing_for(result, KSQL_JSON)
             body = [framing.header(result.query_id)]
-            async for rows in result:
-                body.append(framing.rows(rows))
+            body += [framing.rows(rows) async for rows in result]
             body.append(framing.end(final_message(result)))
         finally:
             await result.close()

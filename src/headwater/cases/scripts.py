@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ def read_scripts(text: str, path: Path, file_id: str) -> Iterator[Run]:
     """The tests of a file. `file_id` begins the ids of tests that bring none of their own."""
     starts = [match.start() for match in _DIRECTIVE.finditer(text) if match[1].lower() == "test"]
     seen: Counter[str] = Counter()
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in itertools.pairwise([*starts, len(text)]):
         part = text[start:end]
         directives = {match[1].lower(): match[2] for match in _DIRECTIVE.finditer(part)}
         name = f"{file_id}::{directives['test']}"
