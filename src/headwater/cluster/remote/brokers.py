@@ -10,7 +10,7 @@ from headwater.cluster.api import TopicInfo, TopicPartition
 from headwater.cluster.remote import apis
 from headwater.cluster.remote.apis import Api
 from headwater.cluster.remote.connection import Address, Connection
-from headwater.cluster.remote.errors import Code, LeaderlessError, PassingError, check
+from headwater.cluster.remote.errors import BusyError, Code, LeaderlessError, PassingError, check
 from headwater.core.clock import Clock
 from headwater.core.errors import ClusterError, ConfigError, UnknownTopicError
 from headwater.core.settings import MAX_PORT, ClusterSettings
@@ -23,6 +23,8 @@ T = TypeVar("T")
 FIRST_BACKOFF = 0.02
 LAST_BACKOFF = 0.5
 """Seconds between tries, doubling: elections take tens of ms to a few seconds."""
+BUSY_BACKOFF = 0.004
+"""Seconds between tries while a transaction is being written out: a broker of one node takes 5 to 10 ms."""
 UNKNOWN_BACKOFF = 0.1
 """That a topic is unknown is believed from this backoff on: a new one takes a while to be known everywhere."""
 _DYNAMIC_TOPIC_CONFIG = 1
@@ -136,6 +138,11 @@ class Brokers:
         while True:
             try:
                 return await attempt()
+            except BusyError as error:
+                if self.clock.monotonic() > deadline:
+                    raise ClusterError(f"{what} failed for {self.request_timeout:g} s, last: {error}") from error
+                await self.clock.sleep(BUSY_BACKOFF)
+                continue
             except PassingError as error:
                 if isinstance(error, LeaderlessError) and backoff > UNKNOWN_BACKOFF:
                     self._require(partitions)

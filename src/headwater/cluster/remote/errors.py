@@ -76,7 +76,6 @@ _PASSING = frozenset(
         Code.NOT_ENOUGH_REPLICAS,
         Code.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
         Code.NOT_CONTROLLER,
-        Code.CONCURRENT_TRANSACTIONS,
         Code.KAFKA_STORAGE_ERROR,
         Code.FENCED_LEADER_EPOCH,
         Code.UNKNOWN_LEADER_EPOCH,
@@ -92,6 +91,10 @@ class PassingError(ClusterError):
 
 class LeaderlessError(PassingError):
     """The partition is not known, or has no leader now."""
+
+
+class BusyError(PassingError):
+    """The transaction before this one is still being written out: over in some ms, and nothing has moved."""
 
 
 class FencedError(ClusterError):
@@ -114,6 +117,8 @@ def check(code: int, what: str, detail: str | None = None) -> None:
 def _class_of(code: int) -> type[Exception]:
     if code == Code.UNKNOWN_TOPIC_OR_PARTITION:
         return LeaderlessError
+    if code == Code.CONCURRENT_TRANSACTIONS:
+        return BusyError
     if code in _PASSING:
         return PassingError
     if code in _FENCED:

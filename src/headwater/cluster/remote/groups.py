@@ -9,7 +9,7 @@ from headwater.cluster.api import TopicPartition
 from headwater.cluster.remote import apis
 from headwater.cluster.remote.apis import Api
 from headwater.cluster.remote.brokers import Brokers
-from headwater.cluster.remote.errors import Code, PassingError, check
+from headwater.cluster.remote.errors import BusyError, Code, PassingError, check
 from headwater.wire import messages as m
 from headwater.wire.definitions import Struct
 
@@ -47,6 +47,8 @@ class Coordinators:
                 answer = await self._brokers.call(node, api, request)
                 for code in codes(answer):
                     check(code, what)
+            except BusyError:
+                raise
             except PassingError:
                 self._nodes.pop((kind, key), None)
                 raise
