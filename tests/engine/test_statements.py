@@ -10,6 +10,7 @@ from headwater.cluster.api import Append, Commit, TopicPartition
 from headwater.engine.errors import ErrorCode, RequestError, StatementError
 from headwater.engine.properties import PropertyError
 from headwater.engine.results import RowResult
+from headwater.testing.clock import ManualClock
 from headwater.wire.records import build_batch
 from tests.engine.sql_node import EARLIEST_RESET, SqlNode, sql_node
 
@@ -450,3 +451,27 @@ async def test_a_corrupt_command_topic_degrades_the_server(node: SqlNode) -> Non
     with pytest.raises(RequestError) as caught:
         await node.run("DROP STREAM orders;")
     assert caught.value.code == ErrorCode.SERVER_ERROR
+
+
+async def test_a_server_takes_only_so_many_requests() -> None:
+    clock = ManualClock()
+    limits = {
+        "ksql.query.pull.max.qps": "2",
+        "ksql.query.pull.max.concurrent.requests": "1",
+        "ksql.server.command.topic.rate.limit": "1",
+    }
+    async with sql_node(clock, limits) as node:
+        await node.run(ORDERS)
+        with pytest.raises(RequestError) as caught:
+            await node.run("DROP STREAM orders;")
+        assert caught.value.code == ErrorCode.RATE_LIMIT
+        clock.advance(1_000)
+        held = await node.engine.query("SELECT * FROM orders;")
+        with pytest.raises(RequestError, match="concurrent"):
+            await node.engine.query("SELECT * FROM orders;")
+        await held.close()
+        with pytest.raises(RequestError, match="qps"):
+            await node.engine.query("SELECT * FROM orders;")
+        clock.advance(500)
+        assert await node.select("SELECT * FROM orders;") == []
+        await node.run("DROP STREAM orders;")

@@ -15,6 +15,7 @@ from headwater.engine.command_runner import CommandRunner
 from headwater.engine.entities import CommandStatus, CurrentStatus, Entity, Notice, TerminateQueryEntity, WarningEntity
 from headwater.engine.errors import ErrorCode, RequestError, StatementError, code_of, message_of
 from headwater.engine.insert import InsertChannel, check_insertable
+from headwater.engine.limits import RateLimit
 from headwater.engine.printing import open_print
 from headwater.engine.processing_log import ProcessingLog
 from headwater.engine.properties import check_overridable
@@ -36,6 +37,9 @@ from headwater.sql.printer import mask
 
 _POLL_SECONDS = 0.05
 _CHANNELS_KEPT = 100
+_PULL_RATE = "ksql.query.pull.max.qps"
+_PULL_CONCURRENCY = "ksql.query.pull.max.concurrent.requests"
+_COMMAND_RATE = "ksql.server.command.topic.rate.limit"
 _STRING_LITERAL = re.compile(r"'(?:[^']|'')*'")
 _MAY_HIDE = re.compile(r"\b(?:connector|insert)\b", re.IGNORECASE)
 
@@ -70,6 +74,8 @@ class Engine:
         self._results: dict[str, RowResult] = {}
         self._prints: set[PrintResult] = set()
         self._channels: dict[str, InsertChannel] = {}
+        self._pull_limit = RateLimit(_PULL_RATE, self.settings.integer(_PULL_RATE), clock)
+        self._command_limit = RateLimit(_COMMAND_RATE, float(self.settings.text(_COMMAND_RATE)), clock)
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -211,6 +217,7 @@ class Engine:
         return await ANSWERS[kind](statement, context)
 
     async def _change(self, statement: ast.Statement, context: Answering) -> Entity:
+        self._command_limit.admit()
         change, status = await self._runner.run(statement, context.session)
         command = change.command
         if command is None:
@@ -322,11 +329,18 @@ class Engine:
                 "Pull queries are disabled on this server: ksql.pull.queries.enable is false. Add EMIT CHANGES if you "
                 "intended to issue a push query."
             )
+        self._admit_pull()
         plan = context.deciding().planner().plan_pull(statement.query)
         query_id = f"query_{self._random.getrandbits(63)}"
         rows = await self.runtime.pull(plan, self.settings.effective(context.session.properties), query_id)
         kind = ResultKind.PULL_TABLE if plan.source.is_table else ResultKind.PULL_STREAM
         return self._register(RowResult(rows, kind, statement.text))
+
+    def _admit_pull(self) -> None:
+        self._pull_limit.admit()
+        limit = self.settings.integer(_PULL_CONCURRENCY)
+        if sum(result.kind is not ResultKind.PUSH for result in self._results.values()) >= limit:
+            raise RequestError(f"Host is at concurrency limit: {_PULL_CONCURRENCY} is {limit}.", ErrorCode.RATE_LIMIT)
 
     def _register(self, result: RowResult) -> RowResult:
         result.closed = lambda ended: self._results.pop(ended.query_id, None)
