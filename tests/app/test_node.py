@@ -1,0 +1,76 @@
+"""`Node` in this process: what settings become, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from headwater.app.access import is_loopback
+from headwater.app.node import Node, log_settings
+from headwater.broker.settings import BrokerSettings
+from headwater.core.errors import ConfigError, StartupError
+from headwater.core.settings import KafkaSettings, KsqlSettings, NodeSettings, Settings
+from headwater.core.settings import LogSettings as LogPart
+from headwater.log import LogSettings
+
+FREE_PORTS = {"kafka": KafkaSettings(port=0), "ksql": KsqlSettings(port=0)}
+
+
+def in_memory() -> Settings:
+    return Settings(node=NodeSettings(memory=True), **FREE_PORTS)  # type: ignore[arg-type]
+
+
+def open_files() -> int:
+    gc.collect()
+    return psutil.Process().num_fds()
+
+
+def test_defaults_are_those_of_the_parts() -> None:
+    assert log_settings(LogPart()) == LogSettings()
+    kafka, broker = KafkaSettings(), BrokerSettings()
+    assert kafka.default_partitions == broker.default_partitions
+    assert kafka.auto_create_topics == broker.auto_create_topics
+
+
+async def test_many_nodes_leave_no_descriptor_and_no_thread() -> None:
+    async def once() -> None:
+        node = Node(in_memory())
+        await node.start()
+        await node.close()
+
+    await once()
+    before = open_files(), threading.active_count(), len(asyncio.all_tasks())
+    for _ in range(10):
+        await once()
+    assert (open_files(), threading.active_count(), len(asyncio.all_tasks())) == before
+
+
+async def test_a_node_that_does_not_start_leaves_its_folder_free(tmp_path: Path) -> None:
+    first = Node(in_memory())
+    await first.start()
+    port = int(next(e.address for e in first.endpoints if e.name == "ksqldb").rpartition(":")[2])
+    settings = Settings(node=NodeSettings(data=tmp_path), kafka=KafkaSettings(port=0), ksql=KsqlSettings(port=port))
+    with pytest.raises(StartupError, match=str(port)):
+        await Node(settings).start()
+    await first.close()
+    second = Node(settings)
+    await second.start()
+    await second.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("127.8.9.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("::", False)],
+)
+def test_only_loopback_counts_as_private(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+def test_a_host_that_is_none_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"node\.host, `no such host`"):
+        is_loopback("no such host")
