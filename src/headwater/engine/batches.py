@@ -20,8 +20,10 @@ _REMEMBERED_KEYS = 100_000
 class Partitioner:
     """The partition of each key, as the Java client computes it; keyless records stay together per batch."""
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self, partitions: int, key_suffix: int = 0) -> None:
+        """The last `key_suffix` bytes of a key do not count: all windows of a key share its partition."""
         self.partitions = partitions
+        self._counted = -key_suffix or None
         self._known: dict[bytes, int] = {}
         self._keyless = itertools.count()
 
@@ -42,7 +44,7 @@ class Partitioner:
                 partition = keyless
             else:
                 found = known.get(key)
-                partition = known[key] = partition_for(key, count) if found is None else found
+                partition = known[key] = partition_for(key[: self._counted], count) if found is None else found
             part = parts.get(partition)
             if part is None:
                 parts[partition] = [record]

@@ -125,13 +125,17 @@ class ProgramCompiler:
             stores.append(StoreSpec(f"{role}-{unit}-{place[1]}", make))
         return place
 
-    def output(self, unit: int, key: int, topic: str, *, internal: bool) -> int:
+    def existing_store(self, step: Step, role: str) -> tuple[int, int]:
+        """(unit, index) of a store that the step's code has made."""
+        return self._stores[(id(step), role)]
+
+    def output(self, unit: int, key: int, topic: str, *, internal: bool, key_suffix: int = 0) -> int:
         """Index of an output of the unit; `key` identifies it."""
         index = self._outputs.get(key)
         if index is None:
             outputs = self.units[unit].outputs
             index = self._outputs[key] = len(outputs)
-            outputs.append(StageOutput(topic, internal))
+            outputs.append(StageOutput(topic, internal, key_suffix))
         return index
 
     def operator_name(self, step: Step) -> str:
@@ -150,7 +154,10 @@ class ProgramCompiler:
             )
             self.units[stage.unit].inputs.append(stage_input)
             texts.append(stage.text(function))
-        materialized = materialize.reader(self, texts)
+        reader = StageCompiler(self, 0)
+        materialized = materialize.write_reader(reader)
+        if materialized is not None:
+            texts.append(reader.text(materialized.function, materialize.PARAMETERS))
         text = "\n\n".join(texts)
         functions = {
             name: compile_function(name, text, self.names.objects, f"<query {self.name}>")

@@ -77,10 +77,14 @@ class StageInput:
 
 @dataclass(frozen=True)
 class StageOutput:
-    """A topic that a unit writes: the sink, or an internal topic named after its operator."""
+    """A topic that a unit writes: the sink, or an internal topic named after its operator.
+
+    The last `key_suffix` bytes of its keys are a window, which has no say in the partition.
+    """
 
     topic: str
     internal: bool
+    key_suffix: int = 0
 
 
 @dataclass(frozen=True)

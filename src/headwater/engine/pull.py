@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from typing import cast
 
 from headwater.core.schema import Schema
 from headwater.core.types import BYTES, STRING
 from headwater.engine.compiler import CompileOptions
+from headwater.engine.operators.keys import freeze
 from headwater.engine.program import Program, Report
 from headwater.engine.rows import Row
 from headwater.engine.stores import KeyValueStore, SessionStore, Store, WindowStore
 from headwater.engine.task import Task
 from headwater.engine.text import SourceText, compile_function
+from headwater.formats import registry as formats
+from headwater.formats.api import SchemaRegistry, SerdeOptions
 from headwater.plan.expressions import Binding, NameSpace, compile_expression
 from headwater.plan.functions import FunctionRegistry
 from headwater.plan.pull import PullPlan
@@ -40,24 +44,54 @@ def scan_plan(plan: PullPlan) -> QueryPlan:
 
 
 def rows(
-    plan: PullPlan, program: Program, tasks: Sequence[Task], functions: FunctionRegistry, options: CompileOptions
+    plan: PullPlan,
+    program: Program,
+    tasks: Sequence[Task],
+    functions: FunctionRegistry,
+    registry: SchemaRegistry | None,
+    options: CompileOptions,
 ) -> Iterator[tuple[object, ...]]:
-    """The rows of a table as they are when they are read. Read the iterator without letting queries run in between."""
+    """The rows of a table as they are when they are read. Read the iterator without letting queries run in between.
+
+    Lookups come in the order of the query's keys, anything else in the order of the keys' bytes.
+    """
     materialized = program.materialized
     assert materialized is not None
     read = program.functions[materialized.function]
     answer = compile_answer(plan, materialized.schema, functions, options)
     window_size = plan.source.window.size_ms if plan.source.window is not None else None
-    for task in tasks:
-        if task.unit != materialized.unit:
-            continue
-        report = task.reporter("Pull")
-        for key, entry, start, end in candidates(plan, task.stores[materialized.store], window_size):
-            values = read(task, key, entry, start, end)
-            if values is not None:
-                row = answer(values, start, end, report)  # type: ignore[arg-type]
-                if row is not None:
-                    yield row
+    holding = [task for task in tasks if task.unit == materialized.unit]
+    found = [entry for task in holding for entry in candidates(plan, task.stores[materialized.store], window_size)]
+    if plan.lookups is None:
+        found.sort(key=_bytes_order(plan, registry))
+    report = holding[0].reporter("Pull") if holding else None
+    for key, entry, start, end in found:
+        values = read(holding[0], key, entry, start, end)
+        if values is not None and report is not None:
+            row = answer(cast("tuple[object, ...]", values), start, end, report)
+            if row is not None:
+                yield row
+
+
+def _bytes_order(plan: PullPlan, registry: SchemaRegistry | None) -> Callable[[Entry], tuple[bytes, int]]:
+    """Sorts entries by the bytes of their key on the topic, then by window start."""
+    source = plan.source
+    spec = source.formats.key
+    options = SerdeOptions(is_key=True, wrap=spec.wrap, properties=spec.properties)
+    encode = formats.get(spec.name).writer(source.schema.key, options, source.topic, registry).encode
+    single = len(source.schema.key) == 1
+
+    def order(entry: Entry) -> tuple[bytes, int]:
+        key = cast("tuple[object, ...]", entry[0])
+        columns = (key,) if single and not _windowed_key(plan, entry) else key[: len(source.schema.key)]
+        return encode(*columns) or b"", entry[2] or 0
+
+    return order
+
+
+def _windowed_key(plan: PullPlan, entry: Entry) -> bool:
+    """Whether the store's key carries the window's bounds behind the key columns."""
+    return plan.source.window is not None and isinstance(entry[0], tuple) and entry[0][-2:] == (entry[2], entry[3])
 
 
 def candidates(plan: PullPlan, store: Store, window_size: int | None) -> Iterator[Entry]:
@@ -117,8 +151,8 @@ def _inside(key: object, bounds: KeyRange, order: Callable[[object], object]) ->
 
 
 def _store_key(key: tuple[object, ...]) -> object:
-    """Lookup keys as stores hold them: the bare value for one column."""
-    return key[0] if len(key) == 1 else key
+    """Lookup keys as stores hold them: hashable, the bare value for one column."""
+    return freeze(key[0] if len(key) == 1 else key)
 
 
 def compile_answer(plan: PullPlan, schema: Schema, functions: FunctionRegistry, options: CompileOptions) -> Answer:

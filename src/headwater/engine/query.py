@@ -207,7 +207,7 @@ class PersistentQuery:
             partitioners = []
             for output in unit.outputs:
                 info = context.cluster.topic(names[output.topic] if output.internal else output.topic)
-                partitioners.append(Partitioner(info.partitions if info is not None else 1))
+                partitioners.append(Partitioner(info.partitions if info is not None else 1, output.key_suffix))
             for partition in range(self._partitions(unit)):
                 task = Task(
                     self.program, number, partition, self.id, context.log,

@@ -162,7 +162,7 @@ class QueryRuntime:
             raise SqlError(
                 f"Table '{plan.source.name}' cannot be read by a pull query: no running query keeps its state."
             )
-        found = pull.rows(plan, query.program, query.tasks, self._functions, options)
+        found = pull.rows(plan, query.program, query.tasks, self._functions, self._registry, options)
         return StateRows(query_id, plan.schema, pull.limited(found, plan.limit))
 
     async def settle(self) -> None:

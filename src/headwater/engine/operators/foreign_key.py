@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from headwater.engine.operators.keys import state_key
+from headwater.engine.operators.keys import state_key, thaw
 from headwater.engine.operators.stream_join import Side
 from headwater.engine.operators.tables import Layout
 from headwater.engine.rows import Change, Row
@@ -141,7 +141,7 @@ def _right_change(
         codes = [key] if len(step.keys) == 1 else [f"{key}[{i}]" for i in range(len(step.keys))]
         names = [c.name for c in step.left.schema.key]
         types = [c.type for c in step.left.schema.key]
-        columns = {n: Binding(t, code) for n, t, code in zip(names, types, codes, strict=True)}
+        columns = {n: Binding(t, thaw(stage, t, code)) for n, t, code in zip(names, types, codes, strict=True)}
         base = replace(change.new, columns=columns, keys=tuple(names), raw_key=None)
         always = step.kind is JoinKind.LEFT
         result = _result(stage, step, base, layout, right, row, None, new, change.new.ts, foreign)

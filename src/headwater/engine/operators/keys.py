@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from headwater.core import types
 from headwater.core.types import SqlType
@@ -46,6 +47,26 @@ def _has_array(sql_type: SqlType) -> bool:
     if isinstance(sql_type, types.Struct):
         return any(_has_array(f.type) for f in sql_type.fields)
     return isinstance(sql_type, types.Array)
+
+
+def thaw(stage: StageCompiler, sql_type: SqlType, code: str) -> str:
+    """Code of a key column's value, given code of the hashable form that a store holds."""
+    if not _has_array(sql_type):
+        return code
+    return f"{stage.names.add(thawer(sql_type), 'thaw')}({code})"
+
+
+def thawer(sql_type: SqlType) -> Callable[[Any], Any]:
+    """A function that turns what `freeze` made of a value of the type back into it."""
+    match sql_type:
+        case types.Array(element):
+            inner = thawer(element)
+            return lambda value: None if value is None else [inner(item) for item in value]
+        case types.Struct(fields):
+            parts = [thawer(field.type) for field in fields]
+            return lambda value: None if value is None else tuple(part(v) for part, v in zip(parts, value, strict=True))
+        case _:
+            return lambda value: value
 
 
 def freeze(value: object) -> object:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from headwater.core.schema import Schema
 from headwater.core.types import BIGINT
 from headwater.engine.operators import aggregate, stateless
+from headwater.engine.operators.keys import thaw
 from headwater.engine.operators.tables import Layout
 from headwater.engine.program import Materialized
 from headwater.engine.rows import Row
@@ -17,7 +18,7 @@ from headwater.plan.steps import Aggregate, Filter, Project, QueryPlan, Step
 from headwater.sql.ast import SourceKind, WindowKind
 
 if TYPE_CHECKING:
-    from headwater.engine.compiler import ProgramCompiler
+    from headwater.engine.compiler import ProgramCompiler, StageCompiler
 
 
 def _above_aggregate(root: Step) -> tuple[list[Filter | Project], Aggregate] | None:
@@ -52,71 +53,62 @@ def result_store(program: ProgramCompiler) -> tuple[Step, Layout, Callable[[], S
     return plan.root, layout, lambda: KeyValueStore(key_type, value_type)
 
 
-def reader(program: ProgramCompiler, texts: list[str]) -> Materialized | None:
+def write_reader(stage: StageCompiler) -> Materialized | None:
     """Write the function that reads a result row out of a store; None for streams and push queries.
 
-    The function takes (task, key, entry, window start, window end) and returns the sink's columns in schema
-    order followed by the row's time, or None where HAVING hides the row.
+    The function takes (task, key, entry, window start, window end) and returns the sink's columns in schema order
+    followed by the row's time, or None where HAVING hides the row.
     """
+    program = stage.program
     plan = program.plan
     if not is_readable(plan):
         return None
     found = result_store(program)
     if found is not None:
         step, layout, make = found
-        row = _key_row(program, step)
-        text = _write(program, layout.unpack(row, "entry"), [])
-        role = "result"
+        unit, index = program.store(step, "result", make)
+        row = layout.unpack(_key_row(stage, step), "entry")
     else:
-        path = _above_aggregate(plan.root)
-        assert path is not None
-        text, make, role, step = _aggregate_reader(program, *path)
-    texts.append(text)
-    unit, index = program.store(step, role, make)
+        path, aggregation = _above_aggregate(plan.root) or ([], None)
+        assert aggregation is not None
+        unit, index = program.existing_store(aggregation, _role(aggregation))
+        row = _reshaped(stage, aggregation, path)
+    values = "".join(f"{row.code(c.name)}, " for c in result_schema(plan).columns)
+    stage.body.line(f"return ({values}{row.ts})")
     return Materialized(unit, index, result_schema(plan), "read_row")
 
 
-def _key_row(program: ProgramCompiler, step: Step) -> Row:
+PARAMETERS = "task, key, entry, window_start, window_end"
+"""Of the function `read_row`."""
+
+
+def _role(step: Aggregate) -> str:
+    """The name of the store that the aggregation keeps its groups in."""
+    if step.window is None:
+        return "groups"
+    return "sessions" if step.window.kind is WindowKind.SESSION else "windows"
+
+
+def _key_row(stage: StageCompiler, step: Step) -> Row:
+    """A row with the key columns taken from the store's key."""
     keys = step.schema.key
     windowed = step.windowed is not None
     size = len(keys) + (2 if windowed and not isinstance(step, Aggregate) else 0)
     codes = ["key"] if size == 1 else [f"key[{i}]" for i in range(len(keys))]
-    columns = {c.name: Binding(c.type, code) for c, code in zip(keys, codes, strict=True)}
+    columns = {c.name: Binding(c.type, thaw(stage, c.type, code)) for c, code in zip(keys, codes, strict=True)}
     window = ("window_start", "window_end") if windowed else None
     return Row(columns, tuple(c.name for c in keys), "ts", window)
 
 
-def _aggregate_reader(
-    program: ProgramCompiler, path: list[Filter | Project], step: Aggregate
-) -> tuple[str, Callable[[], Store], str, Step]:
-    from headwater.engine.compiler import StageCompiler
-
-    role = "groups"
-    first = 0
-    if step.window is not None:
-        role = "sessions" if step.window.kind is WindowKind.SESSION else "windows"
-        first = 2 if role == "sessions" else 0
-
-    def missing() -> Store:
-        raise AssertionError("the aggregation's store exists before it is read")
-
-    stage = StageCompiler(program, program.unit_of[id(step)])
-    calls = program.bound_calls[id(step)]
-    row = aggregate.result_row(stage, step, _key_row(program, step), calls, "entry", first)
-    return _write(program, row, path, stage), missing, role, step
-
-
-def _write(program: ProgramCompiler, row: Row, path: list[Filter | Project], stage: object = None) -> str:
-    from headwater.engine.compiler import StageCompiler
-
-    if not isinstance(stage, StageCompiler):
-        stage = StageCompiler(program, 0)
-    for step in path:
-        if isinstance(step, Filter):
-            with stage.body.block(f"if not {stateless.condition(stage, step, row)}:"):
+def _reshaped(stage: StageCompiler, step: Aggregate, path: list[Filter | Project]) -> Row:
+    """The aggregation's row after HAVING and the select list."""
+    calls = stage.program.bound_calls[id(step)]
+    first = 2 if _role(step) == "sessions" else 0
+    row = aggregate.result_row(stage, step, _key_row(stage, step), calls, "entry", first)
+    for above in path:
+        if isinstance(above, Filter):
+            with stage.body.block(f"if not {stateless.condition(stage, above, row)}:"):
                 stage.body.line("return None")
         else:
-            row = stateless.project_row(stage, step, row, list(step.values))
-    values = "".join(f"{row.code(c.name)}, " for c in result_schema(program.plan).columns)
-    stage.body.line(f"return ({values}{row.ts})")
-    return stage.text("read_row", "task, key, entry, window_start, window_end")
+            row = stateless.project_row(stage, above, row, list(above.values))
+    return row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from headwater.core.schema import Column
+from headwater.core.schema import WINDOW_COLUMNS, Column
 from headwater.core.types import STRING
 from headwater.engine.event_time import timestamp_parser
 from headwater.engine.operators.keys import state_key
@@ -21,30 +21,36 @@ if TYPE_CHECKING:
     from headwater.engine.compiler import StageCompiler
 
 
+_FORGETS_NULL = ("PROTOBUF", "PROTOBUF_NOSR")
+
+
 def write(stage: StageCompiler, flow: Row | Change) -> None:
     """Put the row out: to the sink topic, or as a tuple to whoever listens."""
     target = stage.program.plan.sink
     if target is None:
         if stage.program.plan.materialize and isinstance(flow, Change):
-            _remember(stage, flow)
+            _remember(stage, flow, None)
         else:
             _hand_over(stage, flow)
         return
     if isinstance(flow, Row):
         _append(stage, target, flow, "True" if flow.null else None)
         return
-    _append(stage, target, flow.new, flow.absent)
+    payload = _append(stage, target, flow.new, flow.absent)
     if result_store(stage.program) is not None:
-        _remember(stage, flow)
+        _remember(stage, flow, payload)
 
 
 def _hand_over(stage: StageCompiler, flow: Row | Change) -> None:
-    """(values in the schema's order, tombstone?) for a push query; null-valued stream records show NULL columns."""
+    """(values in the schema's order, tombstone?) for a push query; records of a stream without a value are no rows."""
+    if isinstance(flow, Row) and flow.null:
+        return
     columns = stage.program.plan.schema.columns
     row, absent = (flow.new, flow.absent) if isinstance(flow, Change) else (flow, None)
     add = stage.local("task.rows.append", "add_row")
     full = "".join(f"{row.code(c.name)}, " for c in columns)
-    key_only = "".join(f"{row.code(c.name) if c.name in row.keys else None}, " for c in columns)
+    kept = {*row.keys, *WINDOW_COLUMNS} if row.window is not None else {*row.keys}
+    key_only = "".join(f"{row.code(c.name) if c.name in kept else None}, " for c in columns)
     if absent is None:
         stage.body.line(f"{add}((({full}), False))")
     elif absent == "True":
@@ -106,9 +112,11 @@ def key_bytes(stage: StageCompiler, row: Row, columns: tuple[Column, ...], spec:
     return variable
 
 
-def _append(stage: StageCompiler, target: Sink, row: Row, absent: str | None) -> None:
+def _append(stage: StageCompiler, target: Sink, row: Row, absent: str | None) -> str:
+    """Code that appends the record; returns the local that holds its payload."""
     body = stage.body
-    index = stage.program.output(stage.unit, id(target), target.topic, internal=False)
+    suffix = 0 if row.window is None else 16 if target.window is not None and target.window.size_ms is None else 8
+    index = stage.program.output(stage.unit, id(target), target.topic, internal=False, key_suffix=suffix)
     emit = stage.local(f"task.outputs[{index}].append", "emit")
     key = key_bytes(stage, row, target.schema.key, target.formats.key, target.topic)
     if row.window is not None:
@@ -133,6 +141,7 @@ def _append(stage: StageCompiler, target: Sink, row: Row, absent: str | None) ->
             body.line(f"{emit}(({key}, {payload}, {ts}, {row.headers}))")
     else:
         body.line(f"{emit}(({key}, {payload}, {ts}, {row.headers}))")
+    return payload
 
 
 def _with_window(stage: StageCompiler, key: str, target: Sink, window: tuple[str, str]) -> str:
@@ -164,14 +173,28 @@ def _sink_time(stage: StageCompiler, target: Sink, row: Row, absent: str | None)
     return ts
 
 
-def _remember(stage: StageCompiler, change: Change) -> None:
-    """Keep the result row for pull queries where no operator's own state can give it."""
+def _remember(stage: StageCompiler, change: Change, payload: str | None) -> None:
+    """Keep the result row for pull queries where no operator's own state can give it.
+
+    A format that cannot tell NULL from a default value (PROTOBUF) shows in what pull queries read, so such rows are kept
+    as they read back.
+    """
     found = result_store(stage.program)
     assert found is not None
     step, layout, make = found
     store = stage.store(step, "result", make)
     put = stage.local(f"{store}.put", "put")
+    target = stage.program.plan.sink
     packed = layout.pack(change.new)
+    if payload is not None and target is not None and target.formats.value.name in _FORGETS_NULL:
+        options = SerdeOptions(is_key=False, wrap=target.formats.value.wrap, properties=target.formats.value.properties)
+        reader = formats.get(target.formats.value.name).reader(
+            target.schema.value, options, target.topic, stage.program.registry
+        )
+        stored = stage.names.temp("stored")
+        read = f"{stage.names.add(reader.decode, 'decode_back')}({payload})"
+        stage.body.line(f"{stored} = None if {payload} is None else {read}")
+        packed = f"({''.join(access.replace('row', stored, 1) + ', ' for access in reader.access)}{change.new.ts},)"
     key = state_key(stage, change.new)
     if change.absent is None:
         stage.body.line(f"{put}({key}, {packed})")

@@ -35,6 +35,10 @@ def read(stage: StageCompiler, step: SourceStep, function: str) -> StageInput:
             _null_value(stage, step, row)
             body.line("continue")
         columns = decode(stage, step, "value", step.schema.value, step.formats.value, is_key=False)
+        if [binding.code for binding in columns.values()] == ["value_row"]:
+            with body.block("if value_row is None:"):
+                _null_value(stage, step, row)
+                body.line("continue")
         row = row.with_columns(columns)
         _extract_time(stage, step, row)
         if step.is_table:

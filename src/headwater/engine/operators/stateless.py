@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from headwater.core.schema import WINDOW_COLUMNS
 from headwater.engine.rows import Change, Row
 from headwater.plan.expressions import Binding, compile_table_call
 from headwater.sql.ast import ColumnRef, Expression, FunctionCall
@@ -52,9 +53,14 @@ def _project_side(
     if all(isinstance(expression, ColumnRef) for _, expression in values):
         return project_row(stage, step, row, values), absent
     body = stage.body
-    temps = {name: stage.names.temp("p") for name, _ in values}
+    always = {*row.keys, *WINDOW_COLUMNS}
+    temps = {
+        name: stage.names.temp("p")
+        for name, expression in values
+        if not (isinstance(expression, ColumnRef) and expression.name in always)
+    }
     with body.block(f"if {absent}:"):
-        body.line(f"{' = '.join(temps.values())} = None")
+        body.line(f"{' = '.join(temps.values()) or '_'} = None")
     with body.block("else:"):
         projected = project_row(stage, step, row, values)
         for name, temp in temps.items():

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from headwater.engine.operators import aggregate
-from headwater.engine.operators.keys import group_key
+from headwater.engine.operators.keys import group_key, thaw
 from headwater.engine.operators.tables import key_types
 from headwater.engine.rows import Change, Row
 from headwater.engine.stores import SessionStore, WindowStore, key_annotation, tuple_of
@@ -100,7 +100,8 @@ def _deliver_final(
     bounds: tuple[str, str], first: int,
 ) -> None:  # fmt: skip
     codes = [group] if len(row.keys) == 1 else [f"{group}[{i}]" for i in range(len(row.keys))]
-    columns = {name: Binding(row.columns[name].type, code) for name, code in zip(row.keys, codes, strict=True)}
+    types = [row.columns[name].type for name in row.keys]
+    columns = {n: Binding(t, thaw(stage, t, code)) for n, t, code in zip(row.keys, types, codes, strict=True)}
     keyed = replace(row, columns=columns, raw_key=None, window=bounds)
     result = aggregate.result_row(stage, step, keyed, calls, entry, first)
     stage.deliver(step, Change(result, None, result if stage.wants_old(step) else None, "True"))
