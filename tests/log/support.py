@@ -47,5 +47,7 @@ def records(partition: Partition, offset: int | None = None) -> list[tuple[int, 
 
 
 def values(partition: Partition) -> list[bytes | None]:
-    """The values of everything visible."""
-    return [value for _, value in records(partition)]
+    """The values of everything visible, which has no gaps."""
+    found = records(partition)
+    assert [offset for offset, _ in found] == list(range(partition.log_start, partition.high_watermark))
+    return [value for _, value in found]

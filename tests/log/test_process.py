@@ -81,7 +81,9 @@ async def test_fifty_logs_leave_no_descriptor_and_no_thread(tmp_path: Path) -> N
         log.commit([(p, batch(b"a")) for p in log.topics()["t"].partitions])
         await log.durable()
         log.close()
-    assert open_things() == before
+    descriptors, threads = open_things()
+    assert descriptors <= before[0]
+    assert threads <= before[1]  # fewer if an earlier test's have ended meanwhile
 
 
 def test_a_log_outlives_the_event_loops_it_is_used_from(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from headwater.testing import ManualClock
 from headwater.testing.clock import START_MS
 from headwater.testing.storage import FaultyStorage
 from headwater.wire.records import batch_headers, check_crc, read_records
-from tests.log.support import batch, open_log, values
+from tests.log.support import batch, open_log, records
 
 LAST = (1 << 31) - 1
 
@@ -214,7 +214,7 @@ def test_producers_after_a_restart_are_as_before(seed: int, stop: str) -> None:
         random_history(random, partition, 10 * round_number)
         clock.advance(random.choice((1, 40_000)))
         log.maintenance()
-    before = (state(partition), partition.last_stable_offset, values(partition))
+    before = (state(partition), partition.last_stable_offset, records(partition))
     if stop == "clean":
         log.close()
     elif stop == "killed":
@@ -224,7 +224,7 @@ def test_producers_after_a_restart_are_as_before(seed: int, stop: str) -> None:
         storage.kill()
         storage.power_cut(random)
     again = open_log(storage, clock).partition("t", 0)
-    assert (state(again), again.last_stable_offset, values(again)) == before
+    assert (state(again), again.last_stable_offset, records(again)) == before
 
 
 async def test_a_snapshot_never_tells_of_what_a_power_cut_took() -> None:

@@ -131,6 +131,7 @@ class Segments:
         while self.all and self.all[-1].base >= offset and len(self.all) > 1:
             self.all.pop().remove(self._storage)
         self.forget_places()
+        self.end = min(self.end, offset)
         if not self.all:
             return
         active = self.all[-1]
@@ -138,7 +139,7 @@ class Segments:
         if position < active.size:
             header = header_at(self._storage, active.path, position, active.size)
             active.truncate(self._storage, position)
-            self.end = header.base_offset if header is not None else offset
+            self.end = header.base_offset if header is not None else self.end
 
     # Reading
 
