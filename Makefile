@@ -19,7 +19,7 @@ $(VENV)/bin/python:
 # What running needs, and what developing needs on top. Each stamp says that the folder is as pyproject.toml wants it.
 $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 	@echo "installing Headwater into $(VENV) ..."
-	$(PIP) install --editable .
+	$(PIP) install --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.run | $(VENV)/bin/python

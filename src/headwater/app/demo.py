@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from headwater.core.errors import ConfigError, StartupError
@@ -42,6 +43,8 @@ def run_demo(name: str, node_options: Sequence[str], *, check: bool) -> int:
     folder = examples_folder() / name
     if not (folder / "demo.py").is_file():
         raise ConfigError(f"There is no example '{name}'. There are: {', '.join(example_names())}.")
+    if find_spec("confluent_kafka") is None:
+        raise ConfigError("The examples need a Kafka client: pip install 'headwater[demo]'.")
     with _node(node_options) as endpoints:
         command = [sys.executable, "demo.py", "--server", endpoints["ksqldb"]]
         if "kafka" in endpoints:

@@ -176,8 +176,8 @@ def _sink_time(stage: StageCompiler, target: Sink, row: Row, absent: str | None)
 def _remember(stage: StageCompiler, change: Change, payload: str | None) -> None:
     """Keep the result row for pull queries where no operator's own state can give it.
 
-    A format that cannot tell NULL from a default value (PROTOBUF) shows in what pull queries read, so such rows are kept
-    as they read back.
+    A format that cannot tell NULL from a default value (PROTOBUF) shows in what pull queries read, so such rows are
+    kept as they read back.
     """
     found = result_store(stage.program)
     assert found is not None
