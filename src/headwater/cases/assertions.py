@@ -10,6 +10,7 @@ from headwater.cases.encoding import Codecs
 from headwater.cases.host import Host
 from headwater.cases.post_conditions import described
 from headwater.cases.stepping import FedRecord
+from headwater.cases.topics import AnyTopic
 from headwater.core.errors import AnalysisError, HeadwaterError
 from headwater.formats.capabilities import SCHEMA_ID
 from headwater.plan.catalog import DataSource
@@ -88,13 +89,6 @@ def _compare(expected: dict[str, Any], row: dict[str, Any]) -> None:
         raise AssertionViolated(f"Expected record does not match actual: expected {expected}, found {found}.")
 
 
-class _AnyTopic:
-    """Every topic exists: a declaration to compare with creates nothing."""
-
-    def partitions(self, topic: str) -> int | None:
-        return 1
-
-
 def check_source(statement: ast.AssertSource, host: Host) -> None:
     """ASSERT STREAM or TABLE: the source is as declared. Raises `AssertionViolated`, `AnalysisError`."""
     store = host.engine.metastore
@@ -107,7 +101,7 @@ def check_source(statement: ast.AssertSource, host: Host) -> None:
         statement.kind, statement.name, statement.columns, statement.properties, text=statement.text
     )
     settings = host.engine.settings.effective({})
-    planner = Planner(others, host.functions, settings, _AnyTopic(), host.registry)
+    planner = Planner(others, host.functions, settings, AnyTopic(), host.registry)
     declared = planner.plan_create(declaration).source
     for what, wanted, found in _properties(declared, source):
         if wanted != found:

@@ -23,16 +23,19 @@ from headwater.engine.batches import Partitioner, appends
 from headwater.engine.program import OutputRecord
 from headwater.engine.results import RowResult
 from headwater.http.errors import StatementErrorBody, error_body
-from headwater.http.framing import KSQL_JSON
+from headwater.http.framing import KSQL_JSON, KSQL_PROTOBUF
 from headwater.http.queries import final_message, framing_for
 from headwater.plan.functions import FunctionRegistry
 from headwater.sql.parser import parse_statement
 from headwater.sql.printer import mask
 
+_SERVER_PROPERTIES = {"ksql.query.push.v2.enabled": "true", "ksql.query.push.v2.registry.installed": "true"}
+"""What REST tests take for granted besides."""
+
 
 async def run_rest_test(run: Run, functions: FunctionRegistry) -> Outcome:
     """Execute and judge. Raises only what is a defect of the engine."""
-    async with Host(functions, stepping=False) as host:
+    async with Host(functions, _SERVER_PROPERTIES, stepping=False) as host:
         await prepare(run, host)
         return await _Session(run, host).run()
 
@@ -71,9 +74,11 @@ class _Session:
                 continue
             if self._run.expected_error is not None:
                 return Outcome(Verdict.FAILED, "fail-accepted", f"a query was accepted: {query}")
-        return refused or await self._judge(responses)
+        if self._run.raw.get("testPullWithProtoFormat"):
+            responses += [await self._ask(query, produce=False, content_type=KSQL_PROTOBUF) for query in self._queries]
+        return refused or self._judge(responses)
 
-    async def _judge(self, responses: Sequence[Response]) -> Outcome:
+    def _judge(self, responses: Sequence[Response]) -> Outcome:
         expected = self._run.raw.get("responses") or []
         difference = first_difference(responses, expected, self._run.statements)
         if difference:
@@ -97,14 +102,14 @@ class _Session:
                 await cluster.commit(Commit(appends(record.topic, partition, part)))
         await self._host.engine.runtime.settle()
 
-    async def _ask(self, query: str, *, produce: bool) -> RowsResponse:
+    async def _ask(self, query: str, *, produce: bool, content_type: str = KSQL_JSON) -> RowsResponse:
         result = await self._host.engine.query(query, self._run.properties)
         if not isinstance(result, RowResult):
             raise TypeError(f"a SELECT gave {type(result).__name__}")
         try:
             if produce:
                 await self._produce()
-            framing = framing_for(result, KSQL_JSON)
+            framing = framing_for(result, content_type)
             body = [framing.header(result.query_id)]
             body += [framing.rows(rows) async for rows in result]
             body.append(framing.end(final_message(result)))

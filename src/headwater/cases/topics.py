@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from headwater.cases.host import Host
 from headwater.cases.model import Run
 from headwater.cluster.api import TopicSpec
-from headwater.core.errors import ParseError
+from headwater.core.errors import HeadwaterError, ParseError
+from headwater.formats.api import SerdeOptions
+from headwater.formats.capabilities import SCHEMA_ID
+from headwater.formats.registered import subject
+from headwater.formats.registration import register_columns
+from headwater.plan.catalog import MetaStore
+from headwater.plan.planner import Planner
 from headwater.sql import ast
 from headwater.sql.parser import Dialect, iterate_statements
 
@@ -22,6 +29,10 @@ async def prepare(run: Run, host: Host) -> None:
     """Create every topic that the case mentions and register the schemas it brings along."""
     counts = partition_counts(run)
     await host.cluster.create_topics([TopicSpec(name, count) for name, count in counts.items()])
+    supplied = {
+        f"{topic['name']}-{side}" for topic in run.topics for side in ("key", "value") if f"{side}Schema" in topic
+    }
+    _register_declared(run.script, supplied, host)
     for topic in run.topics:
         for side in ("key", "value"):
             _register(topic, side, host)
@@ -62,6 +73,35 @@ def _readable(script: str) -> Iterator[ast.Statement]:
         yield from iterate_statements(script, dialect=Dialect.TEST)
 
 
+def _register_declared(script: str, supplied: Collection[str], host: Host) -> None:
+    """Schemas of CREATE statements with columns, unless the case supplies the subject: they have the first ids."""
+    store = MetaStore()
+    settings = host.engine.settings.effective({})
+    planner = Planner(store, host.functions, settings, AnyTopic(), host.registry)
+    for statement in _readable(script):
+        # What cannot be planned is the engine's to refuse.
+        with contextlib.suppress(HeadwaterError):
+            if isinstance(statement, ast.CreateType):
+                store.types[statement.name] = planner.plan_create_type(statement).type
+            elif isinstance(statement, ast.CreateSource) and statement.columns:
+                source = planner.plan_create(replace(statement, name=f"{statement.name}-{len(store.sources)}")).source
+                for columns, spec, is_key in (
+                    (source.schema.key, source.formats.key, True),
+                    (source.schema.value, source.formats.value, False),
+                ):
+                    if subject(source.topic, is_key) not in supplied and SCHEMA_ID not in spec.properties:
+                        options = SerdeOptions(is_key, spec.wrap, spec.properties)
+                        register_columns(host.registry, spec.name, columns, options, source.topic)
+
+
+class AnyTopic:
+    """The view of topics in which every one exists, so that planning a declaration creates none."""
+
+    def partitions(self, topic: str) -> int | None:
+        """Always 1."""
+        return 1
+
+
 def _options(properties: Iterable[ast.Property]) -> dict[str, object]:
     return {p.name.upper(): getattr(p.value, "value", None) for p in properties}
 
@@ -71,11 +111,7 @@ def _register(topic: Mapping[str, Any], side: str, host: Host) -> None:
     if schema is None:
         return
     kind = _KINDS[str(topic.get(f"{side}Format") or "AVRO").upper()]
-    references = []
-    for reference in topic.get(f"{side}SchemaReferences") or ():
-        text = _text(reference["schema"])
-        host.registry.register(reference["name"], kind, text)
-        references.append((reference["name"], text))
+    references = [(r["name"], _text(r["schema"])) for r in topic.get(f"{side}SchemaReferences") or ()]
     schema_id = topic.get(f"{side}SchemaId")
     host.registry.register(
         f"{topic['name']}-{side}",
@@ -84,6 +120,9 @@ def _register(topic: Mapping[str, Any], side: str, host: Host) -> None:
         tuple(references),
         None if schema_id is None else int(schema_id),
     )
+    # After the schema that refers to them: statements know that one as number 1.
+    for name, text in references:
+        host.registry.register(name, kind, text)
 
 
 def _text(schema: Any) -> str:
