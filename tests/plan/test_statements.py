@@ -202,6 +202,13 @@ def test_an_inserted_row_has_all_columns_and_a_time() -> None:
     assert insert(session, "INSERT INTO T (ROWTIME, K) VALUES (7, 1)").rowtime == 7
 
 
+def test_an_insert_must_not_change_the_registered_key_schema() -> None:
+    session = catalog("CREATE STREAM S (K INT KEY, A INT) WITH (KAFKA_TOPIC='s', FORMAT='AVRO')")
+    assert insert(session, "INSERT INTO S VALUES (1, 2)").values == {"K": 1, "A": 2}
+    session.registry.register("s-key", "AVRO", '"string"')
+    assert "would overwrite existing key schema of subject s-key" in refusal(session, "INSERT INTO S VALUES (1, 2)")
+
+
 INSERT_REFUSED = [
     ("INSERT INTO NOWHERE VALUES (1)", "Cannot insert values into an unknown stream/table: `NOWHERE`"),
     ("INSERT INTO `s` (K) VALUES (1)", "Did you mean S? Hint: try removing double quotes"),

@@ -13,7 +13,7 @@ from headwater.plan.functions import BoundAggregate, bind_aggregate
 from headwater.plan.join_rules import check_value_formats
 from headwater.plan.problems import listing, problem
 from headwater.plan.relation import Context, KeyOrigin, Relation
-from headwater.plan.rewriting import column_refs, function_calls, map_children, substitute
+from headwater.plan.rewriting import column_refs, function_calls, rewrite_columns, substitute
 from headwater.plan.scope import SYSTEM_COLUMNS, Scope, column_text
 from headwater.plan.select_list import NameGenerator, SelectColumn, key_names
 from headwater.plan.steps import Aggregate, AggregateCall, WindowSpec
@@ -254,9 +254,4 @@ def unqualified(expression: Expression, scope: Scope) -> Expression:
     if scope.is_join:
         return scope.lower(expression)
 
-    def visit(node: Expression) -> Expression:
-        if isinstance(node, ColumnRef):
-            return ColumnRef(node.name, position=node.position)
-        return map_children(node, visit)
-
-    return visit(expression)
+    return rewrite_columns(expression, lambda ref: ColumnRef(ref.name, position=ref.position))

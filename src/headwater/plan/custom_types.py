@@ -7,21 +7,23 @@ from dataclasses import replace
 
 from headwater.core.types import Array, Field, Map, SqlType, Struct
 from headwater.plan.problems import did_you_mean, problem
-from headwater.plan.rewriting import map_children
+from headwater.plan.rewriting import transform, walk
 from headwater.sql.ast import Cast, Expression, NamedType
 
 
 def resolve_casts(expression: Expression, types: Mapping[str, SqlType]) -> Expression:
     """The expression with custom names in the targets of its casts replaced. Raises AnalysisError for unknown names."""
 
-    def visit(node: Expression) -> Expression:
-        if isinstance(node, Cast):
-            target = resolve_type(node.target, types)
-            if target != node.target:
-                node = replace(node, target=target)
-        return map_children(node, visit)
+    casts = [n for n in walk(expression) if isinstance(n, Cast) and resolve_type(n.target, types) != n.target]
+    if not casts:
+        return expression
 
-    return visit(expression)
+    def enter(node: Expression, _: frozenset[str]) -> Expression | None:
+        if not isinstance(node, Cast):
+            return None
+        return replace(node, operand=resolve_casts(node.operand, types), target=resolve_type(node.target, types))
+
+    return transform(expression, enter)
 
 
 def resolve_type(written: SqlType, types: Mapping[str, SqlType]) -> SqlType:

@@ -17,6 +17,7 @@ from headwater.plan.expressions import evaluate_constant
 from headwater.plan.functions import FunctionRegistry
 from headwater.plan.problems import did_you_mean, problem
 from headwater.plan.queries import similar_sources
+from headwater.plan.registered_schemas import check_key_schema
 from headwater.plan.relation import Context
 from headwater.sql.ast import Expression, InsertValues
 from headwater.sql.expression_text import format_expression
@@ -40,6 +41,7 @@ def plan_insert_values(statement: InsertValues, clock: Clock, context: Context) 
             f"The server has disabled INSERT INTO ... VALUES functionality. See {INSERT_VALUES_ENABLED}."
         )
     target = _target(statement, context)
+    check_key_schema(target, context)
     names = list(statement.columns) if statement.columns is not None else _all_columns(target)
     row = convert_row(target, names, statement.values, context.functions)
     rowtime = row.pop("ROWTIME", None)

@@ -22,6 +22,7 @@ from headwater.plan.create import CreateSourcePlan, plan_create_source
 from headwater.plan.create_as import CreateAsPlan, InsertIntoPlan, plan_create_as, plan_insert_into
 from headwater.plan.functions import FunctionRegistry
 from headwater.plan.insert_values import InsertValuesPlan, plan_insert_values
+from headwater.plan.problems import refuse_depth
 from headwater.plan.pull import PullPlan, plan_pull_query
 from headwater.plan.queries import plan_query, transient_plan
 from headwater.plan.relation import Context, TopicLookup
@@ -52,22 +53,27 @@ class Planner:
     ) -> None:
         self._context = Context(metastore, functions, settings, topics, registry)
 
+    @refuse_depth
     def plan_create(self, statement: CreateSource, query_id: str | None = None) -> CreateSourcePlan:
         """CREATE STREAM or TABLE over a topic. `query_id` is for the query that materializes a SOURCE TABLE."""
         return plan_create_source(statement, self._context, query_id)
 
+    @refuse_depth
     def plan_create_as(self, statement: CreateAsSelect, query_id: str) -> CreateAsPlan:
         """CREATE STREAM or TABLE AS SELECT, fed by the query of the given id."""
         return plan_create_as(statement, query_id, self._context)
 
+    @refuse_depth
     def plan_insert_into(self, statement: InsertInto, query_id: str) -> InsertIntoPlan:
         """INSERT INTO … SELECT; the plan's id is that of WITH (QUERY_ID=…) where given."""
         return plan_insert_into(statement, query_id, self._context)
 
+    @refuse_depth
     def plan_drop(self, statement: DropSource) -> DropPlan:
         """DROP STREAM or TABLE."""
         return plan_drop(statement, self._context.metastore)
 
+    @refuse_depth
     def plan_alter(self, statement: AlterSource) -> DataSource:
         """ALTER … ADD COLUMN: the source as it would be."""
         return plan_alter(statement, self._context)
@@ -80,14 +86,17 @@ class Planner:
         """The name to forget; None when there is nothing to do."""
         return plan_drop_type(statement, self._context.metastore)
 
+    @refuse_depth
     def plan_push(self, query: Query) -> QueryPlan:
         """A SELECT … EMIT CHANGES (or FINAL) of a client."""
         return transient_plan(plan_query(query, self._context, sink=None))
 
+    @refuse_depth
     def plan_pull(self, query: Query) -> PullPlan:
         """A SELECT without EMIT."""
         return plan_pull_query(query, self._context)
 
+    @refuse_depth
     def plan_insert_values(self, statement: InsertValues, clock: Clock) -> InsertValuesPlan:
         """One row for a stream's or table's topic."""
         return plan_insert_values(statement, clock, self._context)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from headwater.core.errors import AnalysisError, Position
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def problem(message: str, position: Position | None = None) -> AnalysisError:
@@ -33,3 +38,16 @@ def listing(items: Sequence[str], conjunction: str) -> str:
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} {conjunction} {items[-1]}"
+
+
+def refuse_depth(function: Callable[P, T]) -> Callable[P, T]:
+    """Statements too deep for Python's stack are refused like any other that cannot be planned."""
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except RecursionError:
+            raise AnalysisError("The statement is nested too deeply. Split it over several queries.") from None
+
+    return guarded

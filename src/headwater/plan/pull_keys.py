@@ -108,19 +108,21 @@ def find_keys(where: Expression | None, table: DataSource, context: Context) -> 
         found = [finder.disjunct(d) for d in disjuncts]
     reasons = [f for f in found if isinstance(f, _NeedsScan)]
     ranges = [f for f in found if isinstance(f, KeyRange)]
-    lookups: list[KeyLookup] = []
-    for candidate in found:
-        if isinstance(candidate, KeyLookup) and candidate not in lookups:
-            lookups.append(candidate)
+    lookups = {_identity(f): f for f in found if isinstance(f, KeyLookup)}
     if not reasons:
         if not ranges:
-            return Keys(tuple(lookups))
+            return Keys(tuple(lookups.values()))
         if len(found) == 1:
             return Keys(key_range=ranges[0])
         reasons = [_NeedsScan("Query requires table scan to be enabled")]
     if not scans:
         raise AnalysisError(_scan_needed(str(reasons[0]), table))
     return _SCAN
+
+
+def _identity(lookup: KeyLookup) -> object:
+    """Equal for equal lookups, and hashable whatever the types of the key."""
+    return repr(lookup.key), lookup.start, lookup.end
 
 
 def _scan_needed(reason: str, table: DataSource) -> str:
@@ -141,13 +143,16 @@ def _scan_needed(reason: str, table: DataSource) -> str:
 def _disjuncts(expression: Expression) -> list[list[Expression]] | None:
     """OR of ANDs of leaves; None when there are too many."""
     if isinstance(expression, Or):
-        left, right = _disjuncts(expression.left), _disjuncts(expression.right)
-        return None if left is None or right is None or len(left) + len(right) > _MAX_DISJUNCTS else left + right
+        parts = [_disjuncts(p) for p in _chain(expression)]
+        joined = [d for part in parts for d in part or ()]
+        return None if None in parts or len(joined) > _MAX_DISJUNCTS else joined
     if isinstance(expression, And):
-        left, right = _disjuncts(expression.left), _disjuncts(expression.right)
-        if left is None or right is None or len(left) * len(right) > _MAX_DISJUNCTS:
-            return None
-        return [a + b for a in left for b in right]
+        product: list[list[Expression]] = [[]]
+        for factor in map(_disjuncts, _chain(expression)):
+            if factor is None or len(product) * len(factor) > _MAX_DISJUNCTS:
+                return None
+            product = [a + b for a in product for b in factor]
+        return product
     if isinstance(expression, Between):
         return _disjuncts(_without_between(expression))
     if isinstance(expression, InList):
@@ -157,11 +162,21 @@ def _disjuncts(expression: Expression) -> list[list[Expression]] | None:
     if isinstance(expression, Comparison | Like):
         return [[expression]]
     raise problem(
-        f"Unsupported expression in WHERE clause: {format_expression(expression)}. Pull queries take comparisons, "
-        "IN, BETWEEN "
-        "and LIKE, combined by AND and OR.",
+        f"Unsupported expression in WHERE clause: {format_expression(expression)}. "
+        "Pull queries take comparisons, IN, BETWEEN and LIKE, combined by AND and OR.",
         expression.position,
     )
+
+
+def _chain(expression: And | Or) -> list[Expression]:
+    """The parts of a chain of one operator, in order; chains lean to the left and may be long."""
+    parts: list[Expression] = []
+    current: Expression = expression
+    while isinstance(current, type(expression)):
+        parts.append(current.right)
+        current = current.left
+    parts.append(current)
+    return parts[::-1]
 
 
 def _without_between(expression: Between) -> Expression:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from headwater.core.errors import AnalysisError
 from headwater.core.names import quote
 from headwater.core.schema import Column, Role, Schema
+from headwater.core.types import Struct
 from headwater.formats.api import SerdeOptions
 from headwater.formats.inference import columns_of, find_schema, infer_columns
 from headwater.formats.registered import needed, subject
 from headwater.formats.registration import check_against_given, schema_to_register
 from headwater.plan import serdes
+from headwater.plan.catalog import DataSource
 from headwater.plan.relation import Context
 from headwater.plan.steps import FormatSpec, TopicFormats
 from headwater.plan.with_properties import SourceProperties
@@ -104,3 +106,27 @@ def _given(topic: str, is_key: bool, columns: tuple[Column, ...], spec: FormatSp
     held = find_schema(spec.name, context.registry, topic, is_key, options)
     check_against_given(columns, columns_of(held, spec.name, is_key, options, topic), is_key)
     return SchemaSpec(subject(topic, is_key), held.kind, held.schema, held.references, held.schema_id)
+
+
+def check_key_schema(source: DataSource, context: Context) -> None:
+    """Raise AnalysisError when the registry's key schema of a topic is not that of the source: INSERT would replace it."""
+    spec = source.formats.key
+    if not source.schema.key or not serdes.capabilities(spec.name).needs_registry:
+        return
+    name = subject(source.topic, True)
+    if needed(context.registry, spec.name).latest(name) is None:
+        return  # the first record brings its schema along
+    existing = infer_columns(spec.name, context.registry, source.topic, True, _options(spec, True))
+    if _shape(existing) != _shape(source.schema.key):
+        raise AnalysisError(
+            f"Cannot INSERT VALUES into source {quote(source.name)}: ksqlDB generated schema would overwrite existing key "
+            f"schema of subject {name}.\nExisting schema: {Schema(existing)}\nGenerated schema: {Schema(source.schema.key)}"
+        )
+
+
+def _shape(columns: tuple[Column, ...]) -> object:
+    """The type of a single column, the names and types of several; one column of a record counts as its fields."""
+    if len(columns) > 1:
+        return tuple((c.name, c.type) for c in columns)
+    only = columns[0].type
+    return tuple((f.name, f.type) for f in only.fields) if isinstance(only, Struct) else only

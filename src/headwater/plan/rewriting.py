@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 from headwater.sql.ast import ColumnRef, Expression, FunctionCall, Lambda, When
 
@@ -56,42 +56,80 @@ def children(node: Expression) -> tuple[Expression, ...]:
 
 def walk(node: Expression) -> Iterator[Expression]:
     """The node and everything under it, parents first."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        yield current
+        pending.extend(reversed(children(current)))
 
 
-def column_refs(node: Expression, bound: frozenset[str] = frozenset()) -> Iterator[ColumnRef]:
+Enter = Callable[[Expression, frozenset[str]], Expression | None]
+"""Given a node and the lambda parameters in force: what replaces it, or None to look at its children."""
+
+
+@dataclass
+class _Frame:
+    node: Expression
+    bound: frozenset[str]
+    pending: list[Expression]
+    done: list[Expression]
+
+
+def transform(root: Expression, enter: Enter) -> Expression:
+    """The tree with nodes replaced, outermost first; replacements are not searched again.
+
+    Without recursion: a chain of a thousand ANDs is a thousand levels deep.
+    """
+    outer = _Frame(root, frozenset(), [root], [])
+    frames = [outer]
+    while True:
+        frame = frames[-1]
+        if frame.pending:
+            child = frame.pending.pop()
+            replaced = enter(child, frame.bound)
+            below = None if replaced is not None else list(reversed(children(child)))
+            if below:
+                bound = frame.bound | set(child.parameters) if isinstance(child, Lambda) else frame.bound
+                frames.append(_Frame(child, bound, below, []))
+            else:
+                frame.done.append(child if replaced is None else replaced)
+            continue
+        frames.pop()
+        if not frames:
+            return frame.done[0]
+        ready = iter(frame.done)
+        frames[-1].done.append(map_children(frame.node, lambda _, ready=ready: next(ready)))  # type: ignore[misc]
+
+
+def column_refs(node: Expression) -> Iterator[ColumnRef]:
     """Every column reference under the node, in order; parameters of lambdas are not columns."""
-    if isinstance(node, ColumnRef):
-        if node.source is not None or node.name not in bound:
-            yield node
-        return
-    if isinstance(node, Lambda):
-        bound |= set(node.parameters)
-    for child in children(node):
-        yield from column_refs(child, bound)
+    found: list[ColumnRef] = []
+
+    def note(ref: ColumnRef) -> Expression:
+        found.append(ref)
+        return ref
+
+    rewrite_columns(node, note)
+    return iter(found)
 
 
 def rewrite_columns(node: Expression, rewrite: Callable[[ColumnRef], Expression]) -> Expression:
     """Replace every column reference; parameters of lambdas are left alone."""
 
-    def visit(node: Expression, bound: frozenset[str]) -> Expression:
-        if isinstance(node, ColumnRef):
-            return node if node.source is None and node.name in bound else rewrite(node)
-        if isinstance(node, Lambda):
-            bound |= set(node.parameters)
-        return map_children(node, lambda child: visit(child, bound))
+    def enter(node: Expression, bound: frozenset[str]) -> Expression | None:
+        if not isinstance(node, ColumnRef):
+            return None
+        return node if node.source is None and node.name in bound else rewrite(node)
 
-    return visit(node, frozenset())
+    return transform(node, enter)
 
 
 def substitute(node: Expression, replacements: Mapping[Expression, Expression]) -> Expression:
     """Replace every subtree that is a key of `replacements`, outermost first; replacements are not searched again."""
-    found = replacements.get(node)
-    if found is not None:
-        return found
-    return map_children(node, lambda child: substitute(child, replacements))
+    if not replacements:
+        return node
+    kinds = {type(key) for key in replacements}
+    return transform(node, lambda n, _: replacements.get(n) if type(n) in kinds else None)
 
 
 def function_calls(node: Expression) -> Iterator[FunctionCall]:

@@ -140,9 +140,9 @@ def _struct_star(item: StructStar, scope: Scope, names: NameGenerator, type_of: 
 
 def key_names(select: Sequence[SelectColumn], names: NameGenerator) -> Callable[[Expression], str]:
     """What grouping and partitioning expressions are called: as the select list calls them, else by themselves."""
-    selected = {c.expression: c.name for c in reversed(select)}
 
     def name(expression: Expression) -> str:
-        return selected.get(expression) or names.for_key(expression)
+        selected = next((c.name for c in select if c.expression == expression), None)
+        return selected or names.for_key(expression)
 
     return name

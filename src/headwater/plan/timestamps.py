@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from headwater.plan.civil import parse_timestamp
 from headwater.plan.problems import problem
-from headwater.plan.rewriting import map_children
+from headwater.plan.rewriting import transform
 from headwater.sql.ast import Between, BigintLiteral, ColumnRef, Comparison, Expression, IntegerLiteral, StringLiteral
 
 _TIME_COLUMNS = frozenset({"ROWTIME", "WINDOWSTART", "WINDOWEND"})
@@ -14,20 +14,22 @@ _TIME_COLUMNS = frozenset({"ROWTIME", "WINDOWSTART", "WINDOWEND"})
 
 def with_magic_timestamps(expression: Expression) -> Expression:
     """Turn text that is compared with a time column into the BIGINT it means. Raises AnalysisError for other text."""
-    if isinstance(expression, Comparison):
-        left, right = expression.left, expression.right
-        if _is_time(left) and isinstance(right, StringLiteral):
-            return replace(expression, right=_literal(right))
-        if _is_time(right) and isinstance(left, StringLiteral):
-            return replace(expression, left=_literal(left))
-    if isinstance(expression, Between) and _is_time(expression.operand):
-        low, high = expression.low, expression.high
-        return replace(
-            expression,
-            low=_literal(low) if isinstance(low, StringLiteral) else low,
-            high=_literal(high) if isinstance(high, StringLiteral) else high,
-        )
-    return map_children(expression, with_magic_timestamps)
+    return transform(expression, lambda node, _: _converted(node))
+
+
+def _converted(node: Expression) -> Expression | None:
+    if isinstance(node, Comparison):
+        if _is_time(node.left) and isinstance(node.right, StringLiteral):
+            return replace(node, right=_literal(node.right))
+        if _is_time(node.right) and isinstance(node.left, StringLiteral):
+            return replace(node, left=_literal(node.left))
+    if isinstance(node, Between) and _is_time(node.operand):
+        return replace(node, low=_bound(node.low), high=_bound(node.high))
+    return None
+
+
+def _bound(expression: Expression) -> Expression:
+    return _literal(expression) if isinstance(expression, StringLiteral) else expression
 
 
 def _is_time(expression: Expression) -> bool:
