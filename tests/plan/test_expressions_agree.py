@@ -16,7 +16,7 @@ LEAVES = {
     "BIGINT": ["L", "9223372036854775807", "CAST(I AS BIGINT)"],
     "DOUBLE": ["D", "1.5E0", "CAST(I AS DOUBLE)", "SQRT(D)"],
     "DECIMAL": ["N", "1.25", "CAST(I AS DECIMAL(12, 2))"],
-    "STRING": ["S", "U", "'x'", "UCASE(S)", "CAST(D AS STRING)", "SUBSTRING(S, I, J)", "SUBSTRING(U, 2)", "TRIM(U)"],
+    "STRING": ["S", "U", "'x'", "UCASE(S)", "CAST(D AS STRING)", "SUBSTRING(S, I, J)", "TRIM(U)"],
     "BOOLEAN": ["T", "TRUE", "(S LIKE 'a%')", "(I IS NULL)", "(I IN (1, 2, J))", "(A = A)"],
 }
 NUMBERS = ["INT", "BIGINT", "DOUBLE", "DECIMAL"]
@@ -32,8 +32,8 @@ CONDITION_FORMS = [
 ]  # fmt: skip
 COMPARISONS = ["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"]
 TYPES = {
-    "I": "INT", "J": "INT", "L": "BIGINT", "D": "DOUBLE", "N": "DECIMAL(4, 2)", "S": "STRING", "U": "STRING", "T": "BOOLEAN",
-    "A": "ARRAY<INT>", "M": "MAP<STRING, INT>",
+    "I": "INT", "J": "INT", "L": "BIGINT", "D": "DOUBLE", "N": "DECIMAL(4, 2)", "S": "STRING", "U": "STRING",
+    "T": "BOOLEAN", "A": "ARRAY<INT>", "M": "MAP<STRING, INT>",
 }  # fmt: skip
 
 

@@ -169,7 +169,7 @@ def _state_annotation(annotation: Any, overload: AggregateOverload, bindings: Ma
     items = get_args(annotation)
     if not items:
         return annotation
-    replaced = tuple(_state_annotation(item, overload, bindings) for item in items)
+    replaced = tuple(_item_annotation(item, overload, bindings) for item in items)
     origin = get_origin(annotation)
     if origin in (list, dict, tuple):
         return origin[replaced]
@@ -177,6 +177,12 @@ def _state_annotation(annotation: Any, overload: AggregateOverload, bindings: Ma
     for item in replaced[1:]:
         result = result | item
     return result
+
+
+def _item_annotation(item: Any, overload: AggregateOverload, bindings: Mapping[str, SqlType]) -> Any:
+    """Values inside a state may be NULL."""
+    found = _state_annotation(item, overload, bindings)
+    return found | None if isinstance(item, TypeVar) and found is not Any else found
 
 
 def _state_of(instance: Any, overload: AggregateOverload, bindings: Mapping[str, SqlType], returns: SqlType) -> Any:

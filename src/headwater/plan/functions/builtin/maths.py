@@ -207,7 +207,11 @@ def sqrt(value: Number) -> Double:
 
 @udf("CBRT", category=_MATH, description="The cube root")
 def cbrt(value: Number) -> Double:
-    return math.cbrt(value)
+    root = math.cbrt(value)
+    if root == 0 or not math.isfinite(root):
+        return root
+    # C libraries differ in the last digit; one step of Newton's makes cubes of whole numbers exact, as in Java.
+    return root - (root * root * root - value) / (3 * root * root)
 
 
 @udf("EXP", category=_MATH, description="e to the power of a number")

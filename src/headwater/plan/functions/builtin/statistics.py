@@ -136,10 +136,10 @@ class Correlation:
         n, sx, sy, sxx, syy, sxy = state
         if n < 2:
             return math.nan
-        spread_x, spread_y = sxx - sx * sx / n, syy - sy * sy / n
+        spread_x, spread_y = n * sxx - sx * sx, n * syy - sy * sy
         if spread_x <= 0 or spread_y <= 0:
             return math.nan
-        return (sxy - sx * sy / n) / (math.sqrt(spread_x) * math.sqrt(spread_y))
+        return (n * sxy - sx * sy) / (math.sqrt(spread_x) * math.sqrt(spread_y))
 
 
 _BITS = 14
