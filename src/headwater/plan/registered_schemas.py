@@ -109,7 +109,7 @@ def _given(topic: str, is_key: bool, columns: tuple[Column, ...], spec: FormatSp
 
 
 def check_key_schema(source: DataSource, context: Context) -> None:
-    """Raise AnalysisError when the registry's key schema of a topic is not that of the source: INSERT would replace it."""
+    """Raise AnalysisError when the registry holds another key schema than the source's: INSERT would replace it."""
     spec = source.formats.key
     if not source.schema.key or not serdes.capabilities(spec.name).needs_registry:
         return
@@ -119,8 +119,9 @@ def check_key_schema(source: DataSource, context: Context) -> None:
     existing = infer_columns(spec.name, context.registry, source.topic, True, _options(spec, True))
     if _shape(existing) != _shape(source.schema.key):
         raise AnalysisError(
-            f"Cannot INSERT VALUES into source {quote(source.name)}: ksqlDB generated schema would overwrite existing key "
-            f"schema of subject {name}.\nExisting schema: {Schema(existing)}\nGenerated schema: {Schema(source.schema.key)}"
+            f"Cannot INSERT VALUES into source {quote(source.name)}: ksqlDB generated schema would overwrite existing "
+            f"key schema of subject {name}.\nExisting schema: {Schema(existing)}\n"
+            f"Generated schema: {Schema(source.schema.key)}"
         )
 
 
