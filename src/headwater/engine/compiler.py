@@ -218,6 +218,13 @@ class StageCompiler:
             expression, row.resolve, self.names, self.program.functions, self.program.options.expressions
         )
 
+    def type_of(self, expression: Expression, row: Row) -> SqlType:
+        """The type of an expression that has one."""
+        found = self.compile(expression, row).type
+        if found is None:
+            raise CompileError("An untyped NULL stands where a type is needed.")
+        return found
+
     def evaluate(self, expressions: Sequence[Expression], row: Row, operator: str) -> list[Binding]:
         """Code that computes the expressions into locals, each NULL (and logged) if it fails; columns cost nothing."""
         codes = [self.compile(expression, row) for expression in expressions]

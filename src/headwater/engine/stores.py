@@ -203,8 +203,10 @@ class SessionStore(KeyValueStore):
 
 
 class JoinBuffer:
-    """One side of a stream-stream join: per key, (time, row) pairs in time order, as long as something may still
-    match."""
+    """One side of a stream-stream join: per key, (time, row) pairs in time order, as long as something may still match.
+
+    `time` is this side's own: a side that is behind keeps rows that the other would drop as too old.
+    """
 
     def __init__(self, key_type: Any, row_type: Any, retention_ms: int) -> None:
         self.data: dict[Any, list[tuple[int, Any]]] = {}

@@ -10,6 +10,7 @@ from headwater.core.types import STRING, SqlType
 from headwater.engine.operators import windows
 from headwater.engine.operators.keys import group_key
 from headwater.engine.operators.tables import key_types
+from headwater.engine.program import QueryFailedError
 from headwater.engine.rows import Change, Row
 from headwater.engine.stores import KeyValueStore, key_annotation, tuple_of
 from headwater.plan.expressions import Binding
@@ -118,7 +119,7 @@ def new_entry(stage: StageCompiler, calls: list[Call]) -> str:
 
 
 def add(stage: StageCompiler, calls: list[Call], entry: str, ts: str, *, first: int = 0, undo: bool = False) -> None:
-    """Code that adds (or undoes) the calls' arguments in `entry`, all or, on a failure, none of them."""
+    """Code that adds (or undoes) the calls' arguments in `entry`; a function that fails (overflow) fails the query."""
     body = stage.body
     temps = [stage.names.temp("s") for _ in calls]
     work: list[tuple[str, str, str]] = []
@@ -135,11 +136,11 @@ def add(stage: StageCompiler, calls: list[Call], entry: str, ts: str, *, first: 
         for temp, _, code in work:
             body.line(f"{temp} = {code}")
     with body.block("except Exception as error:"):
-        body.line(f'{stage.reporter("Aggregate")}("An aggregate function failed; the row was left out.", error)')
-    with body.block("else:"):
-        for temp, state, _ in work:
-            if state:
-                body.line(f"{state} = {temp}")
+        failed = stage.names.add(QueryFailedError, "query_failed")
+        body.line(f'raise {failed}(f"An aggregate function failed: {{error}}") from error')
+    for temp, state, _ in work:
+        if state:
+            body.line(f"{state} = {temp}")
     last = f"{entry}[{first + len(calls)}]"
     with body.block(f"if {ts} > {last}:"):
         body.line(f"{last} = {ts}")

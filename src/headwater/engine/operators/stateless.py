@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from headwater.core.schema import WINDOW_COLUMNS
+from headwater.core.schema import PSEUDO_COLUMNS, WINDOW_COLUMNS
+from headwater.engine.needs import column_names
 from headwater.engine.rows import Change, Row
 from headwater.plan.expressions import Binding, compile_table_call
-from headwater.sql.ast import ColumnRef, Expression, FunctionCall
+from headwater.sql.ast import Cast, ColumnRef, Expression, FunctionCall, NullLiteral
 
 if TYPE_CHECKING:
     from headwater.engine.compiler import StageCompiler
@@ -176,10 +177,19 @@ def _rekey_table(stage: StageCompiler, step: Rekey, change: Change) -> None:
 
 
 def new_keys(stage: StageCompiler, step: Rekey, row: Row) -> Row | None:
-    """The row under its new key; None if rows like this (null value, joins) are dropped."""
+    """The row under its new key; None if rows like this (null value, joins) are dropped.
+
+    Of a row without a value, parts of the new key that are made of value columns are NULL.
+    """
     if row.null and step.drop_null:
         return None
-    results = stage.evaluate([expression for _, expression in step.keys], row, "PartitionBy")
+    expressions = [expression for _, expression in step.keys]
+    if row.null:
+        known = {*row.keys, *PSEUDO_COLUMNS, *WINDOW_COLUMNS}
+        expressions = [
+            e if column_names([e]) <= known else Cast(NullLiteral(), stage.type_of(e, row)) for e in expressions
+        ]
+    results = stage.evaluate(expressions, row, "PartitionBy")
     names = tuple(name for name, _ in step.keys)
     columns = {**row.columns, **dict(zip(names, results, strict=True))}
     return replace(row, columns=columns, keys=names, raw_key=None)

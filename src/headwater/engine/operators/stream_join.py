@@ -64,11 +64,11 @@ def stream_stream(stage: StageCompiler, step: StreamStreamJoin, side: int, flow:
     sides = (Side.of(stage, step.left), Side.of(stage, step.right))
     stores = _buffers(stage, step, flow, sides)
     with body.block(f"if {flow.key_codes()[0]} is not None:"):
-        key, packed = stage.names.temp("key"), stage.names.temp("row")
+        key, packed, now = stage.names.temp("key"), stage.names.temp("row"), stage.names.temp("now")
         times = [stage.local(f"{store}.time", "time") for store in stores]
-        with body.block(f"if {flow.ts} > {times[0]}.now:"):
-            body.line(f"{times[0]}.now = {times[1]}.now = {flow.ts}")
-        now = f"{times[0]}.now"
+        with body.block(f"if {flow.ts} > {times[side]}.now:"):
+            body.line(f"{times[side]}.now = {flow.ts}")
+        body.line(f"{now} = {times[0]}.now if {times[0]}.now > {times[1]}.now else {times[1]}.now")
         body.line(f"{key} = {state_key(stage, flow)}")
         body.line(f"{packed} = {sides[side].layout.pack(flow)}")
         body.line(f"{stores[side]}.add({key}, {flow.ts}, {packed})")
@@ -110,16 +110,17 @@ def _match(
         key_type = key_annotation(key_types(row))
         left, right = sides[0].layout.annotation(), sides[1].layout.annotation()
         pending = stage.store(step, "outer", lambda: PendingOuter(key_type, left, right))
-        _emit_unmatched(stage, step, row, sides, stores, pending)
+        _emit_unmatched(stage, step, row, sides, pending, now)
     before, after = (step.before_ms, step.after_ms) if side == 0 else (step.after_ms, step.before_ms)
     rows, other, other_ts, found, low, high = (
         stage.names.temp(hint) for hint in ("rows", "other", "other_ts", "found", "low", "high")
     )
+    other_time = stage.local(f"{stores[1 - side]}.time", "time")
     if outer[side]:
         body.line(f"{found} = False")
     body.line(f"{rows} = {stage.local(f'{stores[1 - side]}.get', 'get')}({key})")
     with body.block(f"if {rows} is not None:"):
-        body.line(f"{low} = max({row.ts} - {before}, {now} - {_retention(step)})")
+        body.line(f"{low} = max({row.ts} - {before}, {other_time}.now - {_retention(step)})")
         body.line(f"{high} = {row.ts} + {after}")
         cut = stage.names.add(between, "between")
         inside = f"{rows} if {rows}[0][0] >= {low} and {rows}[-1][0] <= {high} else {cut}({rows}, {low}, {high})"
@@ -167,11 +168,10 @@ def _deliver_alone(
 
 
 def _emit_unmatched(
-    stage: StageCompiler, step: StreamStreamJoin, row: Row, sides: tuple[Side, Side], stores: list[str], pending: str
+    stage: StageCompiler, step: StreamStreamJoin, row: Row, sides: tuple[Side, Side], pending: str, now: str
 ) -> None:
     assert step.grace_ms is not None
     body = stage.body
-    now = f"{stage.local(f'{stores[0]}.time', 'time')}.now"
     ts, which, key, packed = (stage.names.temp(hint) for hint in ("ts", "side", "key", "row"))
     horizons = f"{now} - {step.after_ms + step.grace_ms}, {now} - {step.before_ms + step.grace_ms}"
     with body.block(f"for {ts}, {which}, {key}, {packed} in {pending}.closed({horizons}):"):
