@@ -34,8 +34,11 @@ def project(stage: StageCompiler, step: Project, flow: Row | Change) -> None:
 def project_row(stage: StageCompiler, step: Project, row: Row, values: list[tuple[str, Expression]]) -> Row:
     columns = {new: row.columns[old] for new, old in zip(step.keys, row.keys, strict=True)}
     if row.null:
-        types = {name: stage.compile(expression, row).type for name, expression in values}
-        columns |= {name: Binding(sql_type, stage.null()) for name, sql_type in types.items() if sql_type is not None}
+        for name, expression in values:
+            if isinstance(expression, ColumnRef) and expression.name in (*row.keys, *WINDOW_COLUMNS):
+                columns[name] = row.binding(expression.name)
+            else:
+                columns[name] = Binding(stage.type_of(expression, row), stage.null())
     else:
         results = stage.evaluate([expression for _, expression in values], row, "Project")
         columns |= {name: result for (name, _), result in zip(values, results, strict=True)}
