@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -28,6 +29,9 @@ from headwater.plan.functions import builtin_functions
 
 logger = logging.getLogger(__name__)
 
+LISTENERS = frozenset({"kafka", "ksqldb"})
+"""Everything a node can listen with, by the names of its endpoints."""
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -39,10 +43,21 @@ class Endpoint:
 
 class Node:
     """Starts in the order in which parts need each other, binding ports before replaying anything, and stops in
-    reverse. What has been started when something fails is stopped again."""
+    reverse. What has been started when something fails is stopped again.
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    Only the `listeners` named are opened; without any the node can be used through its `engine` and `cluster` alone.
+    """
+
+    cluster: Cluster
+    """Where topics are; from `start` on."""
+    engine: Engine
+    """The SQL side; from `start` on."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, listeners: Collection[str] = LISTENERS
+    ) -> None:
         self.settings = settings
+        self.listeners = frozenset(listeners)
         self.endpoints: list[Endpoint] = []
         """What accepts connections; filled by `start`."""
         self._clock = clock or SystemClock()
@@ -54,8 +69,8 @@ class Node:
         """Start everything. Raises `ConfigError` or `StartupError`; nothing runs then."""
         check_exposure(self.settings.node)
         try:
-            cluster = await (self._remote() if self.settings.cluster.bootstrap_servers else self._embedded())
-            await self._sql(cluster)
+            self.cluster = await (self._remote() if self.settings.cluster.bootstrap_servers else self._embedded())
+            await self._sql(self.cluster)
         except BaseException:
             await self.close()
             raise
@@ -96,6 +111,8 @@ class Node:
         broker = Broker(log, self._clock, settings, offsets=offsets, verifier=self._keys)
         await broker.start()
         self._stack.push_async_callback(broker.close)
+        if "kafka" not in self.listeners:
+            return
         listener = KafkaListener(broker, self.settings.node.host, kafka.port)
         await listener.start()
         self._stack.push_async_callback(listener.close)
@@ -107,13 +124,16 @@ class Node:
             properties={"ksql.service.id": ksql.service_id, **ksql.properties},
             advertised=_address(host, ksql.port),
         )
-        engine = Engine(cluster, self._clock, builtin_functions(), None, settings)
-        self._stack.push_async_callback(engine.close)
-        server = KsqlServer(engine, host, ksql.port, rest_authorizer(self._keys))
+        self.engine = Engine(cluster, self._clock, builtin_functions(), None, settings)
+        self._stack.push_async_callback(self.engine.close)
+        if "ksqldb" not in self.listeners:
+            await self.engine.start()
+            return
+        server = KsqlServer(self.engine, host, ksql.port, rest_authorizer(self._keys))
         await server.start()
         self._stack.push_async_callback(server.close)
         # It answers "not ready" until the engine has replayed its statements.
-        await engine.start()
+        await self.engine.start()
         self.endpoints.append(Endpoint("ksqldb", f"http://{_address(host, server.port)}"))
 
     async def _maintain(self, log: Log) -> None:
