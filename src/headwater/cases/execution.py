@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from headwater.cases.model import Outcome, Result, Run, Suite, Verdict
 from headwater.cases.qtt import run_query_test
 from headwater.cases.rest import run_rest_test
+from headwater.cases.schema import run_schema_test
 from headwater.cases.sql import run_script_test
 from headwater.core.errors import HeadwaterError
 from headwater.plan.functions import FunctionRegistry
@@ -21,7 +22,12 @@ TIME_LIMIT_SECONDS = 20.0
 
 RunnerOf = Callable[[Run, FunctionRegistry], Awaitable[Outcome]]
 
-_RUNNERS: dict[Suite, RunnerOf] = {Suite.QTT: run_query_test, Suite.REST: run_rest_test, Suite.SQL: run_script_test}
+_RUNNERS: dict[Suite, RunnerOf] = {
+    Suite.QTT: run_query_test,
+    Suite.REST: run_rest_test,
+    Suite.SCHEMA: run_schema_test,
+    Suite.SQL: run_script_test,
+}
 
 
 class _TimeIsUp(BaseException):

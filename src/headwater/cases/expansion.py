@@ -18,7 +18,8 @@ _RUNNER_ONLY = frozenset({"use.exact.numeric.comparison"})
 def expand(suite: Suite, case_id: str, case: Mapping[str, Any], folder: Path) -> Iterator[Run]:
     """The runs of a case. Members that are not known are ignored."""
     properties = {str(k): text_of(v) for k, v in (case.get("properties") or {}).items() if k not in _RUNNER_ONLY}
-    for format_name in case.get("format") or [None]:
+    formats = case.get("format") or [None]
+    for format_name in [formats] if isinstance(formats, str) else formats:
         for config in case.get("config") or [None]:
             statements = list(case.get("statements") or ())
             if format_name is not None:

@@ -102,13 +102,15 @@ def run_cases(
     extensions: Annotated[Path | None, typer.Option(help="Folder with Python modules that define functions.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write one JSON object per run to this file.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")] = 2,
+    random_data: Annotated[bool, typer.Option("--random-data", help="Also run cases with random records.")] = False,
 ) -> None:
     """Run test cases for SQL pipelines, without a server. The exit code is 1 if any failed."""
     from headwater.cases.discovery import Selection
     from headwater.cli.test_command import TestOptions, run_tests
 
     selection = Selection(frozenset(case or ()), frozenset(tag or ()), text)
-    options = TestOptions(paths or (), sql_file, input_file, output_file, selection, extensions, json, jobs)
+    files = (paths or (), sql_file, input_file, output_file)
+    options = TestOptions(*files, selection, extensions, json, jobs, random_data)
     raise typer.Exit(run_tests(options))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from headwater.cases.discovery import Selection, find_runs, three_files
-from headwater.cases.model import Result, Run
+from headwater.cases.model import Result, Run, Suite
 from headwater.cases.pool import Workers
 from headwater.cases.report import FAILURES, Summary, failure_line, write_json
 from headwater.core.errors import ConfigError
@@ -28,11 +28,12 @@ class TestOptions:
     extensions: Path | None = None
     json_file: Path | None = None
     jobs: int = 2
+    random_data: bool = False
 
 
 def run_tests(options: TestOptions) -> int:
     """Run everything that is selected; the exit code: 1 if anything failed. Raises `ConfigError` for unusable paths."""
-    runs = [run for run in _runs(options) if options.selection.keeps(run)]
+    runs = [_offered(run, options) for run in _runs(options) if options.selection.keeps(run)]
     if not runs:
         raise ConfigError("No test case matches the selection.")
     summary = Summary()
@@ -57,6 +58,13 @@ def _runs(options: TestOptions) -> Iterator[Run]:
     elif not options.paths:
         raise ConfigError("Give files or folders with test cases, or --sql-file with --output-file.")
     yield from find_runs(options.paths)
+
+
+def _offered(run: Run, options: TestOptions) -> Run:
+    """Random data is opt-in: it looks for what nobody thought of, and is no part of a score."""
+    if run.suite is Suite.SCHEMA and not options.random_data and not run.skip:
+        return replace(run, skip="random data: give --random-data")
+    return run
 
 
 def _with_progress(results: Iterable[Result], total: int) -> Iterator[Result]:
