@@ -72,48 +72,18 @@ def plan_create_source(statement: CreateSource, context: Context, query_id: str 
     existing = context.metastore.get(statement.name)
     if existing is not None and statement.if_not_exists:
         return CreateSourcePlan(existing, exists=True)
-    if existing is not None:
-        if not statement.or_replace:
-            raise already_exists(statement.kind, existing)
-        check_replaceable(existing, statement.kind, statement.read_only, context)
-    if statement.or_replace and statement.read_only:
-        raise AnalysisError(
-            f"Cannot add {statement.kind.value.lower()} '{statement.name}': CREATE OR REPLACE is not supported on "
-            "source "
-            f"{statement.kind.value.lower()}s."
-        )
+    _check_free(statement, existing, context)
     props = parse_properties(statement.properties, Where.CREATE)
-    if props.topic is None:
-        raise AnalysisError('Missing required property "KAFKA_TOPIC" which has no default value.')
-    value_format = props.value_format or context.settings.get(serdes.DEFAULT_VALUE_FORMAT)
-    if value_format is None:
-        raise AnalysisError(
-            "Statement is missing the 'VALUE_FORMAT' property from the WITH clause. Either provide one or set a "
-            "default "
-            f"via the '{serdes.DEFAULT_VALUE_FORMAT}' config."
-        )
     declared = _columns(statement, context)
-    key, value = _formats(props, str(value_format), declared, context)
-    schema = Schema(tuple(with_inferred_columns(declared, props, key, value, context)))
-    if not schema.key and not schema.value:
-        raise AnalysisError(
-            "The statement does not define any columns. No columns supplied. Declare them, or use a format whose "
-            "schemas "
-            "the schema registry holds."
-        )
-    formats = TopicFormats(key, serdes.wrapped(props, value, schema.value, context.settings))
-    _check_keys(statement.kind, schema, props)
-    serdes.check_key(schema.key, formats.key)
-    serdes.check_value(schema.value, formats.value)
-    timestamp = timestamp_column(props, schema)
+    schema, formats = _schema_and_formats(statement, props, declared, context)
     source = DataSource(
         name=statement.name,
         kind=statement.kind,
         schema=schema,
-        topic=props.topic,
+        topic=str(props.topic),
         formats=formats,
         window=props.window,
-        timestamp=timestamp,
+        timestamp=timestamp_column(props, schema),
         read_only=statement.read_only,
         sql=statement.text,
         partitions=props.partitions,
@@ -129,6 +99,43 @@ def plan_create_source(statement: CreateSource, context: Context, query_id: str 
     return CreateSourcePlan(
         source, topic, replaces=existing is not None, query_id=query_id, query=query, schemas=schemas
     )
+
+
+def _check_free(statement: CreateSource, existing: DataSource | None, context: Context) -> None:
+    if existing is not None:
+        if not statement.or_replace:
+            raise already_exists(statement.kind, existing)
+        check_replaceable(existing, statement.kind, statement.read_only, context)
+    if statement.or_replace and statement.read_only:
+        word = statement.kind.value.lower()
+        raise AnalysisError(
+            f"Cannot add {word} '{statement.name}': CREATE OR REPLACE is not supported on source {word}s."
+        )
+
+
+def _schema_and_formats(
+    statement: CreateSource, props: SourceProperties, declared: Sequence[Column], context: Context
+) -> tuple[Schema, TopicFormats]:
+    if props.topic is None:
+        raise AnalysisError('Missing required property "KAFKA_TOPIC" which has no default value.')
+    value_format = props.value_format or context.settings.get(serdes.DEFAULT_VALUE_FORMAT)
+    if not value_format:
+        raise AnalysisError(
+            "Statement is missing the 'VALUE_FORMAT' property from the WITH clause. "
+            f"Either provide one or set a default via the '{serdes.DEFAULT_VALUE_FORMAT}' config."
+        )
+    key, value = _formats(props, str(value_format), declared, context)
+    schema = Schema(tuple(with_inferred_columns(declared, props, key, value, context)))
+    if not schema.key and not schema.value:
+        raise AnalysisError(
+            "The statement does not define any columns. No columns supplied. "
+            "Declare them, or use a format whose schemas the schema registry holds."
+        )
+    formats = TopicFormats(key, serdes.wrapped(props, value, schema.value, context.settings))
+    _check_keys(statement.kind, schema, props)
+    serdes.check_key(schema.key, formats.key)
+    serdes.check_value(schema.value, formats.value)
+    return schema, formats
 
 
 def _is_materialized(source: DataSource, context: Context) -> bool:
@@ -294,10 +301,9 @@ def _topic(props: SourceProperties, statement: CreateSource, context: Context) -
         return None
     if props.partitions is None:
         raise AnalysisError(
-            f"Topic '{name}' does not exist. If you want to create a new topic for the {statement.kind.value.lower()} "
-            "please re-run the statement providing the required 'PARTITIONS' property in the WITH clause (and "
-            "optionally "
-            f"'REPLICAS'). For example: {_with_partitions(statement)}"
+            f"Topic '{name}' does not exist. If you want to create a new topic for the "
+            f"{statement.kind.value.lower()} please re-run the statement providing the required 'PARTITIONS' "
+            f"property in the WITH clause (and optionally 'REPLICAS'). For example: {_with_partitions(statement)}"
         )
     is_table = statement.kind is SourceKind.TABLE
     retention = props.retention_ms

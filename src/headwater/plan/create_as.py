@@ -184,9 +184,8 @@ def _partitions(props: SourceProperties, topic: str, planned: PlannedQuery, cont
     existing = context.topics.partitions(topic)
     if existing is not None and props.partitions is not None and existing != props.partitions:
         raise AnalysisError(
-            f"A Kafka topic with the name '{topic}' already exists, with different partition/replica "
-            "configuration than "
-            f"required. KSQL expects {props.partitions} partitions (topic has {existing})."
+            f"A Kafka topic with the name '{topic}' already exists, with different partition/replica configuration "
+            f"than required. KSQL expects {props.partitions} partitions (topic has {existing})."
         )
     if existing is not None:
         return existing

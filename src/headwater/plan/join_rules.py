@@ -164,8 +164,8 @@ def check_foreign(left: Relation, source: ScopeSource, join: Join, criteria: Cri
         raise problem("Foreign-key table-table joins are not supported on windowed tables.", join.position)
     if index > 0:
         raise problem(
-            "Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. "
-            f"Got {criteria.text}.",
+            "Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. Got "
+            f"{criteria.text}.",
             join.position,
         )
     if join.kind in (JoinKind.RIGHT, JoinKind.FULL):

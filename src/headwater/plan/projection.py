@@ -169,8 +169,7 @@ def _missing(relation: Relation, missing: Sequence[int], sink: str, text: Callab
     )
     if relation.synthetic is not None and origin is KeyOrigin.JOIN:
         message += (
-            f"\n{relation.synthetic} was added as a synthetic key column because the join criteria did not match "
-            "any source "
-            "column. This expression must be included in the projection and may be aliased."
+            f"\n{relation.synthetic} was added as a synthetic key column because the join criteria did not match any "
+            "source column. This expression must be included in the projection and may be aliased."
         )
     return message

@@ -77,8 +77,7 @@ def _check_queryable(source: DataSource, context: Context) -> None:
         if not context.flag(STREAMS_ENABLED, default=True):
             raise AnalysisError(
                 "Pull queries on streams are disabled. To create a push query on the stream, add EMIT CHANGES to "
-                "the end. "
-                f"To enable pull queries on streams, set the {STREAMS_ENABLED} config to 'true'."
+                f"the end. To enable pull queries on streams, set the {STREAMS_ENABLED} config to 'true'."
             )
         return
     if source.materialized_by is None:
@@ -116,8 +115,8 @@ class _Planner:
         stars = [i for i in self._query.select if isinstance(i, Star)]
         if stars and len(self._query.select) > 1:
             raise problem(
-                "Pull queries only support wildcards in the projection if they are the only expression in the SELECT "
-                f"clause. {_SEE}",
+                "Pull queries only support wildcards in the projection if they are the only expression in the "
+                f"SELECT clause. {_SEE}",
                 stars[0].position,
             )
         rules = StarRules(windows=True, repartitioned=False)

@@ -129,11 +129,9 @@ def _scan_needed(reason: str, table: DataSource) -> str:
     keys = ", ".join(quote(c.name) for c in table.schema.key)
     return (
         f"{reason} See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push "
-        "query.\n"
-        "Pull queries require a WHERE clause that:\n - includes a key equality expression, e.g. `SELECT * FROM X "
-        "WHERE <key> = Y;`"
-        f" (key: {keys}).\nIf more flexible queries are needed, table scans can be enabled by setting "
-        f"{TABLE_SCAN}=true."
+        "query.\nPull queries require a WHERE clause that:\n - includes a key equality expression, e.g. `SELECT * "
+        f"FROM X WHERE <key> = Y;` (key: {keys}).\nIf more flexible queries are needed, table scans can be enabled "
+        f"by setting {TABLE_SCAN}=true."
     )
 
 
@@ -275,8 +273,8 @@ class _Finder:
             raise _NeedsScan(f"Bound on key columns '[{listed}]' must currently be '='.")
         if column.name in equal or column.name in ranged:
             raise _NeedsScan(
-                "A comparison condition on the key column cannot be combined with other comparisons such as an "
-                "IN predicate."
+                "A comparison condition on the key column cannot be combined with other comparisons such as an IN "
+                "predicate."
             )
         if op is ComparisonOp.EQUAL:
             equal[column.name] = value

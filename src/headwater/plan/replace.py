@@ -37,9 +37,8 @@ def check_replaceable(existing: DataSource, kind: SourceKind, read_only: bool, c
         raise AnalysisError(f"{prefix}CREATE OR REPLACE is not supported on source {word}s.")
     if not context.flag(ENABLED, default=True):
         raise AnalysisError(
-            f"{prefix}A {existing.kind_word} with the same name already exists. CREATE OR REPLACE functionality "
-            "is disabled: "
-            f"set {ENABLED} to true to enable it."
+            f"{prefix}A {existing.kind_word} with the same name already exists. CREATE OR REPLACE functionality is "
+            f"disabled: set {ENABLED} to true to enable it."
         )
     if existing.kind is not kind:
         raise AnalysisError(f"{prefix}A {existing.kind_word} with the same name already exists")
@@ -203,6 +202,5 @@ def _join_name(step: Step) -> str:
 def _different(old: Step, new: Step, what: str, before: object, after: object) -> AnalysisError:
     return AnalysisError(
         f"Query is not upgradeable. {type(old).__name__} must have matching {what}. Values differ: {before} vs. "
-        f"{after}. "
-        "Drop the source and create it anew to change that."
+        f"{after}. Drop the source and create it anew to change that."
     )

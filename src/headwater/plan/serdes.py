@@ -39,7 +39,7 @@ def capabilities(name: str) -> Capabilities:
 
 
 def default_key_format(settings: Mapping[str, str]) -> str:
-    return capabilities(str(settings.get(DEFAULT_KEY_FORMAT, "KAFKA"))).name
+    return capabilities(str(settings.get(DEFAULT_KEY_FORMAT) or "KAFKA")).name
 
 
 def format_spec(name: str, properties: Mapping[str, str]) -> FormatSpec:

@@ -43,8 +43,7 @@ def _literal(text: StringLiteral) -> IntegerLiteral | BigintLiteral:
         return kind(ms, position=text.position)
     except ValueError:
         raise problem(
-            f"Failed to parse timestamp '{text.value}'. Required format is: \"yyyy-MM-dd'T'HH:mm:ss.SSS\", with "
-            "an optional "
-            "timezone; parts may be left out from the end.",
+            f"Failed to parse timestamp '{text.value}'. Required format is: \"yyyy-MM-dd'T'HH:mm:ss.SSS\", with an "
+            "optional timezone; parts may be left out from the end.",
             text.position,
         ) from None
