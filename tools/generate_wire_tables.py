@@ -53,8 +53,22 @@ data GroupMetadataValue 0-4 flexible 4
     session_timeout int32
     subscription bytes
     assignment bytes
+
+data TransactionLogValue 0-1 flexible 1
+  producer_id int64
+  previous_producer_id int64 1 #0:1 =-1
+  next_producer_id int64 1 #1:1 =-1
+  producer_epoch int16
+  transaction_timeout_ms int32
+  transaction_status int8
+  transaction_partitions []PartitionsSchema ?0-1
+    topic string
+    partition_ids []int32
+  transaction_last_update_timestamp_ms int64
+  transaction_start_timestamp_ms int64
+  client_transaction_version int16 1 #2:1
 """
-"""What no package brings: the layout of Kafka's own records in `__consumer_offsets`."""
+"""What no package brings: the layout of Kafka's own records in `__consumer_offsets` and `__transaction_state`."""
 
 HEADER = """\
 # The messages of Kafka's protocol: names, types and versions. Written by tools/generate_wire_tables.py; do not edit.

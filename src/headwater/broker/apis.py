@@ -22,6 +22,7 @@ from headwater.broker.handlers import (
     producers,
     sasl,
     topics,
+    transactions,
 )
 
 Handler = Callable[[Any, Any, Any], Any]
@@ -56,7 +57,7 @@ APIS: dict[int, Api] = {
     api.key: api
     for api in (
         # librdkafka 2.0 drops compressed batches unless version 0 is advertised (KAFKA-18659); nobody uses it.
-        Api(PRODUCE, "Produce", 3, 11, produce.produce, advertised_first=0),
+        Api(PRODUCE, "Produce", 3, 13, produce.produce, advertised_first=0),
         Api(FETCH, "Fetch", 4, 16, fetch.fetch),
         Api(2, "ListOffsets", 1, 10, offsets.list_offsets),
         Api(3, "Metadata", 0, 13, metadata.metadata),
@@ -76,6 +77,12 @@ APIS: dict[int, Api] = {
         Api(21, "DeleteRecords", 0, 2, offsets.delete_records),
         Api(22, "InitProducerId", 0, 5, producers.init_producer_id),
         Api(23, "OffsetForLeaderEpoch", 2, 4, offsets.offset_for_leader_epoch),
+        # Versions 4 and 5 are for brokers among each other, but Kafka advertises them too.
+        Api(24, "AddPartitionsToTxn", 0, 5, transactions.add_partitions_to_txn),
+        Api(25, "AddOffsetsToTxn", 0, 4, transactions.add_offsets_to_txn),
+        Api(26, "EndTxn", 0, 5, transactions.end_txn),
+        Api(27, "WriteTxnMarkers", 1, 2, transactions.write_txn_markers),
+        Api(28, "TxnOffsetCommit", 0, 5, transactions.txn_offset_commit),
         Api(32, "DescribeConfigs", 1, 4, configs.describe_configs),
         Api(33, "AlterConfigs", 0, 2, configs.alter_configs),
         Api(35, "DescribeLogDirs", 1, 4, metadata.describe_log_dirs),
@@ -85,5 +92,8 @@ APIS: dict[int, Api] = {
         Api(44, "IncrementalAlterConfigs", 0, 1, configs.incremental_alter_configs),
         Api(47, "OffsetDelete", 0, 0, commits.offset_delete),
         Api(60, "DescribeCluster", 0, 2, metadata.describe_cluster),
+        Api(61, "DescribeProducers", 0, 0, producers.describe_producers),
+        Api(65, "DescribeTransactions", 0, 0, transactions.describe_transactions),
+        Api(66, "ListTransactions", 0, 2, transactions.list_transactions),
     )
 }

@@ -14,6 +14,8 @@ from headwater.broker.groups.coordinator import GroupCoordinator
 from headwater.broker.session import ANONYMOUS, Session
 from headwater.broker.settings import BrokerSettings
 from headwater.broker.timers import Timers
+from headwater.broker.transactions.coordinator import TransactionCoordinator
+from headwater.broker.transactions.transaction import ProducerId
 from headwater.core.clock import Clock
 from headwater.log.log import Log
 from headwater.log.offsets import Key, Offset, OffsetStore
@@ -49,21 +51,26 @@ class Broker:
         self.durability = DurabilityGate(log)
         self.advertised_versions = {key: api.advertised for key, api in sorted(APIS.items())}
         self._groups: GroupCoordinator | None = None
+        self._transactions: TransactionCoordinator | None = None
 
     async def start(self) -> None:
-        """Replay committed offsets and groups. The log is open already."""
+        """Replay committed offsets, groups and transactions. The log is open already."""
         if not self._shared_offsets:
             self.offsets.load()
         if self._timers is None:
             self._timers = asyncio.get_running_loop()
         self._groups = GroupCoordinator(self.offsets, self.clock, self.timers, self.settings)
         self._groups.load()
+        self._transactions = TransactionCoordinator(self.log, self.offsets, self.clock, self.timers, self.settings)
+        self._transactions.load()
 
     async def close(self) -> None:
         """Stop timers. Listeners are to be closed before, the log after."""
         self.durability.close()
         if self._groups is not None:
             self._groups.close()
+        if self._transactions is not None:
+            self._transactions.close()
 
     @property
     def timers(self) -> Timers:
@@ -76,6 +83,12 @@ class Broker:
         if self._groups is None:
             raise RuntimeError("The broker has not been started")
         return self._groups
+
+    @property
+    def transactions(self) -> TransactionCoordinator:
+        if self._transactions is None:
+            raise RuntimeError("The broker has not been started")
+        return self._transactions
 
     @property
     def topic_defaults(self) -> Mapping[str, str]:
@@ -116,7 +129,14 @@ class Broker:
 
     async def commit_offsets(self, group: str, offsets: Mapping[Key, Offset]) -> None:
         """Store a group's positions; returns when they are durable. Raises `HeadwaterError`."""
-        partition, data = self.offsets.commit_batch(group, offsets)
-        partition.append(data)
-        self.offsets.applied(group, offsets)
+        self.commit_offsets_later(group, offsets)
         await self.log.durable()
+
+    def commit_offsets_later(
+        self, group: str, offsets: Mapping[Key, Offset], producer: ProducerId | None = None
+    ) -> None:
+        """Append a group's positions, in a producer's transaction if given; not durable yet. Raises `LogError`."""
+        number, epoch = (-1, -1) if producer is None else producer
+        partition, data = self.offsets.commit_batch(group, offsets, producer_id=number, producer_epoch=epoch)
+        partition.append(data)
+        self.offsets.applied(group, offsets, producer_id=number)

@@ -165,6 +165,21 @@ class GroupCoordinator:
         self._touch(group, group.members[member_id])
         return Code.REBALANCE_IN_PROGRESS if group.state is State.COMPLETING else Code.NONE
 
+    def check_transactional_commit(
+        self, group_id: str, generation: int, member_id: str, instance_id: str | None
+    ) -> Code:
+        """As `check_commit` for offsets in a transaction: who names neither generation nor member is let pass, because
+        the producers of before KIP-447 do not."""
+        if not group_id:
+            return Code.INVALID_GROUP_ID
+        group = self.groups.get(group_id)
+        if group is None:
+            return Code.NONE if generation < 0 else Code.ILLEGAL_GENERATION
+        if generation < 0 and (group.state is State.EMPTY or (not member_id and instance_id is None)):
+            return Code.NONE
+        error = group.check_member(member_id, instance_id)
+        return error or (Code.NONE if generation == group.generation else Code.ILLEGAL_GENERATION)
+
     def delete(self, group_id: str) -> Code:
         """Forget a group without members. The caller deletes its offsets."""
         group = self.groups.get(group_id)

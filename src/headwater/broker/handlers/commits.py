@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from headwater.broker.errors import Code, code_of
@@ -85,16 +85,21 @@ async def _store(
 def offset_fetch(broker: Broker, context: Context, request: OffsetFetchRequest) -> OffsetFetchResponse:
     """Committed positions of one group or, from version 8 on, of several; -1 where there is none."""
     if context.version >= _FIRST_WITH_GROUPS:
-        return OffsetFetchResponse(groups=[_fetch_group(broker, wanted) for wanted in request.groups])
+        return OffsetFetchResponse(
+            groups=[_fetch_group(broker, wanted, request.require_stable) for wanted in request.groups]
+        )
     committed = broker.offsets.fetch(request.group_id)
+    unstable = _unstable(broker, request.group_id, request.require_stable)
     topics = []
     for name, indexes in _wanted(request.topics, committed):
         partitions = []
         for index in indexes:
-            found = committed.get((name, index), _NO_OFFSET)
+            waits = unstable(name, index)
+            found = _NO_OFFSET if waits else committed.get((name, index), _NO_OFFSET)
             partitions.append(
                 OffsetFetchResponse.OffsetFetchResponsePartition(
                     partition_index=index,
+                    error_code=Code.UNSTABLE_OFFSET_COMMIT if waits else Code.NONE,
                     committed_offset=found.offset,
                     committed_leader_epoch=found.leader_epoch,
                     metadata=found.metadata,
@@ -105,17 +110,20 @@ def offset_fetch(broker: Broker, context: Context, request: OffsetFetchRequest) 
 
 
 def _fetch_group(
-    broker: Broker, wanted: OffsetFetchRequest.OffsetFetchRequestGroup
+    broker: Broker, wanted: OffsetFetchRequest.OffsetFetchRequestGroup, stable: bool
 ) -> OffsetFetchResponse.OffsetFetchResponseGroup:
     committed = broker.offsets.fetch(wanted.group_id)
+    unstable = _unstable(broker, wanted.group_id, stable)
     topics = []
     for name, indexes in _wanted(wanted.topics, committed):
         partitions = []
         for index in indexes:
-            found = committed.get((name, index), _NO_OFFSET)
+            waits = unstable(name, index)
+            found = _NO_OFFSET if waits else committed.get((name, index), _NO_OFFSET)
             partitions.append(
                 OffsetFetchResponse.OffsetFetchResponsePartitions(
                     partition_index=index,
+                    error_code=Code.UNSTABLE_OFFSET_COMMIT if waits else Code.NONE,
                     committed_offset=found.offset,
                     committed_leader_epoch=found.leader_epoch,
                     metadata=found.metadata,
@@ -123,6 +131,14 @@ def _fetch_group(
             )
         topics.append(OffsetFetchResponse.OffsetFetchResponseTopics(name=name, partitions=partitions))
     return OffsetFetchResponse.OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
+
+
+def _unstable(broker: Broker, group: str, required: bool) -> Callable[[str, int], bool]:
+    """Whether a partition has an offset in an open transaction, so that a client that wants a stable one has to ask
+    again later (KIP-447)."""
+    if not required or not broker.transactions.any_open:
+        return lambda topic, index: False
+    return lambda topic, index: broker.offsets.has_pending(group, (topic, index))
 
 
 def _wanted(

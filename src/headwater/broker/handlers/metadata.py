@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
+from headwater.broker.transactions.coordinator import TV2
 from headwater.core.errors import HeadwaterError
 from headwater.log.topic import Topic
 from headwater.wire.messages import (
@@ -24,6 +25,9 @@ from headwater.wire.messages import (
 if TYPE_CHECKING:
     from headwater.broker.broker import Broker
 
+FEATURES = {"transaction.version": TV2}
+"""What clients may rely on, and the level: 2 tells them to follow KIP-890. They were numbered from 0, but clients of
+before KIP-1022 refuse an answer with a lowest level of 0."""
 _GROUP, _TRANSACTION = 0, 1
 _FIRST_WITHOUT_NAMES = 12
 
@@ -31,12 +35,21 @@ MetadataTopic = MetadataResponse.MetadataResponseTopic
 
 
 def api_versions(broker: Broker, context: Context, request: ApiVersionsRequest) -> ApiVersionsResponse:
-    """Which APIs and versions there are (KIP-35)."""
+    """Which APIs and versions there are (KIP-35), and which features (KIP-584)."""
     return ApiVersionsResponse(
+        supported_features=[
+            ApiVersionsResponse.SupportedFeatureKey(name=name, min_version=1, max_version=level)
+            for name, level in FEATURES.items()
+        ],
+        finalized_features_epoch=1,
+        finalized_features=[
+            ApiVersionsResponse.FinalizedFeatureKey(name=name, max_version_level=level, min_version_level=level)
+            for name, level in FEATURES.items()
+        ],
         api_keys=[
             ApiVersionsResponse.ApiVersion(api_key=key, min_version=low, max_version=high)
             for key, (low, high) in broker.advertised_versions.items()
-        ]
+        ],
     )
 
 

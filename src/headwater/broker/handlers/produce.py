@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from asyncio import Future
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
+from headwater.broker.transactions.coordinator import TV2
+from headwater.broker.transactions.transaction import Place, ProducerId
 from headwater.core.errors import HeadwaterError
 from headwater.log.partition import Partition
 from headwater.log.topic import Topic
 from headwater.wire.messages import ProduceRequest, ProduceResponse
+from headwater.wire.records import HEADER_SIZE, LENGTH_END, Buffer
 
 if TYPE_CHECKING:
     from headwater.broker.broker import Broker
@@ -21,6 +25,15 @@ logger = logging.getLogger(__name__)
 ALL = -1
 """acks: answer when the records are as safe as the log makes them."""
 NO_ANSWER = 0
+FIRST_VERSION_WITH_IDS = 13
+FIRST_VERSION_THAT_ADDS = 12
+_FIRST_VERSION_WITH_ABORTABLE = 11
+
+_LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_LOW, _PRODUCER_AT = 8, 16, 22, 43
+"""Where in a batch the length, the magic, the low byte of the attributes and the producer are."""
+_TRANSACTIONAL = 0x10
+_BATCH_LENGTH = Struct(">i")
+_PRODUCER = Struct(">qh")
 
 PartitionResult = ProduceResponse.PartitionProduceResponse
 
@@ -36,15 +49,20 @@ def produce(
     visible = True
     topics = []
     failed = False
+    by_id = context.version >= FIRST_VERSION_WITH_IDS
     for wanted in request.topic_data:
-        topic = broker.log.topic(wanted.name)
+        topic = broker.log.topic_by_id(wanted.topic_id) if by_id else broker.log.topic(wanted.name)
         results = []
         for data in wanted.partition_data:
-            result, partition = _append(topic, wanted.name, data, request.acks)
+            result, partition = _take(broker, context, request, wanted, topic, data)
             failed = failed or bool(result.error_code)
             visible = visible and (partition is None or partition.high_watermark == partition.log_end)
             results.append(result)
-        topics.append(ProduceResponse.TopicProduceResponse(name=wanted.name, partition_responses=results))
+        topics.append(
+            ProduceResponse.TopicProduceResponse(
+                name=wanted.name, topic_id=wanted.topic_id, partition_responses=results
+            )
+        )
     if request.acks == NO_ANSWER:
         # The client does not listen for errors: a closed connection is the only way to tell it (as Kafka does).
         context.session.closing = failed
@@ -54,24 +72,75 @@ def produce(
     return response if visible or request.acks != ALL else broker.durability.hold(response, _not_durable)
 
 
-def _append(
-    topic: Topic | None, name: str, data: ProduceRequest.PartitionProduceData, acks: int
+def _take(
+    broker: Broker,
+    context: Context,
+    request: ProduceRequest,
+    wanted: ProduceRequest.TopicProduceData,
+    topic: Topic | None,
+    data: ProduceRequest.PartitionProduceData,
 ) -> tuple[PartitionResult, Partition | None]:
-    """The result, and the partition if it was appended to."""
-    if acks not in (ALL, 0, 1):
-        return _error(data.index, Code.INVALID_REQUIRED_ACKS, f"acks must be -1, 0 or 1, not {acks}")
-    if topic is None or not 0 <= data.index < len(topic.partitions):
-        return _error(data.index, Code.UNKNOWN_TOPIC_OR_PARTITION, f"There is no partition {name}-{data.index}")
+    """Append a partition's batch: the result, and the partition if it was appended to."""
+    index = data.index
+    if request.acks not in (ALL, 0, 1):
+        return _error(index, Code.INVALID_REQUIRED_ACKS, f"acks must be -1, 0 or 1, not {request.acks}"), None
+    if topic is None and context.version >= FIRST_VERSION_WITH_IDS:
+        return _error(index, Code.UNKNOWN_TOPIC_ID, f"There is no topic with id {wanted.topic_id.hex()}"), None
+    if topic is None or not 0 <= index < len(topic.partitions):
+        name = wanted.name if topic is None else topic.name
+        return _error(index, Code.UNKNOWN_TOPIC_OR_PARTITION, f"There is no partition {name}-{index}"), None
+    refusal = _refusal(topic, index, data.records)
+    if refusal is None and data.records and data.records[_ATTRIBUTES_LOW] & _TRANSACTIONAL:
+        refusal = _outside_transaction(broker, context, request.transactional_id, (topic.name, index), data.records)
+    return (refusal, None) if refusal is not None else _append(topic.partitions[index], data)
+
+
+def _refusal(topic: Topic, index: int, records: Buffer | None) -> PartitionResult | None:
+    """Why the records cannot be a batch for the topic, as far as a look at its length says."""
     if topic.internal:
-        return _error(data.index, Code.INVALID_TOPIC_EXCEPTION, f"{name} is written by the broker only")
-    if not data.records:
-        return _error(data.index, Code.INVALID_RECORD, "The request has no records for this partition")
-    partition = topic.partitions[data.index]
+        return _error(index, Code.INVALID_TOPIC_EXCEPTION, f"{topic.name} is written by the broker only")
+    if not records:
+        return _error(index, Code.INVALID_RECORD, "The request has no records for this partition")
+    if len(records) < HEADER_SIZE:
+        return _error(index, Code.CORRUPT_MESSAGE, f"{len(records)} bytes are not a record batch")
+    if records[_MAGIC_AT] == 2 and _BATCH_LENGTH.unpack_from(records, _LENGTH_AT)[0] + LENGTH_END < len(records):
+        return _error(index, Code.INVALID_RECORD, "Only one record batch per partition is allowed")
+    return None
+
+
+def _outside_transaction(
+    broker: Broker, context: Context, name: str | None, place: Place, records: Buffer
+) -> PartitionResult | None:
+    """Why a transactional batch is not part of an open transaction of its producer; None if it is (KIP-890).
+
+    From version 12 on the partition need not be added before: writing to it adds it.
+    """
+    producer = ProducerId(*_PRODUCER.unpack_from(records, _PRODUCER_AT))
+    transactions = broker.transactions
+    if name is not None and context.version >= FIRST_VERSION_THAT_ADDS:
+        try:
+            code = transactions.add(name, producer, (place,), version=TV2)
+        except HeadwaterError as error:
+            return _error(place[1], code_of(error), str(error))
+    else:
+        code = transactions.check(name, producer, place)
+    if not code:
+        return None
+    if code is Code.PRODUCER_FENCED:
+        code = Code.INVALID_PRODUCER_EPOCH  # the only word that clients know for it here
+    elif code is Code.INVALID_TXN_STATE and context.version >= _FIRST_VERSION_WITH_ABORTABLE:
+        code = Code.TRANSACTION_ABORTABLE
+    return _error(place[1], code, f"{producer} has no open transaction on {place[0]}-{place[1]}")
+
+
+def _append(
+    partition: Partition, data: ProduceRequest.PartitionProduceData
+) -> tuple[PartitionResult, Partition | None]:
     try:
-        result = partition.append(data.records, from_client=True)
+        result = partition.append(data.records or b"", from_client=True)
     except HeadwaterError as error:
-        logger.info("Refused a batch for %s-%d: %s", name, data.index, error)
-        return _error(data.index, code_of(error), str(error))
+        logger.info("Refused a batch for %s-%d: %s", partition.topic, data.index, error)
+        return _error(data.index, code_of(error), str(error)), None
     return (
         PartitionResult(
             index=data.index,
@@ -83,9 +152,8 @@ def _append(
     )
 
 
-def _error(index: int, code: Code, message: str) -> tuple[PartitionResult, None]:
-    result = PartitionResult(index=index, error_code=code, base_offset=-1, log_start_offset=-1, error_message=message)
-    return result, None
+def _error(index: int, code: Code, message: str) -> PartitionResult:
+    return PartitionResult(index=index, error_code=code, base_offset=-1, log_start_offset=-1, error_message=message)
 
 
 def _not_durable(response: ProduceResponse, error: HeadwaterError) -> ProduceResponse:
