@@ -25,11 +25,12 @@ def load(
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
+    where: str = "on the command line",
 ) -> Settings:
     """The settings of a node.
 
     `environment` is the whole environment, of which `HEADWATER_<PART>_<KEY>` are read; `overrides` are settings by name
-    (`kafka.port`), None meaning not given. Raises `ConfigError`.
+    (`kafka.port`), None meaning not given, and `where` says for messages who gave them. Raises `ConfigError`.
     """
     environment = environment or {}
     known = {d.name: d for d in declared()}
@@ -41,8 +42,10 @@ def load(
     for name, text in _read_environment(environment, known):
         values[name] = _checked(known[name], _from_text(known[name], text), f"in the environment ({known[name].env})")
     for name, value in (overrides or {}).items():
+        if name not in known:
+            raise ConfigError(f"unknown setting `{name}` {where}{_nearest(name, known)}")
         if value is not None:
-            values[name] = _checked(known[name], value, "on the command line")
+            values[name] = _checked(known[name], value, where)
     return _assemble(values)
 
 

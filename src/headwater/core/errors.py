@@ -12,6 +12,14 @@ from dataclasses import dataclass
 class HeadwaterError(Exception):
     """Root of all expected errors. `str(error)` is the full message for a person."""
 
+    position: Position | None = None
+    """The place in the SQL text that the error is about, where there is one and it is known."""
+
+    @property
+    def message(self) -> str:
+        """The same as `str(error)`."""
+        return str(self)
+
 
 class ConfigError(HeadwaterError):
     """A setting, command line option or environment is wrong: the message names it. Exit code 2."""
@@ -51,7 +59,6 @@ class SqlError(HeadwaterError):
 
     def __init__(self, message: str, position: Position | None = None) -> None:
         super().__init__(message)
-        self.message = message
         self.position = position
 
 

@@ -369,12 +369,13 @@ class _Failures:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, StatementError):
             raise StatementError(
-                str(error), error.code, error.statement or self._text, self._entities
+                str(error), error.code, error.statement or self._text, self._entities, error.position
             ) from error.__cause__
         if isinstance(error, RequestError):
             return
         if isinstance(error, HeadwaterError):
-            raise StatementError(message_of(error), code_of(error), self._text, self._entities) from None
+            text = message_of(error)
+            raise StatementError(text, code_of(error), self._text, self._entities, error.position) from None
 
 
 def _hidden(text: str) -> str:

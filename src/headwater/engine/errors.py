@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from headwater.core.errors import FunctionError, HeadwaterError, SqlError
+from headwater.core.errors import FunctionError, HeadwaterError, Position, SqlError
 from headwater.engine.entities import Entity
 from headwater.engine.properties import PropertyError
 from headwater.formats.failures import RegistryMissingError
@@ -48,8 +48,10 @@ class StatementError(RequestError):
         code: ErrorCode = ErrorCode.BAD_STATEMENT,
         statement: str = "",
         entities: tuple[Entity, ...] = (),
+        position: Position | None = None,
     ) -> None:
         super().__init__(message, code)
+        self.position = position
         self.statement = statement
         self.entities = entities
 
