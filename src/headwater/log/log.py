@@ -312,7 +312,10 @@ class Log:
             if self._syncer.policy is not FsyncPolicy.NONE:
                 for partition in scanned:  # what is visible has to be on disk
                     self._storage.sync(partition.segments.all[-1].path)
-            self._write_checkpoint(sync=self._syncer.policy is not FsyncPolicy.NONE)
+            try:
+                self._write_checkpoint(sync=self._syncer.policy is not FsyncPolicy.NONE)
+            except StorageError as error:  # a full disk: reading and deleting must still be possible
+                logger.warning("No checkpoint could be written, so the next start has to scan as much: %s", error)
         self._journal.clear()
         self._syncer.before = JOURNAL if self._storage.durable else None
         self._syncer.on_synced = self._shorten_journal

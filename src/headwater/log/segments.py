@@ -5,6 +5,7 @@ Knows offsets, positions and files, but nothing of producers, visibility or topi
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -326,7 +327,8 @@ class Segments:
                 self._drop_from(at + 1)
                 break
             if at + 1 < len(self.all):
-                segment.save_index(self._storage)
+                with contextlib.suppress(StorageError):  # a full disk; the index is made again when needed
+                    segment.save_index(self._storage)
                 segment.drop_index()
             position = 0
         return scanned

@@ -21,7 +21,8 @@ class FsyncPolicy(Enum):
     - ADAPTIVE (default): a sync starts as soon as something is appended, off the event loop; what arrives meanwhile
       goes into the next one. Records become visible to consumers and `Log.durable` returns only when they are on disk:
       a power cut loses nothing that was acknowledged with acks=all or read by anybody. Records acknowledged with
-      acks=1 or acks=0 can be lost for the duration of one sync.
+      acks=1 or acks=0 can be lost for the duration of one sync. A multi-partition commit that was not acknowledged yet
+      comes back whole or not at all, unless the system wrote its data out before its journal in that moment.
 
     The default is the one that keeps the promise that Kafka keeps by replication: one node has no other copy. Its price
     is one sync of latency (about 0.3 ms on a good virtual disk, 1-10 ms on slow ones), not throughput.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 
 from headwater.log.errors import StorageError
@@ -55,9 +55,14 @@ class FaultyStorage:
         self._kill_at = None
         self.locked = False
 
-    def power_cut(self, random: Random) -> None:
-        """Lose a random part of what was never synced, then restart. Names are kept: file systems order those."""
-        for path in list(self._paths()):
+    def power_cut(self, random: Random, written_out: Collection[str] = ()) -> None:
+        """Lose a random part of what was never synced, then restart. Names are kept: file systems order those.
+
+        Files in `written_out` lose nothing: the system had written them on its own.
+        """
+        for path in self._paths():
+            if path in written_out:
+                continue
             written = bytes(self._files.read(path))
             synced = self._synced.get(path, b"")
             if written == synced:
