@@ -84,7 +84,7 @@ class Generator:
         return {name: None if pick.random() < 0.15 else value for name, value in values.items()}
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(8))
 def test_source_gives_what_careful_evaluation_gives_or_raises(seed: int) -> None:
     generator = Generator(seed)
     compared = 0

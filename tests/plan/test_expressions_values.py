@@ -154,12 +154,17 @@ VALUES: list[tuple[str, str, object]] = [
 ]
 
 
+RAISING = {"S + NS", "D / 0", "-D / 0", "(D - D) / 0", "D % 0"}
+"""Where Python raises though SQL has a value: careful evaluation gives it."""
+
+
 @pytest.mark.parametrize(("text", "sql_type", "value"), VALUES, ids=[text for text, _, _ in VALUES])
 def test_an_expression_has_its_type_and_value(text: str, sql_type: str, value: object) -> None:
     found = evaluate(text, COLUMNS)
     assert str(found.type) == sql_type
     assert same(found.value, value)
     assert found.failures == ()
+    assert found.raised == (text in RAISING)
 
 
 FAILURES: list[tuple[str, object, int]] = [

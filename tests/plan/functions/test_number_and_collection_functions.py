@@ -131,6 +131,7 @@ def test_a_function_gives_its_value(text: str, value: object) -> None:
     found = evaluate(text, COLUMNS)
     assert same(found.value, value), found.value
     assert found.failures == ()
+    assert not found.raised
 
 
 FAILING = [

@@ -153,6 +153,7 @@ def test_a_text_function_gives_its_value(text: str, value: object) -> None:
     found = evaluate(text, COLUMNS)
     assert same(found.value, value), found.value
     assert found.failures == ()
+    assert not found.raised
 
 
 FAILING = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 from headwater.core.errors import AnalysisError, FunctionError
@@ -76,11 +77,16 @@ def _code(node: Node, sql_type: SqlType | None, text: str, names: NameSpace, opt
 
 
 def _compiles(source: str) -> bool:
-    """Whether Python takes the source, inside some more parentheses: it limits how deeply code may be nested."""
-    try:
-        compile("(" * _HEADROOM + source + ")" * _HEADROOM, "<expression>", "eval")
-    except (SyntaxError, RecursionError, MemoryError):
-        return False
+    """Whether Python takes the source, inside some more parentheses: it limits how deeply code may be nested.
+
+    It also warns about odd things done to literals, as in `IFNULL(3, x)`; those may be slow rather than noisy.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SyntaxWarning)
+        try:
+            compile("(" * _HEADROOM + source + ")" * _HEADROOM, "<expression>", "eval")
+        except (SyntaxError, RecursionError, MemoryError):
+            return False
     return True
 
 

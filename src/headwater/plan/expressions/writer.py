@@ -27,6 +27,7 @@ from headwater.plan.expressions.nodes import (
 
 _SLOT = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 _ATOM = re.compile(r"\w+(?:\.\w+|\[\w+\])*\Z")
+_GUARDED = (OnNull.NULL, OnNull.FALSE)
 _SMALL = 2**30 - 1
 """Python compares integers of one 30-bit digit much faster than larger ones; beyond it the exact function decides."""
 _SHORT_TEXT = 200
@@ -129,72 +130,58 @@ class SourceWriter:
     def _operation(self, node: Operation) -> _Source:
         if node.ring is not None:
             return _Source(self._wrapped(node))
-        certain = self._certain(node)
-        if certain is not None:
-            return _Source(certain, cheap=True)
         slots = _Slots(self, node)
         sources = [self._write(operand) for operand in node.operands]
+        rules = [self._rule(node, i, operand) for i, operand in enumerate(node.operands)]
+        guarded = any(rule in _GUARDED for rule in rules)
         template = node.template
-        if template is None or not self._can_repeat(template, sources, node):
+        if template is None or not (guarded or _can_repeat(template, sources)):
             template = "{f}(" + ", ".join(f"{{{i}}}" for i in range(len(sources))) + ")"
-        checks: list[tuple[str, str]] = []
-        for i, (operand, source) in enumerate(zip(node.operands, sources, strict=True)):
-            self._fill(slots, i, source, self._rule(node, i, operand), checks, node, template)
+        for i, rule in enumerate(rules):
+            if rule is OnNull.FAIL and not (node.natural and template == node.template):
+                sources[i] = _Source(self._required(sources[i]))
+        to_false = OnNull.FALSE in rules
+        guard = self._guard(sources, rules, absent=not to_false) if guarded else None
+        for i, source in enumerate(sources):
+            self._fill(slots, i, source, template)
         body = _SLOT.sub(lambda found: slots[found[1]] if found[1] else found[0][0], template)
-        return _Source(self._guarded(body, checks, node))
-
-    def _certain(self, node: Operation) -> str | None:
-        """The result of an operation on a literal NULL, where that settles it."""
-        for i, operand in enumerate(node.operands):
-            if isinstance(operand, Constant) and operand.value is None:
-                rule = self._rule(node, i, operand)
-                if rule in (OnNull.NULL, OnNull.FALSE):
-                    return "None" if rule is OnNull.NULL else "False"
-        return None
+        if guard is None:
+            return _Source(body if _is_call(body) else f"({body})")
+        return _Source(f"({guard} and {body})" if to_false else f"(None if {guard} else {body})")
 
     def _rule(self, node: Operation, index: int, operand: Node) -> OnNull:
         return node.nulls[index] if index < len(node.nulls) and operand.nullable else OnNull.ACCEPT
 
-    def _can_repeat(self, template: str, sources: list[_Source], node: Operation) -> bool:
-        """Whether every operand that the template mentions twice is, or can be made, a name."""
-        for i, source in enumerate(sources):
-            if source.cheap or self._rule(node, i, node.operands[i]) in (OnNull.NULL, OnNull.FALSE):
-                continue
-            uses = template.count(f"{{{i}}}")
-            if f"{{c{i}}}" in template or (uses > 1 and f"{{w{i}}}" not in template):
-                return False
-        return True
+    def _guard(self, sources: list[_Source], rules: list[OnNull], *, absent: bool) -> str:
+        """Source that tells whether the operands whose NULL settles the result are there, or (`absent`) one is missing.
 
-    def _fill(
-        self,
-        slots: _Slots,
-        index: int,
-        source: _Source,
-        rule: OnNull,
-        checks: list[tuple[str, str]],
-        node: Operation,
-        template: str,
-    ) -> None:
+        Puts names in `sources`. Operands that compute something are evaluated even beside a NULL: they might fail.
+        """
+        test, other, both, each = ("is", "is not", " | ", " or ") if absent else ("is not", "is", " & ", " and ")
+        computed: list[str] = []
+        plain: dict[str, None] = {}
+        for i, (source, rule) in enumerate(zip(sources, rules, strict=True)):
+            checked = rule in _GUARDED
+            if source.cheap:
+                name = self.names.add(None, "null") if source.text == "None" else source.text
+                if checked:
+                    plain[f"{name} {test} None"] = None
+            else:
+                name = self.names.temp()
+                # What is not checked is compared with itself: that says nothing, but evaluates it.
+                computed.append(f"({name} := {source.text}) {f'{test} None' if checked else f'{other} {name}'}")
+            sources[i] = _Source(name, cheap=True)
+        if len(computed) > 1:
+            computed = [both.join(f"({part})" for part in computed)]  # unlike `and`, `&` evaluates both sides
+        return each.join([*computed, *plain])
+
+    def _fill(self, slots: _Slots, index: int, source: _Source, template: str) -> None:
         first, later, sometimes = f"w{index}", str(index), f"c{index}"
-        if rule in (OnNull.NULL, OnNull.FALSE):
-            name = source.text if source.cheap else self.names.temp()
-            checks.append((name, name if source.cheap else f"({name} := {source.text})"))
-            slots[first] = slots[later] = slots[sometimes] = name
-            return
-        if rule is OnNull.FAIL and not (node.natural and template == node.template):
-            source = _Source(self._required(source))
         if source.cheap or f"{{{first}}}" not in template:
             slots[first] = slots[later] = slots[sometimes] = source.text
             return
         name = self.names.temp()
         slots[first], slots[later] = f"({name} := {source.text})", name
-
-    def _guarded(self, body: str, checks: list[tuple[str, str]], node: Operation) -> str:
-        if not checks:
-            return f"({body})" if not _is_call(body) else body
-        if OnNull.FALSE in node.nulls:
-            return f"({' and '.join(f'{check} is not None' for _, check in checks)} and {body})"
-        return f"(None if {' or '.join(f'{check} is None' for _, check in checks)} else {body})"
 
     def _wrapped(self, node: Operation) -> str:
         limit, wrap = (_SMALL, wrap_int) if node.type == INTEGER else (LONG_MAX, wrap_long)
@@ -208,6 +195,15 @@ class SourceWriter:
             return self.write(node)
         parts = [self._raw(operand) if operand.type == node.type else self.write(operand) for operand in node.operands]
         return f"(-{parts[0]})" if len(parts) == 1 else f"({parts[0]} {node.ring} {parts[1]})"
+
+
+def _can_repeat(template: str, sources: list[_Source]) -> bool:
+    """Whether every operand that the template mentions twice is a name or gets one where it is used first."""
+    for i, source in enumerate(sources):
+        repeats = template.count(f"{{{i}}}") > 1 and f"{{w{i}}}" not in template
+        if not source.cheap and (repeats or f"{{c{i}}}" in template):
+            return False
+    return True
 
 
 def _is_call(text: str) -> bool:

@@ -35,7 +35,12 @@ def array_length(items: list[T]) -> Int:
     return len(items)
 
 
-@udf("ARRAY_CONTAINS", category=_ARRAY, description="Whether an element equals a value", inline="{1} in {0}")
+@udf(
+    "ARRAY_CONTAINS",
+    category=_ARRAY,
+    description="Whether an element equals a value",
+    inline="{w0} is not None and {1} in {0}",
+)
 def array_contains(items: list[T] | None, value: T | None) -> bool:
     return items is not None and value in items
 
