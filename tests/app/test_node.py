@@ -74,3 +74,11 @@ def test_only_loopback_counts_as_private(host: str, expected: bool) -> None:
 def test_a_host_that_is_none_is_named() -> None:
     with pytest.raises(ConfigError, match=r"node\.host, `no such host`"):
         is_loopback("no such host")
+
+
+async def test_a_log_in_memory_has_a_schema_registry_beside_it() -> None:
+    node = Node(in_memory())
+    await node.start()
+    await node.engine.execute("CREATE STREAM s (a INT) WITH (kafka_topic='s', partitions=1, value_format='AVRO');")
+    assert "S" in node.engine.metastore.sources
+    await node.close()

@@ -22,6 +22,8 @@ from headwater.core.settings import LogSettings as LogPart
 from headwater.core.settings import Settings
 from headwater.engine.engine import Engine
 from headwater.engine.settings import EngineSettings
+from headwater.formats.api import SchemaRegistry
+from headwater.formats.schema_registry import LocalSchemaRegistry
 from headwater.http.server import KsqlServer
 from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStorage
 from headwater.log.offsets import OffsetStore
@@ -124,7 +126,7 @@ class Node:
             properties={"ksql.service.id": ksql.service_id, **ksql.properties},
             advertised=_address(host, ksql.port),
         )
-        self.engine = Engine(cluster, self._clock, builtin_functions(), None, settings)
+        self.engine = Engine(cluster, self._clock, builtin_functions(), self._registry(), settings)
         self._stack.push_async_callback(self.engine.close)
         if "ksqldb" not in self.listeners:
             await self.engine.start()
@@ -135,6 +137,11 @@ class Node:
         # It answers "not ready" until the engine has replayed its statements.
         await self.engine.start()
         self.endpoints.append(Endpoint("ksqldb", f"http://{_address(host, server.port)}"))
+
+    def _registry(self) -> SchemaRegistry | None:
+        # Records carry the ids of their schemas, so schemas may only be kept in memory where records are.
+        in_memory = self.settings.node.memory and not self.settings.cluster.bootstrap_servers
+        return LocalSchemaRegistry() if in_memory else None
 
     async def _maintain(self, log: Log) -> None:
         interval = self.settings.node.maintenance_interval_ms / 1000
