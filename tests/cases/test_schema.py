@@ -41,11 +41,11 @@ def test_a_union_of_several_types_is_expected_as_a_struct() -> None:
     assert expected(["int", "null"], {}, 5, exact=False) == 5
 
 
-def test_names_are_quoted_where_they_keep_their_case() -> None:
+def test_names_keep_their_case_where_the_schema_is_given_by_its_id() -> None:
     schema = {"type": "record", "name": "r", "fields": [{"name": "aB", "type": "int"}]}
     assert "VALUE_SCHEMA_ID=3" in statements(schema, 3, exact=True)
     assert "SELECT ROWKEY, `aB` FROM" in statements(schema, 3, exact=True)
-    assert "SELECT ROWKEY, aB FROM" in statements(schema, 3, exact=False)
+    assert "SELECT ROWKEY, `AB` FROM" in statements(schema, 3, exact=False)
 
 
 def test_the_command_runs_random_data_only_when_asked(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from headwater.cases.matching import match, plain
+from headwater.cases.matching import differing_lexeme, match, plain
 from headwater.cases.model import DataRecord
 from headwater.cases.stepping import FedRecord
 from headwater.core import types
@@ -50,6 +50,12 @@ class Codecs:
             source = next(iter(self._metastore.on_topic(topic)), None)
             self._made[topic] = None if source is None else TopicCodec(source, self._registry)
         return self._made[topic]
+
+    @property
+    def lexeme_difference(self) -> str:
+        """The first number in any topic that is equal to the expected one but spelled differently."""
+        sides = (side for codec in self._made.values() if codec is not None for side in (codec.key, codec.value))
+        return next((side.lexeme_difference for side in sides if side.lexeme_difference), "")
 
 
 class TopicCodec:
@@ -114,6 +120,8 @@ class Side:
         self._registry = registry
         self._writer: tuple[Writer, tuple[Column, ...]] | None = None
         self._readers: dict[int | None, _RowReader] = {}
+        self.lexeme_difference = ""
+        """The first number that is equal to the expected one but spelled differently."""
 
     # --- to bytes -----------------------------------------------------------------------------------------------
 
@@ -178,7 +186,10 @@ class Side:
             text = payload.decode()
             return "" if text == expected else f"{self._what}: expected {expected!r}, found {text!r}"
         actual, sql_type = self._decoded(payload)
-        return match(actual, expected, sql_type, self._what)
+        problem = match(actual, expected, sql_type, self._what)
+        if self.format == "JSON" and not problem and not self.lexeme_difference:
+            self.lexeme_difference = differing_lexeme(actual, expected)
+        return problem
 
     def _decoded(self, payload: bytes) -> tuple[Any, SqlType]:
         """JSON-like data of the payload with its type: the column's own, or that of a struct of all columns."""

@@ -102,6 +102,25 @@ def _is_same_decimal(actual: Decimal, expected: Decimal) -> bool:
     return actual == expected and actual.as_tuple().exponent == expected.as_tuple().exponent
 
 
+def differing_lexeme(actual: Any, expected: Any) -> str:
+    """The first number that is equal but spelled in other digits; "" if there is none.
+
+    For data that was written as text. `actual` has matched already; its fractions are decimals as they were spelled.
+    """
+    if isinstance(expected, Mapping):
+        pairs = [
+            (actual.get(n) if actual.get(n) is not None else actual.get(n.upper()), e) for n, e in expected.items()
+        ]
+    elif isinstance(expected, list):
+        pairs = list(zip(actual, expected, strict=True))
+    elif isinstance(expected, bool) or not isinstance(expected, int | Decimal):
+        return ""
+    else:
+        same = Decimal(actual).as_tuple() == Decimal(expected).as_tuple()
+        return "" if same else f"expected {expected}, found {actual}"
+    return next((found for a, e in pairs if (found := differing_lexeme(a, e))), "")
+
+
 def plain(value: Any, sql_type: SqlType) -> Any:
     """An in-memory value as JSON-like data: structs as objects."""
     if value is None:

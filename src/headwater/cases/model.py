@@ -43,12 +43,16 @@ class Message(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended; `reason` is a finer verdict (`fail-records`, `unsupported`, …), `detail` for a person."""
+    """How a run ended; `reason` is a finer verdict (`fail-records`, `unsupported`, …), `detail` for a person.
+
+    `lexeme_difference` names a number that is equal to the expected one but written in other digits.
+    """
 
     verdict: Verdict
     reason: str = ""
     detail: str = ""
     message: Message | None = None
+    lexeme_difference: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class Result:
             row["reason"] = outcome.reason
         if outcome.message is not None:
             row["message"] = outcome.message.value
+        if outcome.lexeme_difference:
+            row["lexeme"] = outcome.lexeme_difference
         return row
 
 

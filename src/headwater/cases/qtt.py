@@ -38,7 +38,9 @@ async def run_query_test(run: Run, functions: FunctionRegistry) -> Outcome:
         if difference:
             return Outcome(Verdict.FAILED, "fail-records", difference)
         problem = unmet(run.raw.get("post") or {}, host)
-        return Outcome(Verdict.FAILED, "fail-post", problem) if problem else Outcome(Verdict.PASSED)
+        if problem:
+            return Outcome(Verdict.FAILED, "fail-post", problem)
+        return Outcome(Verdict.PASSED, lexeme_difference=pipeline.lexeme_difference)
 
 
 class Pipeline:
@@ -82,6 +84,11 @@ class Pipeline:
             if problem:
                 return f"{topic}{problem}"
         return ""
+
+    @property
+    def lexeme_difference(self) -> str:
+        """The first number that is equal to the expected one but spelled differently, after `difference`."""
+        return self._codecs.lexeme_difference
 
     def _topic_difference(self, topic: str) -> str:
         codec = self._codecs.of(topic)

@@ -21,12 +21,14 @@ class SuiteSummary:
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     messages: Counter[Message] = field(default_factory=Counter)
+    other_lexemes: int = 0
     seconds: float = 0.0
 
     def add(self, result: Result) -> None:
         """Count one result."""
         self.verdicts[result.outcome.verdict] += 1
         self.seconds += result.seconds
+        self.other_lexemes += bool(result.outcome.lexeme_difference)
         if result.outcome.verdict in FAILURES:
             self.reasons[result.outcome.reason or result.outcome.verdict.value] += 1
         if result.outcome.message is not None:
@@ -70,6 +72,8 @@ class Summary:
             if judged:
                 exact, loose = counted.messages[Message.EXACT], counted.messages[Message.LOOSE]
                 line += f"; messages: {exact / judged:.0%} exact, {loose / judged:.0%} loose of {judged}"
+            if counted.other_lexemes:
+                line += f"; numbers spelled differently in {counted.other_lexemes}"
             yield line
 
     @property

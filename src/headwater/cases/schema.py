@@ -72,7 +72,7 @@ def statements(schema: Mapping[str, Any], schema_id: int, *, exact: bool) -> str
     """The source over the schema and the query that copies every field."""
     given = f", VALUE_SCHEMA_ID={schema_id}" if exact else ""
     names = [field["name"] for field in schema["fields"]]
-    fields = ", ".join(quote(name) if exact else name for name in names)
+    fields = ", ".join(quote(_cased(name, exact)) for name in names)
     return (
         f"CREATE STREAM {_INPUT} (ROWKEY STRING KEY) "
         f"WITH (KAFKA_TOPIC='{_INPUT}', VALUE_FORMAT='AVRO', PARTITIONS=1{given});\n"
