@@ -293,12 +293,14 @@ def _to_message(message: Descriptor, value_type: t.SqlType) -> Callable[[Any], A
         hours, minutes = divmod(minutes, 60)
         return made(hours=hours, minutes=minutes, seconds=seconds, nanos=rest * _NANOS_PER_MILLI)
 
+    sql_type = value_type if isinstance(value_type, t.Decimal) else None
+    fit = fitter(sql_type) if sql_type else None
+
     def decimal(value: Decimal) -> Any:
-        number = unscaled_int(value)
+        number = unscaled_int(fit(value) if fit else value)
         size = (number + (number < 0)).bit_length() // 8 + 1
         raw = number.to_bytes(size, "big", signed=True)
-        precision = value_type.precision if isinstance(value_type, t.Decimal) else 0
-        return made(value=raw, precision=precision, scale=value_type.scale if isinstance(value_type, t.Decimal) else 0)
+        return made(value=raw, precision=sql_type.precision if sql_type else 0, scale=sql_type.scale if sql_type else 0)
 
     made_by: dict[t.SqlType, Callable[[Any], Any]] = {t.TIMESTAMP: timestamp, t.DATE: date, t.TIME: time}
     return made_by.get(value_type, decimal)

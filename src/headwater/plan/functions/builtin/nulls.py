@@ -65,8 +65,9 @@ def greatest(first: Plain | None, *others: Plain | None) -> Plain | None:
 
 
 @udf("GREATEST", category="CONDITIONAL", returns=widened_decimal)
-def greatest_decimal(first: Dec | None, *others: Dec | None, types: Sequence[SqlType | None]) -> Dec | None:
-    return _at_scale(max(_present((first, *others)), default=None), types)
+def greatest_decimal(first: Dec | None, *others: Dec | None) -> Dec | None:
+    """The argument as it is, even where the result's type has more fraction digits: data show ksqlDB's digits."""
+    return max(_present((first, *others)), default=None)
 
 
 @udf("GREATEST", category="CONDITIONAL")
@@ -85,8 +86,8 @@ def least(first: Plain | None, *others: Plain | None) -> Plain | None:
 
 
 @udf("LEAST", category="CONDITIONAL", returns=widened_decimal)
-def least_decimal(first: Dec | None, *others: Dec | None, types: Sequence[SqlType | None]) -> Dec | None:
-    return _at_scale(min(_present((first, *others)), default=None), types)
+def least_decimal(first: Dec | None, *others: Dec | None) -> Dec | None:
+    return min(_present((first, *others)), default=None)
 
 
 @udf("LEAST", category="CONDITIONAL")
@@ -97,10 +98,3 @@ def least_string(first: str | None, *others: str | None) -> str | None:
 @udf("LEAST", category="CONDITIONAL")
 def least_bytes(first: bytes | None, *others: bytes | None) -> bytes | None:
     return min(_present((first, *others)), key=signed_order, default=None)
-
-
-def _at_scale(value: Dec | None, types: Sequence[SqlType | None]) -> Dec | None:
-    from headwater.plan.casts import fit_decimal
-
-    target = widened_decimal(types)
-    return value if value is None or not isinstance(target, Decimal) else fit_decimal(value, target)
