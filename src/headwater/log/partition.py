@@ -94,6 +94,7 @@ class Partition:
         "is_deleted",
         "limits",
         "log_start",
+        "name",
         "segments",
         "topic",
         "topic_id",
@@ -105,7 +106,9 @@ class Partition:
         self.topic_id = topic_id
         self.index = index
         self.limits = limits
-        self.segments = Segments(host.storage, f"topics/{topic}-{index}", limits.index_interval)
+        self.name = f"{topic}-{index}"
+        """As errors and folders call it."""
+        self.segments = Segments(host.storage, f"topics/{self.name}", limits.index_interval)
         self.log_start = 0
         self.high_watermark = 0
         self.is_deleted = False
@@ -115,7 +118,7 @@ class Partition:
         self._subscribers: list[Callable[[], None]] | None = None
 
     def __repr__(self) -> str:
-        return f"<Partition {self.topic}-{self.index} [{self.log_start}, {self.log_end})>"
+        return f"<Partition {self.name} [{self.log_start}, {self.log_end})>"
 
     @property
     def log_end(self) -> int:
@@ -163,10 +166,9 @@ class Partition:
 
     def check(self, data: Buffer, *, from_client: bool = False) -> list[BatchHeader]:
         """The headers of a run of batches that may be appended; raises as `append`."""
-        where = f"{self.topic}-{self.index}"
-        headers = check_batches(data, self.limits, where)
+        headers = check_batches(data, self.limits, self.name)
         if from_client:
-            check_from_client(data, headers, self.limits, where, self._host.clock.now_ms())
+            check_from_client(data, headers, self.limits, self.name, self._host.clock.now_ms())
         return headers
 
     def prepare(self, data: Buffer, headers: Sequence[BatchHeader], leader_epoch: int = 0) -> Prepared:
@@ -340,7 +342,7 @@ class Partition:
     def _check_in_range(self, offset: int) -> None:
         if not self.log_start <= offset <= self.log_end:
             raise OffsetOutOfRangeError(
-                f"Offset {offset} of {self.topic}-{self.index} is out of range, {self.log_start} to {self.log_end}."
+                f"Offset {offset} of {self.name} is out of range, {self.log_start} to {self.log_end}."
             )
 
     # Deleting
@@ -353,7 +355,7 @@ class Partition:
         target = self.high_watermark if before_offset == -1 else before_offset
         if target < 0 or target > self.high_watermark:
             raise OffsetOutOfRangeError(
-                f"Cannot delete records of {self.topic}-{self.index} before {before_offset}: "
+                f"Cannot delete records of {self.name} before {before_offset}: "
                 f"the high watermark is {self.high_watermark}."
             )
         if target > self.log_start:
@@ -456,9 +458,8 @@ class Partition:
         scanned = self.segments.recover(start, take_note)
         if self.segments.size < before:
             logger.warning(
-                "%s-%d: cut %d bytes of incomplete batches at offset %d",
-                self.topic,
-                self.index,
+                "%s: cut %d bytes of incomplete batches at offset %d",
+                self.name,
                 before - self.segments.size,
                 self.log_end,
             )
