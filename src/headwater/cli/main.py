@@ -73,11 +73,14 @@ def sql(
     raise typer.Exit(run_sql(server, execute or [], file or [], output))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def demo(
     name: Annotated[str, typer.Argument(help="The example, such as service-management.")],
+    options: Annotated[list[str] | None, typer.Argument(help="Options of the example itself.")] = None,
     *,
-    check: Annotated[bool, typer.Option("--check", help="Finite load; compare every result; exit with 0 or 1.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Finite load; compare every result; exit with 0 or 1.")
+    ] = False,
     data: Annotated[Path | None, typer.Option(help="Keep the log in this folder (default: in memory).")] = None,
     bootstrap_servers: Annotated[
         str | None, typer.Option(help="Run on this Apache Kafka cluster instead of the log inside.")
@@ -86,7 +89,7 @@ def demo(
     """Run an example on a node of its own: live until Ctrl-C, or checked."""
     from headwater.app.demo import node_options, run_demo
 
-    raise typer.Exit(run_demo(name, node_options(data, bootstrap_servers), check=check))
+    raise typer.Exit(run_demo(name, node_options(data, bootstrap_servers), options or [], check=check))
 
 
 @app.command("test")

@@ -13,5 +13,5 @@ def quote(name: str) -> str:
 
 
 def quote_if_needed(name: str, *, always: bool = False) -> str:
-    """The name as SQL text that reads back as the same name; reserved words are the parser's concern, see `sql.words`."""
+    """The name as SQL text that reads back as the same name, but for reserved words (see `sql.words`)."""
     return name if not always and _PLAIN.match(name) else quote(name)

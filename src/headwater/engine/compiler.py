@@ -2,9 +2,8 @@
 all steps up to the sink, in one loop.
 
 Steps add their code in `operators/`: a step is handed the row as variables (`rows.Row`, or `rows.Change` in a table)
-and hands its
-own result on with `StageCompiler.deliver`. Code of a step that two sources reach (a join's downstream) stands in
-both functions.
+and hands its own result on with `StageCompiler.deliver`. Code of a step that two sources reach (a join's downstream)
+stands in both functions.
 """
 
 from __future__ import annotations
@@ -58,8 +57,7 @@ class CompileError(HeadwaterError):
 
 @dataclass(frozen=True)
 class CompileOptions:
-    """How to compile. With `single_task` there are no repartition topics: one task sees all records of all
-    partitions."""
+    """How to compile. With `single_task` one task sees the records of all partitions: no repartition topics."""
 
     single_task: bool = False
     expressions: ExpressionOptions = field(default_factory=ExpressionOptions)

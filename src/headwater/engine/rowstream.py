@@ -59,8 +59,7 @@ class TransientQuery:
         self._task = Task(program, 0, 0, query_id, context.log)
 
     async def start(self, properties: Mapping[str, str]) -> None:
-        """Find the starting positions: latest unless `auto.offset.reset` says earliest; tables always from the
-        earliest."""
+        """Find where to start: at the latest unless `auto.offset.reset` says earliest; tables always at the earliest."""
         cluster = self._context.cluster
         from_start = self._bounded or properties.get("auto.offset.reset") == "earliest"
         for stage_input in self.program.units[0].inputs:

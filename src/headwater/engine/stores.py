@@ -1,10 +1,8 @@
 """State of a task: what its operators remember between records, held in memory and written to the changelog topic.
 
 A store keeps Python values, so that generated code works on them directly; only what a batch touched is encoded
-(msgpack),
-once per commit, for the changelog. Restoring is replaying the changelog. Keys and values are typed by annotations,
-because
-msgpack alone does not tell a tuple from a list or a decimal from text.
+(msgpack), once per commit, for the changelog. Restoring is replaying the changelog. Keys and values are typed by
+annotations, because msgpack alone does not tell a tuple from a list or a decimal from text.
 """
 
 from __future__ import annotations
@@ -268,8 +266,7 @@ def _time_of(item: tuple[Any, ...]) -> int:
 
 
 class PendingOuter:
-    """Rows of an outer stream-stream join that have found no match yet, to be put out alone when their window
-    closes."""
+    """Rows of an outer stream-stream join without a match so far, to be put out alone when their window closes."""
 
     def __init__(self, key_type: Any, left_type: Any, right_type: Any) -> None:
         self.time = StreamTime()

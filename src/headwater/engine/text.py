@@ -35,8 +35,7 @@ class SourceText:
 
 
 def compile_function(name: str, text: str, names: Mapping[str, object], filename: str) -> FunctionType:
-    """The function `name` that `text` defines, with `names` as its globals; tracebacks show its lines under
-    `filename`."""
+    """The function `name` that `text` defines, with globals `names`; tracebacks show its lines as of `filename`."""
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     scope = dict(names)
     exec(compile(text, filename, "exec"), scope)  # noqa: S102 - the text is generated from a typed plan, never from input

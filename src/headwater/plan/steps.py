@@ -4,8 +4,8 @@ Expressions inside steps are syntax trees whose every `ColumnRef` has `source` N
 input offers; nothing else needs resolving, and types follow from the input's columns. Every step offers downstream:
 
 * its `schema`'s columns (key and value columns, declared types),
-* `ROWTIME`, the row's timestamp; and, until an Aggregate or a join, `ROWPARTITION` and `ROWOFFSET` of the source record,
-  and its headers,
+* `ROWTIME`, the row's timestamp; and, until an Aggregate or a join, its headers and the source record's
+  `ROWPARTITION` and `ROWOFFSET`,
 * `WINDOWSTART` and `WINDOWEND` where `windowed` is set.
 
 Columns that nothing downstream refers to cost nothing: the engine prunes them when it compiles the plan.
@@ -53,7 +53,7 @@ class TimestampColumn:
 
 @dataclass(frozen=True)
 class Step:
-    """Base. `schema` is what the step puts out; `is_table` whether rows are changes of a table (upserts and tombstones)."""
+    """Base. `schema` is what the step puts out; `is_table` whether its rows are changes of a table."""
 
     schema: Schema
     is_table: bool
@@ -97,7 +97,7 @@ class Filter(Step):
 
 @dataclass(frozen=True)
 class Project(Step):
-    """SELECT list. Key columns are carried over from the input, renamed in order to `keys`; `values` are new columns."""
+    """SELECT list. Key columns are the input's, renamed in order to `keys`; `values` are new columns."""
 
     input: Step
     keys: tuple[str, ...]
@@ -128,9 +128,9 @@ class Rekey(Step):
     """PARTITION BY, or the re-keying of a join input: new key columns, computed from the input's columns.
 
     All input columns stay available (old keys as values); a new key column shadows an input column of its name. Empty
-    `keys` (PARTITION BY NULL) gives keyless rows. With `repartition` rows pass through an internal topic, keyed in `key_format`, so
-    that rows with equal keys meet in one partition; without it the result goes straight to the sink. With `drop_null` (joins)
-    a row whose new key is NULL is dropped. Null-valued rows: see semantics section 16 (`drop_null` drops them too).
+    `keys` (PARTITION BY NULL) gives keyless rows. With `repartition` rows pass through an internal topic, keyed in
+    `key_format`, so that rows with equal keys meet in one partition; without it the result goes straight to the sink.
+    With `drop_null` (joins) a row whose new key is NULL, or whose value is, is dropped.
     """
 
     input: Step
@@ -146,7 +146,7 @@ class Rekey(Step):
 
 @dataclass(frozen=True)
 class AggregateCall:
-    """One aggregate: its result column (`KSQL_AGG_VARIABLE_n`), the function and its arguments over the input's columns."""
+    """One aggregate: its result column (`KSQL_AGG_VARIABLE_n`), the function, its arguments over the input's columns."""
 
     column: str
     function: str
@@ -168,8 +168,9 @@ class WindowSpec:
 class Aggregate(Step):
     """GROUP BY with aggregates: key columns are `groups` in order, value columns the calls' columns.
 
-    Empty `groups` is the implicit single group of a push query. Input is a stream, or a table (old rows are undone). With
-    `repartition` rows are re-keyed through an internal topic first (keyed in `key_format`). `final` is EMIT FINAL: only closed windows are put out.
+    Empty `groups` is the implicit single group of a push query. Input is a stream, or a table (old rows are undone).
+    With `repartition` rows are re-keyed through an internal topic first (keyed in `key_format`). `final` is EMIT
+    FINAL: only closed windows are put out.
     """
 
     input: Step
@@ -260,9 +261,9 @@ class Sink:
 class QueryPlan:
     """A query ready to be compiled: `root` puts out exactly `schema`'s columns, keys first in key order.
 
-    `sources` are the names of the streams and tables read, left to right. `sink` is None for push queries, and for the query of
-    CREATE SOURCE TABLE, which only keeps its result readable: that is `materialize`. `schema` lists all columns in the order a
-    reader of the query sees them.
+    `sources` are the names of the streams and tables read, left to right. `sink` is None for push queries, and for the
+    query of CREATE SOURCE TABLE, which only keeps its result readable: that is `materialize`. `schema` lists all
+    columns in the order a reader of the query sees them.
     """
 
     root: Step

@@ -1,8 +1,7 @@
 """Repartition topics: rows written on one side, read on the other, so that equal keys meet in one partition.
 
 The record key is in the plan's key format (co-located with topics keyed alike); the value is a msgpack tuple of just
-what the
-other side needs: the referred columns of a Rekey, the arguments of an Aggregate.
+what the other side needs: the referred columns of a Rekey, the arguments of an Aggregate.
 """
 
 from __future__ import annotations

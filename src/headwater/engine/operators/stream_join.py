@@ -40,8 +40,7 @@ class Side:
         return Side(Layout(names, tuple(known[name] for name in names)), key.name, key.type)
 
     def columns(self, variable: str, key: str) -> dict[str, Binding]:
-        """Bindings of the side's columns, read from the tuple in `variable`; `key` is the code of the key column's
-        value."""
+        """Bindings of the side's columns, read from the tuple in `variable`; `key` is code of the key column."""
         names = zip(self.layout.names, self.layout.types, strict=True)
         columns = {name: Binding(t, f"{variable}[{i}]") for i, (name, t) in enumerate(names)}
         return {**columns, self.key: Binding(self.key_type, key)}

@@ -204,8 +204,7 @@ def replace_sessions(store: SessionStore, key: object, merged: Session, absorbed
 
 
 def closed_sessions(store: SessionStore, reach: int) -> list[tuple[object, Session]]:
-    """(key, session) of the sessions that stream time has passed by more than `reach` ms, by end; they leave the
-    store."""
+    """(key, session) of sessions that ended more than `reach` ms before stream time, by end; they leave the store."""
     horizon = store.time.now - reach
     if horizon <= store.closed_to:
         return []
