@@ -1,3 +1,61 @@
-"""Headwater: a Kafka-compatible log, ksqlDB's SQL and everything around them in one Python process."""
+"""Headwater: a Kafka-compatible log, ksqlDB's SQL and everything around them in one Python process.
+
+As a library: `start` makes a node inside the calling process, `connect` speaks to one elsewhere; docs/library.md shows it.
+Importing this package loads nothing else until a name is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headwater import errors
+    from headwater.library.async_node import AsyncNode
+    from headwater.library.async_query import AsyncQuery
+    from headwater.library.node import Node, Query
+    from headwater.library.rows import Row, Rows
+    from headwater.library.starting import connect, connect_async, start, start_async
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AsyncNode",
+    "AsyncQuery",
+    "Node",
+    "Query",
+    "Row",
+    "Rows",
+    "connect",
+    "connect_async",
+    "errors",
+    "start",
+    "start_async",
+]
+
+_HOMES = {
+    "AsyncNode": "headwater.library.async_node",
+    "AsyncQuery": "headwater.library.async_query",
+    "Node": "headwater.library.node",
+    "Query": "headwater.library.node",
+    "Row": "headwater.library.rows",
+    "Rows": "headwater.library.rows",
+    "connect": "headwater.library.starting",
+    "connect_async": "headwater.library.starting",
+    "start": "headwater.library.starting",
+    "start_async": "headwater.library.starting",
+}
+"""Where the public names live."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return import_module("headwater.errors")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'headwater' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

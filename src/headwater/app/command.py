@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from headwater.app.loop import loop_factory
 from headwater.app.node import Node
 from headwater.core.config import load
 from headwater.core.settings import Settings
@@ -25,7 +26,7 @@ def run_node(config: Path | None, overrides: Mapping[str, Any]) -> None:
     """
     settings = load(config, os.environ, overrides)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(settings))
 
 
@@ -56,12 +57,3 @@ def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     stop.set()
     for number in STOP_SIGNALS:
         loop.remove_signal_handler(number)
-
-
-def _loop_factory() -> Any:
-    """uvloop where it is installed: measured, a fifth to a third more small requests per second than without."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
