@@ -6,21 +6,16 @@ import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+from common.kafka import Event
+
+TOPICS = {"order_placed": 6, "job_created": 6, "job_status": 6, "joblocation": 6, "truck_tracker": 6}
+"""Topics that must be there before the statements run, and their partitions."""
+
 START_MS = 1_700_000_000_000
 SERVICES = ("plumbing", "electrical", "carpentry", "painting", "landscaping", "cleaning")
 LOCATIONS = ("Sydney", "Melbourne", "Brisbane", "Perth", "Adelaide", "Hobart")
 NAMES = ("Ava", "Noah", "Mia", "Jack", "Isla", "Leo", "Zoe", "Max", "Ruby", "Finn")
 STREETS = ("Market Street", "Mission Street", "Castro Street", "Valencia Street", "Geary Boulevard", "Fell Street")
-
-
-@dataclass(frozen=True)
-class Event:
-    """A record to produce; `timestamp` in ms."""
-
-    topic: str
-    key: str | None
-    value: dict[str, object]
-    timestamp: int
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-from data import Event
+from common.kafka import Event
 
 HOUR_MS = 3_600_000
 Row = tuple[object, ...]
@@ -49,11 +49,3 @@ def kilometres(a: tuple[float, float], b: tuple[float, float]) -> float:
     lat1, lon1, lat2, lon2 = (math.radians(x) for x in (*a, *b))
     h = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
     return 2 * 6371 * math.asin(math.sqrt(h))
-
-
-def same_row(actual: Row, expected: Row) -> bool:
-    """Equal, numbers to one unit of the second decimal (both sides round)."""
-    return len(actual) == len(expected) and all(
-        math.isclose(a, e, abs_tol=0.0101) if isinstance(e, float) and isinstance(a, int | float) else a == e
-        for a, e in zip(actual, expected, strict=True)
-    )

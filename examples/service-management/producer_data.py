@@ -6,8 +6,8 @@ import random
 import time
 from dataclasses import asdict
 
-from data import Event, order
-from producing import options, producer, send
+from common.kafka import Event, options, producer, send
+from data import order
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ import itertools
 import time
 from dataclasses import replace
 
+from common.kafka import options, producer, send
 from data import job_locations, truck_positions
-from producing import options, producer, send
 
 TRUCKS, STEPS = 20, 50
 

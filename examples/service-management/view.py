@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 
-from ksql import Client
+from common.ksql import Client
+from common.view import show
 from rich.columns import Columns
 from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -16,30 +15,19 @@ DECISIONS = 14
 
 
 class Board:
-    """What is on show; filled by one thread per query, drawn by the main one."""
+    """What is on show; rows come in one by one."""
 
     def __init__(self) -> None:
         self.decisions: deque[list[object]] = deque(maxlen=DECISIONS)
         self.trucks: dict[str, list[object]] = {}
         self.counts = {"ACCEPTED": 0, "REJECTED": 0}
-        self.problem: Exception | None = None
 
-    def follow_decisions(self, client: Client) -> None:
-        rows = client.query(
-            "SELECT O_JOB_ID, CUSTOMER_ID, SERVICE_OPTION, PRICE, CURRENT_STATUS FROM job_status EMIT CHANGES;"
-        )
-        next(rows)
-        for row in rows:
-            self.decisions.appendleft(row)
-            self.counts[row[-1]] += 1
+    def decide(self, row: list[object]) -> None:
+        self.decisions.appendleft(row)
+        self.counts[str(row[-1])] += 1
 
-    def follow_trucks(self, client: Client) -> None:
-        rows = client.query(
-            "SELECT JOB_ID, VEHICLE_ID, DISTANCE_FROM_DESTINATION, ETA_SECONDS FROM TRUCK_TRACKER EMIT CHANGES;"
-        )
-        next(rows)
-        for row in rows:
-            self.trucks[row[0]] = row
+    def move(self, row: list[object]) -> None:
+        self.trucks[str(row[0])] = row
 
     def drawn(self) -> Group:
         decisions = Table(title="Order decisions", min_width=52)
@@ -58,21 +46,9 @@ class Board:
         return Group(Columns([decisions, trucks]), Text(summary, "dim"))
 
 
-def show(client: Client) -> None:
-    """Draw until interrupted; raises what ended a query."""
+def show_board(client: Client) -> None:
+    """Draw until interrupted."""
     board = Board()
-
-    def run(follow: object) -> None:
-        try:
-            follow(client)  # type: ignore[operator]
-        except Exception as error:  # noqa: BLE001 - shown by the main thread, which raises it
-            board.problem = error
-
-    for follow in (board.follow_decisions, board.follow_trucks):
-        threading.Thread(target=run, args=(follow,), daemon=True).start()
-    pause = threading.Event()
-    with Live(board.drawn(), refresh_per_second=4, screen=False) as screen:
-        while board.problem is None:
-            pause.wait(0.25)
-            screen.update(board.drawn())
-    raise board.problem
+    decisions = "SELECT O_JOB_ID, CUSTOMER_ID, SERVICE_OPTION, PRICE, CURRENT_STATUS FROM job_status EMIT CHANGES;"
+    trucks = "SELECT JOB_ID, VEHICLE_ID, DISTANCE_FROM_DESTINATION, ETA_SECONDS FROM TRUCK_TRACKER EMIT CHANGES;"
+    show(client, {decisions: board.decide, trucks: board.move}, board.drawn)

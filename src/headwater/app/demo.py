@@ -35,8 +35,8 @@ def example_names() -> list[str]:
     return sorted(path.parent.name for path in examples_folder().glob("*/demo.py"))
 
 
-def run_demo(name: str, node_options: Sequence[str], *, check: bool) -> int:
-    """Start a node, run the example against it, stop the node; returns the example's exit code.
+def run_demo(name: str, node_options: Sequence[str], options: Sequence[str] = (), *, check: bool) -> int:
+    """Start a node, run the example with `options` against it, stop the node; returns the example's exit code.
 
     Raises `ConfigError` for an unknown name, `StartupError` if the node does not start.
     """
@@ -54,7 +54,8 @@ def run_demo(name: str, node_options: Sequence[str], *, check: bool) -> int:
         else:
             for label, address in endpoints.items():
                 sys.stderr.write(f"{label:<8} {address}\n")
-        example = subprocess.Popen(command, cwd=folder)
+        path = os.pathsep.join(filter(None, (os.fspath(folder.parent), os.environ.get("PYTHONPATH"))))
+        example = subprocess.Popen([*command, *options], cwd=folder, env={**os.environ, "PYTHONPATH": path})
         try:
             return example.wait()
         except KeyboardInterrupt:

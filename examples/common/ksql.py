@@ -19,9 +19,9 @@ class Client:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
 
-    def execute(self, sql: str) -> list[dict[str, Any]]:
+    def execute(self, sql: str, properties: dict[str, str] | None = None) -> list[dict[str, Any]]:
         """Run statements; returns the server's answers."""
-        with self._post("/ksql", {"ksql": sql}) as response:
+        with self._post("/ksql", {"ksql": sql, "streamsProperties": properties or {}}) as response:
             answers: list[dict[str, Any]] = json.load(response)
             return answers
 
@@ -37,6 +37,10 @@ class Client:
                     continue
                 yield row
 
+    def rows(self, sql: str, properties: dict[str, str] | None = None) -> list[list[Any]]:
+        """All rows of a SELECT that ends: a pull query, or one with LIMIT."""
+        return list(self.query(sql, properties))[1:]
+
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         request = urllib.request.Request(
             self._url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
@@ -50,3 +54,5 @@ class Client:
             except (ValueError, KeyError):
                 message = text
             raise StatementError(message) from None
+        except urllib.error.URLError as error:
+            raise StatementError(f"No server answers at {self._url}: {error.reason}") from None
