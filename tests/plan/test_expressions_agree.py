@@ -22,8 +22,8 @@ LEAVES = {
 NUMBERS = ["INT", "BIGINT", "DOUBLE", "DECIMAL"]
 NUMBER_FORMS = [
     "({0} + {1})", "({0} - {1})", "({0} * {1})", "({0} / {1})", "({0} % {1})", "(- {0})", "ABS({0})",
-    "IFNULL({0}, {1})", "COALESCE({0}, {1}, {0})", "CASE WHEN {2} THEN {0} ELSE {1} END", "CASE {0} WHEN {1} THEN {1} END",
-    "REDUCE(A, {0}, (x, y) => x + {1})",
+    "IFNULL({0}, {1})", "COALESCE({0}, {1}, {0})", "CASE WHEN {2} THEN {0} ELSE {1} END",
+    "CASE {0} WHEN {1} THEN {1} END", "REDUCE(A, {0}, (x, y) => x + {1})",
 ]  # fmt: skip
 TEXT_FORMS = ["({} + {})", "({} || {})", "IFNULL({}, {})", "COALESCE(U, {}, {})", "REPLACE({}, {}, 'y')"]
 CONDITION_FORMS = [

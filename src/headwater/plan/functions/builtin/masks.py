@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from headwater.core.errors import FunctionError
+from headwater.plan.functions import utf16
 from headwater.plan.functions.declarations import udf
 from headwater.plan.functions.types import RequiredInt
 
@@ -14,11 +15,11 @@ _CLASSES = {"Lu": 0, "Ll": 1, "Nd": 2}
 
 
 def _mask(text: str, masks: Sequence[str | None]) -> str:
-    """The text with every character replaced by its class's mask, where that is not None."""
+    """The text with every UTF-16 code unit replaced by its class's mask, where that is not None."""
     for mask in masks:
         if mask is not None and len(mask) != 1:
             raise FunctionError(f"Invalid mask character: '{mask}', must be a single character or NULL")
-    return "".join(masks[_CLASSES.get(unicodedata.category(char), 3)] or char for char in text)
+    return "".join(masks[_CLASSES.get(unicodedata.category(char), 3)] or char for char in utf16.units(text))
 
 
 def _count(n: int) -> int:
@@ -28,33 +29,35 @@ def _count(n: int) -> int:
 
 
 def _left(text: str, n: int, masks: Sequence[str | None]) -> str:
-    n = _count(n)
-    return _mask(text[:n], masks) + text[n:]
+    units, n = utf16.units(text), _count(n)
+    return utf16.join(_mask(units[:n], masks) + units[n:])
 
 
 def _right(text: str, n: int, masks: Sequence[str | None]) -> str:
-    at = max(len(text) - _count(n), 0)
-    return text[:at] + _mask(text[at:], masks)
+    units = utf16.units(text)
+    at = max(len(units) - _count(n), 0)
+    return utf16.join(units[:at] + _mask(units[at:], masks))
 
 
 def _keep_left(text: str, n: int, masks: Sequence[str | None]) -> str:
-    n = _count(n)
-    return text[:n] + _mask(text[n:], masks)
+    units, n = utf16.units(text), _count(n)
+    return utf16.join(units[:n] + _mask(units[n:], masks))
 
 
 def _keep_right(text: str, n: int, masks: Sequence[str | None]) -> str:
-    at = max(len(text) - _count(n), 0)
-    return _mask(text[:at], masks) + text[at:]
+    units = utf16.units(text)
+    at = max(len(units) - _count(n), 0)
+    return utf16.join(_mask(units[:at], masks) + units[at:])
 
 
 @udf("MASK", category="STRING", description="All characters masked")
 def mask(text: str) -> str:
-    return _mask(text, _DEFAULTS)
+    return utf16.join(_mask(text, _DEFAULTS))
 
 
 @udf("MASK", category="STRING")
 def mask_with(text: str, upper: str | None, lower: str | None, digit: str | None, other: str | None) -> str:
-    return _mask(text, (upper, lower, digit, other))
+    return utf16.join(_mask(text, (upper, lower, digit, other)))
 
 
 @udf("MASK_LEFT", category="STRING", description="The first characters masked")

@@ -41,7 +41,9 @@ def len_bytes(data: bytes) -> Int:
 
 
 _BLANKS = "".join(map(chr, range(33)))
+_WORDS = re.compile(r"\S+\s*", re.ASCII)
 _FEW = 6
+"""Up to this many texts are added up faster than they are joined."""
 
 
 @udf(
@@ -55,7 +57,7 @@ def trim(text: str) -> str:
 
 
 def _sum(empty: str) -> Callable[[int], str | None]:
-    """A few arguments are added up faster than they are joined."""
+    """Source for the concatenation of a few arguments."""
     return lambda count: " + ".join(f"({{{i}}} or {empty})" for i in range(count)) if 0 < count <= _FEW else None
 
 
@@ -91,13 +93,7 @@ def replace(text: str, old: str, new: str) -> str:
 
 @udf("INITCAP", category=_STRING, description="The first letter of every word in upper case, the others in lower case")
 def initcap(text: str) -> str:
-    words = re.findall(r"\s*\S+|\s+\Z", text.lstrip())
-    return "".join(_capitalise(word.lower()) for word in words)
-
-
-def _capitalise(word: str) -> str:
-    at = len(word) - len(word.lstrip())
-    return word[:at] + word[at : at + 1].upper() + word[at + 1 :]
+    return "".join(word[:1].upper() + word[1:] for word in _WORDS.findall(text.lower()))
 
 
 def _slice(size: int, position: int, length: int | None) -> slice:
@@ -248,7 +244,7 @@ def field(wanted: str | None, *texts: str | None) -> Int:
     return texts.index(wanted) + 1 if wanted is not None and wanted in texts else 0
 
 
-_CODE = re.compile(r"(?:\\u[0-9a-fA-F]{4})+\Z")
+_ESCAPED_UNIT = re.compile(r"\\u+([0-9a-fA-F]{4})")
 
 
 @udf("CHR", category=_STRING, description="The character of a code point, given as a number or as \\uXXXX")
@@ -260,6 +256,4 @@ def chr_code(code: Int) -> str | None:
 def chr_escape(code: str) -> str | None:
     if len(code) < 6 or not code.startswith("\\u"):
         return None
-    if not _CODE.match(code):
-        return None
-    return utf16.join("".join(chr(int(part, 16)) for part in code.split("\\u")[1:]))
+    return utf16.join(_ESCAPED_UNIT.sub(lambda found: chr(int(found[1], 16)), code))
