@@ -22,6 +22,7 @@ from headwater.core.types import SqlType
 ChangelogRecord = tuple[bytes, bytes | None]
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_time = msgspec.msgpack.Decoder(tuple[int, int]).decode
 
 
 def annotation(sql_type: SqlType) -> Any:
@@ -75,9 +76,21 @@ def _hashable(sql_type: SqlType) -> Any:
 
 @dataclass
 class StreamTime:
-    """The largest record time an operator has seen, ms; -1 before the first record. Never goes back."""
+    """The largest record time an operator has seen, ms; -1 before the first record. Never goes back.
+
+    What ended by `closed` has been put out as final: a restarted task must not put it out again.
+    """
 
     now: int = -1
+    closed: int = -1
+
+    def save(self) -> bytes:
+        """For the changelog."""
+        return _encode((self.now, self.closed))
+
+    def restore(self, saved: bytes) -> None:
+        """As it was when it was saved."""
+        self.now, self.closed = _decode_time(saved)
 
 
 class Store(Protocol):
@@ -139,8 +152,6 @@ class WindowStore:
         self.time = StreamTime()
         self.retention_ms = retention_ms
         self.newest_start = -1
-        self.closed_to = -1
-        """End of the last window already put out as final; -1 for none. Exclusive."""
         self.touch = self.dirty.__setitem__
         self._decode_key = msgspec.msgpack.Decoder(tuple[int, key_type]).decode
         self._decode_value = msgspec.msgpack.Decoder(value_type).decode
@@ -178,8 +189,6 @@ class SessionStore(KeyValueStore):
     def __init__(self, key_type: Any, entry_type: Any, retention_ms: int) -> None:
         super().__init__(key_type, list[entry_type])
         self.retention_ms = retention_ms
-        self.closed_to = -1
-        """Sessions that end before this time, ms, have been put out as final."""
         self._swept_at = 0
 
     def restore(self, key: bytes, value: bytes | None) -> None:

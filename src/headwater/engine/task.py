@@ -6,8 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from headwater.cluster.api import Append, Fetched, TopicPartition
 from headwater.engine.batches import Partitioner, appends
 from headwater.engine.processing_log import ProcessingLogger
@@ -65,7 +63,7 @@ class Task:
         self.uncommitted_since: float | None = None
         """Monotonic time of the first slice that is not committed yet."""
         self._chunk = _FIRST_CHUNK
-        self._saved_times = [-1] * len(self.stores)
+        self._saved_times = [store.time.save() for store in self.stores]
 
     # --- called by generated code -------------------------------------------------------------------------------
 
@@ -191,9 +189,10 @@ class Task:
         for number, store in enumerate(self.stores):
             prefix = bytes([number])
             records += [(prefix + key, value, now_ms, ()) for key, value in store.changes()]
-            if store.time.now != self._saved_times[number]:
-                self._saved_times[number] = store.time.now
-                records.append((_TIME_KEY + prefix, msgspec.msgpack.encode(store.time.now), now_ms, ()))
+            saved = store.time.save()
+            if saved != self._saved_times[number]:
+                self._saved_times[number] = saved
+                records.append((_TIME_KEY + prefix, saved, now_ms, ()))
         return records
 
     def restore(self, records: Sequence[InputRecord]) -> None:
@@ -203,8 +202,7 @@ class Task:
             if key is None:
                 continue
             if key[:1] == _TIME_KEY and record.value is not None:
-                self.stores[key[1]].time.now = self._saved_times[key[1]] = msgspec.msgpack.decode(
-                    record.value, type=int
-                )
+                self._saved_times[key[1]] = record.value
+                self.stores[key[1]].time.restore(record.value)
             else:
                 self.stores[key[0]].restore(key[1:], record.value)

@@ -110,10 +110,10 @@ def _deliver_final(
 def closed_windows(store: WindowStore, size: int, grace: int) -> list[tuple[int, object, list[object]]]:
     """(start, key, entry) of the windows closed since the last call and still in the store, by start."""
     horizon = store.time.now - grace
-    if horizon - store.closed_to < 1:
+    if horizon - store.time.closed < 1:
         return []
-    starts = sorted(s for s in store.windows if store.closed_to < s + size <= horizon and not store.expired(s))
-    store.closed_to = max(store.closed_to, horizon)
+    starts = sorted(s for s in store.windows if store.time.closed < s + size <= horizon and not store.expired(s))
+    store.time.closed = horizon
     return [(start, key, entry) for start in starts for key, entry in store.windows[start].items()]
 
 
@@ -206,9 +206,9 @@ def replace_sessions(store: SessionStore, key: object, merged: Session, absorbed
 def closed_sessions(store: SessionStore, reach: int) -> list[tuple[object, Session]]:
     """(key, session) of sessions that ended more than `reach` ms before stream time, by end; they leave the store."""
     horizon = store.time.now - reach
-    if horizon <= store.closed_to:
+    if horizon <= store.time.closed:
         return []
-    store.closed_to = horizon
+    store.time.closed = horizon
     found: list[tuple[object, Session]] = []
     for key, sessions in list(store.data.items()):
         closed = [s for s in sessions if s[1] < horizon]
