@@ -237,7 +237,7 @@ async def describe_function(statement: ast.DescribeFunction, context: Answering)
         )
     variants = [
         entities.FunctionVariant(
-            [entities.ArgumentInfo(name, str(t), "", v.variadic and i == len(v.arguments) - 1)
+            [entities.ArgumentInfo(name, str(t), "", i == v.variadic)
              for i, (name, t) in enumerate(v.arguments)],
             v.returns,
             v.description,

@@ -18,6 +18,7 @@ from headwater.plan.functions.declarations import (
     Kind,
     Overload,
 )
+from headwater.plan.functions.types import AnyDecimal
 
 _BUILTIN_MODULES = (
     "maths",
@@ -46,12 +47,12 @@ _ARTICLES = {Kind.SCALAR: "a scalar", Kind.AGGREGATE: "an aggregate", Kind.TABLE
 
 @dataclass(frozen=True)
 class Variant:
-    """One signature as DESCRIBE FUNCTION prints it."""
+    """One signature as DESCRIBE FUNCTION prints it; `variadic` is the index of the argument that may be repeated."""
 
     arguments: tuple[tuple[str, SqlType], ...]
     returns: str
     description: str
-    variadic: bool
+    variadic: int | None
 
 
 @dataclass(frozen=True)
@@ -151,9 +152,7 @@ class FunctionRegistry:
             for overload in overloads:
                 signature = overload.signature
                 arguments = tuple((p.name, p.type) for p in signature.parameters)
-                variants.append(
-                    Variant(arguments, str(signature.returns), declaration.description, signature.variadic is not None)
-                )
+                variants.append(Variant(arguments, _result_text(overload), declaration.description, signature.variadic))
         first = found[0]
         return FunctionDescription(first.name, first.kind, first.category, first.description, tuple(variants))
 
@@ -168,6 +167,14 @@ class FunctionRegistry:
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+
+def _result_text(overload: Overload | AggregateOverload) -> str:
+    """The result as declared, or as computed from the parameter types; DECIMALs have no precision here."""
+    types = [parameter.type for parameter in overload.signature.parameters]
+    if overload.returns is None or any(isinstance(sql_type, AnyDecimal) for sql_type in types):
+        return str(overload.signature.returns)
+    return str(overload.returns(types))
 
 
 def declarations_in(module: ModuleType) -> Iterator[Declaration]:
