@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -93,8 +94,6 @@ def _field(token: str, text: str, at: int, *, adjacent: bool) -> tuple[int | Non
 
 def _century(value: int) -> int:
     """Two-digit years lie within 80 years before and 20 years after now."""
-    import time
-
     latest = time.gmtime().tm_year + 20
     return value + (latest - value) // 100 * 100
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import zoneinfo
@@ -193,8 +194,6 @@ def long_name(zone: Zone, ms: int) -> str:
 @lru_cache(maxsize=1)
 def system_zone() -> Zone:
     """The zone of this machine: TZ, /etc/localtime, else the fixed offset of now."""
-    import os
-
     name = os.environ.get("TZ", "").lstrip(":")
     if not name:
         target = str(Path("/etc/localtime").resolve())

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from headwater.core.errors import AnalysisError
-from headwater.core.types import Array, Decimal, SqlType
+from headwater.core.types import BIGINT, Array, SqlType
 from headwater.plan.expressions.nodes import Constant, LambdaNode, Node, OnNull, Operation
 from headwater.plan.expressions.operators import build_cast
 from headwater.plan.functions.declarations import Kind, Overload
@@ -133,8 +133,6 @@ def _aggregate_type(binder: Binder, call: ast.FunctionCall) -> Node:
     types = [binder.bind(argument).type for argument in call.arguments]
     given = [Argument(sql_type) for sql_type in types]
     if call.name == "COUNT" and (call.star or not given):
-        from headwater.core.types import BIGINT
-
         types, given = [BIGINT], [Argument(BIGINT)]
     overload, match = choose(call.name, binder.functions.aggregate(call.name), given, implicit_casts=False)
     returns = overload.returns(types) if overload.returns else substitute(overload.signature.returns, match.bindings)
@@ -163,8 +161,3 @@ def bind_table_call(binder: Binder, call: ast.FunctionCall) -> tuple[SqlType, Op
 
 def _not_scalar(*_: object) -> Any:
     raise AnalysisError("aggregate and table functions are not evaluated row by row")
-
-
-def is_decimal(sql_type: SqlType | None) -> bool:
-    """Whether a type is a DECIMAL of some precision."""
-    return isinstance(sql_type, Decimal)

@@ -71,7 +71,7 @@ def render(functions: FunctionRegistry) -> str:
 
 
 def _row(found: FunctionDescription) -> str:
-    signatures = "<br>".join(f"`{line}`" for line in _signatures(found))
+    signatures = "<br>".join(f"`{line.replace('`', '')}`" for line in _signatures(found))
     return f"| {signatures} | {found.description} |".replace("\\", "\\\\")
 
 

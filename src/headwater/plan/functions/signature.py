@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
-from headwater.core.types import BIGINT, BOOLEAN, BYTES, DOUBLE, STRING, Array, Map, SqlType
+from headwater.core.types import BIGINT, BOOLEAN, BYTES, DOUBLE, STRING, Array, Decimal, Map, SqlType, Struct
 from headwater.plan.functions.types import AnyType, Generic, IntervalType, LambdaType, Nulls, Prepared
 from headwater.sql.ast import TimeUnit
 
@@ -204,8 +204,6 @@ def read_type(annotation: Any, choice: Mapping[Any, Any]) -> SqlType:
 
 def python_type(sql_type: SqlType) -> Any:
     """The Python annotation of values of a SQL type, for typed (de)serialisation; every part may be None."""
-    from headwater.core.types import Decimal, Struct
-
     if isinstance(sql_type, Array):
         return list[_optional(sql_type.element)]  # type: ignore[misc]
     if isinstance(sql_type, Map):
