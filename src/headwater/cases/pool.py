@@ -12,6 +12,7 @@ from headwater.cases.model import Result, Run
 from headwater.plan.functions import FunctionRegistry, builtin_functions
 from headwater.plan.functions.extensions import load
 
+_LOGGER = logging.getLogger("headwater")
 _CHUNK = 8
 """Runs handed to a worker at a time: few enough to end together, enough to make the hand-over cheap."""
 
@@ -26,8 +27,12 @@ class Workers:
     def run(self, runs: Sequence[Run]) -> Iterator[Result]:
         """The results, in the order in which they become known."""
         if self._jobs == 1 or len(runs) <= _CHUNK:
-            _prepare(*self._setup)
-            yield from map(_execute, runs)
+            level = _LOGGER.level
+            try:
+                _prepare(*self._setup)
+                yield from map(_execute, runs)
+            finally:
+                _LOGGER.setLevel(level)
             return
         with multiprocessing.get_context("spawn").Pool(self._jobs, _prepare, self._setup) as pool:
             yield from pool.imap_unordered(_execute, runs, _CHUNK)
@@ -42,7 +47,7 @@ class _State:
 
 def _prepare(extensions: Path | None, time_limit: float) -> None:
     # What queries log about bad records and failures is part of many cases; it is judged by what comes out.
-    logging.getLogger("headwater").setLevel(logging.CRITICAL)
+    _LOGGER.setLevel(logging.CRITICAL)
     _State.functions = load_functions(extensions)
     _State.time_limit = time_limit
 
