@@ -9,7 +9,7 @@ import pytest
 
 from tests.kafka_fixture import Kafka
 
-EXAMPLES = ("service-management",)
+EXAMPLES = ("promotions", "service-management")
 SECONDS = 150
 
 
