@@ -1,0 +1,95 @@
+"""Apache Kafka's Java libraries of one version, and our program for them: fetched and compiled once, then cached."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+
+from tests.kafka_fixture import MAVEN_SECONDS, CannotRunError, cache_folder
+
+SOURCE = Path(__file__).with_name("java") / "Compat.java"
+ARTIFACTS = ("kafka-streams", "kafka-tools", "kafka_2.13")
+"""Streams bring the clients; the tools are in two artifacts."""
+COMPILE_SECONDS = 120
+
+_POM = """\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>headwater.tests</groupId>
+  <artifactId>kafka-java-clients</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+{dependencies}
+  </dependencies>
+</project>
+"""
+_DEPENDENCY = (
+    "    <dependency><groupId>org.apache.kafka</groupId>"
+    "<artifactId>{artifact}</artifactId><version>{version}</version></dependency>"
+)
+
+
+@dataclass(frozen=True)
+class JavaKafka:
+    """Everything on the class path."""
+
+    version: str
+    classpath: str
+
+    def run(self, main: str, *arguments: str, seconds: float = 90) -> str:
+        """The output of a program; fails with all of it if the program does."""
+        # One compiler tier and the serial collector: these programs live for seconds, on a small machine.
+        tuning = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
+        result = subprocess.run(
+            ["java", *tuning, "-cp", self.classpath, main, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        assert result.returncode == 0, f"{main} {arguments}\n{result.stdout[-3000:]}\n{result.stderr[-5000:]}"
+        return result.stdout
+
+
+def java_kafka(version: str) -> JavaKafka:
+    """The libraries of a version. Raises `CannotRunError` naming what is missing."""
+    for command, package in (("java", "Java 17"), ("javac", "a Java compiler"), ("mvn", "Maven")):
+        if shutil.which(command) is None:
+            raise CannotRunError(f"needs {package} (the command `{command}`), which is not installed")
+    folder = cache_folder() / f"kafka-java-{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not (folder / "complete").exists():
+            _download(version, folder)
+        classes = folder / f"classes-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]}"
+        if not classes.exists():
+            _compile(folder, classes)
+    return JavaKafka(version, f"{classes}:{folder}/libs/*")
+
+
+def _download(version: str, folder: Path) -> None:
+    dependencies = "\n".join(_DEPENDENCY.format(artifact=artifact, version=version) for artifact in ARTIFACTS)
+    (folder / "pom.xml").write_text(_POM.format(dependencies=dependencies), "utf-8")
+    command = ["mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={folder}/libs"]
+    try:
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=MAVEN_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise CannotRunError(f"Maven did not fetch Kafka's Java libraries {version} in {MAVEN_SECONDS} s") from error
+    if result.returncode:
+        first = next((line for line in result.stdout.splitlines() if "ERROR" in line), "no output")
+        raise CannotRunError(f"Maven could not fetch Kafka's Java libraries {version}: {first}")
+    (folder / "complete").touch()
+
+
+def _compile(folder: Path, classes: Path) -> None:
+    partial = classes.with_suffix(".partial")
+    command = ["javac", "-nowarn", "-d", str(partial), "-cp", f"{folder}/libs/*", str(SOURCE)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False)
+    assert result.returncode == 0, result.stderr
+    partial.rename(classes)
