@@ -28,7 +28,7 @@ from headwater.engine.operators import (
 from headwater.engine.program import Materialized, Program, StageInput, StageOutput, StoreSpec, Unit
 from headwater.engine.rows import Change, Row
 from headwater.engine.stores import Store
-from headwater.engine.text import SourceText, compile_function
+from headwater.engine.text import SourceText, compile_functions
 from headwater.formats.api import SchemaRegistry
 from headwater.plan.expressions import Binding, Code, ExpressionOptions, NameSpace, compile_expression
 from headwater.plan.functions import FunctionRegistry
@@ -157,14 +157,8 @@ class ProgramCompiler:
         if materialized is not None:
             texts.append(reader.text(materialized.function, materialize.PARAMETERS))
         text = "\n\n".join(texts)
-        functions = {
-            name: compile_function(name, text, self.names.objects, f"<query {self.name}>")
-            for name in [
-                *(i.function for unit in self.units for i in unit.inputs),
-                *([materialized.function] if materialized else []),
-            ]
-        }
-        return Program(self.plan, self.units, text, functions, materialized)
+        functions = compile_functions(text, self.names.objects, f"<query {self.name}>")
+        return Program(self.plan, self.units, text, functions, materialized, self.options.single_task)
 
 
 class StageCompiler:

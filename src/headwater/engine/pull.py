@@ -14,7 +14,7 @@ from headwater.engine.program import Program, Report
 from headwater.engine.rows import Row
 from headwater.engine.stores import KeyValueStore, SessionStore, Store, WindowStore
 from headwater.engine.task import Task
-from headwater.engine.text import SourceText, compile_function
+from headwater.engine.text import SourceText, compile_functions
 from headwater.formats import registry as formats
 from headwater.formats.api import SchemaRegistry, SerdeOptions
 from headwater.plan.expressions import Binding, NameSpace, compile_expression
@@ -179,7 +179,7 @@ def compile_answer(plan: PullPlan, schema: Schema, functions: FunctionRegistry, 
         for i, (_, expression) in enumerate(plan.projection):
             evaluate(expression, f"x{i}")
         text.line(f"return ({''.join(f'x{i}, ' for i in range(len(plan.projection)))})")
-    return compile_function("answer", str(text), names.objects, f"<pull on {plan.source.name}>")
+    return compile_functions(str(text), names.objects, f"<pull on {plan.source.name}>")["answer"]
 
 
 def limited(found: Iterator[tuple[object, ...]], limit: int | None) -> list[tuple[object, ...]]:

@@ -34,11 +34,9 @@ class SourceText:
         return "\n".join(self._lines) + "\n"
 
 
-def compile_function(name: str, text: str, names: Mapping[str, object], filename: str) -> FunctionType:
-    """The function `name` that `text` defines, with globals `names`; tracebacks show its lines as of `filename`."""
+def compile_functions(text: str, names: Mapping[str, object], filename: str) -> dict[str, FunctionType]:
+    """The functions that `text` defines, by name, with globals `names`; tracebacks show their lines as of `filename`."""
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     scope = dict(names)
     exec(compile(text, filename, "exec"), scope)  # noqa: S102 - the text is generated from a typed plan, never from input
-    function = scope[name]
-    assert isinstance(function, FunctionType)
-    return function
+    return {name: made for name, made in scope.items() if isinstance(made, FunctionType) and name not in names}
