@@ -1,7 +1,7 @@
 """Headwater: a Kafka-compatible log, ksqlDB's SQL and everything around them in one Python process.
 
-As a library: `start` makes a node inside the calling process, `connect` speaks to one elsewhere; docs/library.md shows it.
-Importing this package loads nothing else until a name is used.
+As a library: `start` makes a node inside the calling process, `connect` speaks to one elsewhere; docs/library.md
+shows it. Importing this package loads nothing else until a name is used.
 """
 
 from __future__ import annotations

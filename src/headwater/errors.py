@@ -1,7 +1,7 @@
 """The errors that Headwater raises on purpose, for programs that use it as a library.
 
-All are `HeadwaterError`s: `str(error)` and `error.message` are the message for a person, `error.position` the place in the
-SQL text (line from 1, column from 0) where there is one.
+All are `HeadwaterError`s: `str(error)` and `error.message` are the message for a person, `error.position` the place
+in the SQL text (line from 1, column from 0) where there is one.
 """
 
 from headwater.core.errors import (

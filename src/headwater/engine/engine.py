@@ -115,6 +115,11 @@ class Engine:
         return self._runner.state.metastore
 
     @property
+    def registry(self) -> SchemaRegistry | None:
+        """Where formats with schemas find them."""
+        return self._services.registry
+
+    @property
     def statuses(self) -> Mapping[str, CommandStatus]:
         """What became of each command, by id."""
         return self._runner.statuses

@@ -1,1 +1,1 @@
-"""Headwater as a library: a node inside the caller's process, or a client of one elsewhere. `import headwater` shows it."""
+"""Headwater as a library: a node inside the caller's process, or a client of one elsewhere."""

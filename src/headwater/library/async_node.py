@@ -101,9 +101,10 @@ class AsyncNode:
     async def insert(self, target: str, rows: Iterable[RowLike] | Mapping[str, Any]) -> int:
         """Insert rows into a stream or table; returns how many.
 
-        A row is a mapping of column names to values, or a sequence of values in the order of DESCRIBE; a single mapping is
-        one row. ROWTIME may be among the names: ms since the epoch or a datetime. Values are converted as INSERT VALUES
-        does. Rows are written in batches: when `InsertError` names row n, those of earlier batches are in.
+        A row is a mapping of column names to values, or a sequence of values in the order of DESCRIBE; a single
+        mapping is one row. ROWTIME may be among the names: ms since the epoch or a datetime. Values are converted as
+        INSERT VALUES does. Rows are written in batches: when `InsertError` names row n, those of earlier batches are
+        in.
         """
         goal = await self.server.target(target)
         coercion = RowCoercion(goal)

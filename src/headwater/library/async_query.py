@@ -16,8 +16,8 @@ from headwater.library.server import Answer
 class AsyncQuery:
     """`await query` gives all rows of a query that ends; `async for row in query` gives each as it comes.
 
-    The query begins with the first of these. It ends by itself, or when the loop over it ends in whatever way; `async with
-    query:` ends it at a certain place.
+    The query begins with the first of these. It ends by itself, or when the loop over it ends in whatever way; `async
+    with query:` ends it at a certain place.
     """
 
     def __init__(self, opener: Callable[[], Awaitable[Answer]]) -> None:

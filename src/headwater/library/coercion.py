@@ -1,7 +1,7 @@
 """Rows that a program inserts, as the column types' in-memory values: the same conversions as INSERT VALUES.
 
-Numbers widen (int to BIGINT, DECIMAL, DOUBLE), text becomes DATE, TIME, TIMESTAMP and BYTES. Python's own types for those
-are taken as well; a float is taken for a DECIMAL if its shortest text has no more digits than the type.
+Numbers widen (int to BIGINT, DECIMAL, DOUBLE), text becomes DATE, TIME, TIMESTAMP and BYTES. Python's own types for
+those are taken as well; a float, which is rarely the number that was meant, is rounded to the digits of a DECIMAL.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ RowLike = Mapping[str, Any] | Sequence[Any]
 """A row to insert: values by column name, or in the order of the columns, key columns first."""
 
 ROWTIME = "ROWTIME"
+_WIDE = decimal.Context(prec=1_000)
+"""Room for every double: the largest has 309 digits."""
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 Convert = Callable[[Any], Any]
 
@@ -162,6 +164,8 @@ def _decimal(sql_type: types.Decimal, value: Any) -> object:
     exact = decimal.Decimal(repr(value) if isinstance(value, float) else value)
     if not exact.is_finite():
         raise ValueError(f"{value} is not finite")
+    if isinstance(value, float):
+        exact = exact.quantize(decimal.Decimal(1).scaleb(-sql_type.scale), decimal.ROUND_HALF_UP, _WIDE)
     return coerce(exact, types.INTEGER, sql_type)
 
 

@@ -14,4 +14,4 @@ class MissingPackageError(HeadwaterError):
 
 
 class UnsupportedError(HeadwaterError):
-    """The server that is connected to cannot do this; the message says what can."""
+    """The server that is connected to, or another package, cannot do this; the message says what can."""

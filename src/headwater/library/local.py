@@ -129,7 +129,7 @@ class LocalLines:
 
     is_push = True
     query_id = ""
-    columns = (Column("LINE", STRING),)
+    columns: tuple[Column, ...] = (Column("LINE", STRING),)
 
     def __init__(self, result: PrintResult) -> None:
         self._result = result

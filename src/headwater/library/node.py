@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Node:
     """A node, in this process or elsewhere: `AsyncNode` with methods that wait.
 
-    It is started when made. Its event loop runs in one background thread; any thread may call any method. Close it, or use
-    it in `with`; what is still open when the process ends is closed then.
+    It is started when made. Its event loop runs in one background thread; any thread may call any method. Close it,
+    or use it in `with`; what is still open when the process ends is closed then.
     """
 
     def __init__(self, server: Server) -> None:
@@ -76,7 +76,7 @@ class Node:
         return self._loop.run(self._node.execute(sql, properties))
 
     def query(self, sql: str, properties: Mapping[str, object] | None = None) -> Query:
-        """Begin one SELECT (or PRINT). A pull query has all its rows when this returns; a push query's come as they come.
+        """Begin one SELECT (or PRINT). A pull query has all rows when this returns; a push query's come as they come.
 
         `properties` hold for this query. Raises `StatementError`.
         """
@@ -98,9 +98,9 @@ async def _started(node: AsyncNode) -> None:
 class Query(Sequence[Row]):
     """The rows of one query.
 
-    Iterating gives rows as they come, each once if it is a push query, and ends the query when the loop ends, in whatever
-    way. A pull query's are a list as well: they have a length and places, and may be iterated over again. `rows()` and the
-    conversions wait until the query ends, so a push query needs a LIMIT for them.
+    Iterating gives rows as they come, each once if it is a push query, and ends the query when the loop ends, in
+    whatever way. A pull query's are a list as well: they have a length and places, and may be iterated over again.
+    `rows()` and the conversions wait until the query ends, so a push query needs a LIMIT for them.
     """
 
     def __init__(self, query: AsyncQuery, loop: BackgroundLoop) -> None:
@@ -157,7 +157,7 @@ class Query(Sequence[Row]):
 
     def _present(self) -> Rows:
         if self._rows is None:
-            raise TypeError("the rows of a push query have no places: iterate over them, or call rows() if it has a LIMIT")
+            raise TypeError("a push query's rows have no places: iterate over them, or call rows() if it has a LIMIT")
         return self._rows
 
     def rows(self) -> Rows:

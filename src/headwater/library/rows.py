@@ -21,8 +21,8 @@ _SHOWN = 20
 class Row(tuple[Any, ...]):
     """One row, or one STRUCT: a tuple whose values have names, too.
 
-    `row.TOTAL`, `row["TOTAL"]` and `row[0]` are the same value. Names are those of the SQL schema; like there, case does not
-    matter unless two differ by nothing else.
+    `row.TOTAL`, `row["TOTAL"]` and `row[0]` are the same value. Names are those of the SQL schema; like there, case
+    does not matter unless two differ by nothing else.
     """
 
     __slots__ = ()

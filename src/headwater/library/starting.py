@@ -29,15 +29,17 @@ def start(
 ) -> Node:
     """A running node inside this process.
 
-    `data` is the folder of its log (default `.headwater`), `memory` keeps nothing instead, `bootstrap_servers` puts the
-    topics on an Apache Kafka cluster. It opens no socket unless it is given a port: `kafka_port` for Kafka clients, `ksql_port`
-    for ksqlDB's REST API; 0 takes a free one, `Node.endpoints` says which.
+    `data` is the folder of its log (default `.headwater`), `memory` keeps nothing instead, `bootstrap_servers` puts
+    the topics on an Apache Kafka cluster. It opens no socket unless it is given a port: `kafka_port` for Kafka
+    clients, `ksql_port` for ksqlDB's REST API; 0 takes a free one, `Node.endpoints` says which.
 
-    `properties` are ksqlDB's, server-wide (`{"ksql.streams.auto.offset.reset": "earliest"}`). `config` is a TOML file with any
-    setting of docs/settings.md, `settings` has the same by name (`{"log.fsync": "none"}`) and wins; environment variables
-    are not looked at. `clock` is for tests. Raises `ConfigError`, `StartupError`.
+    `properties` are ksqlDB's, server-wide (`{"ksql.streams.auto.offset.reset": "earliest"}`). `config` is a TOML file
+    with any setting of docs/settings.md, `settings` has the same by name (`{"log.fsync": "none"}`) and wins;
+    environment variables are not looked at. `clock` is for tests. Raises `ConfigError`, `StartupError`.
     """
-    return Node(_local(data, memory, kafka_port, ksql_port, bootstrap_servers, properties, config, settings, clock))
+    return Node(
+        local_server(data, memory, kafka_port, ksql_port, bootstrap_servers, properties, config, settings, clock)
+    )
 
 
 def start_async(
@@ -54,7 +56,7 @@ def start_async(
 ) -> AsyncNode:
     """As `start`, in the caller's event loop: `async with headwater.start_async(...) as node`, or `await` it."""
     return AsyncNode(
-        _local(data, memory, kafka_port, ksql_port, bootstrap_servers, properties, config, settings, clock)
+        local_server(data, memory, kafka_port, ksql_port, bootstrap_servers, properties, config, settings, clock)
     )
 
 
@@ -75,21 +77,21 @@ def connect_async(url: str = "http://127.0.0.1:8088") -> AsyncNode:
     return AsyncNode(RemoteServer(url))
 
 
-def _local(
-    data: str | os.PathLike[str] | None,
-    memory: bool | None,
-    kafka_port: int | None,
-    ksql_port: int | None,
-    bootstrap_servers: str | None,
-    properties: Mapping[str, str] | None,
-    config: str | os.PathLike[str] | None,
-    settings: Mapping[str, Any] | None,
-    clock: Clock | None,
+def local_server(
+    data: str | os.PathLike[str] | None = None,
+    memory: bool | None = None,
+    kafka_port: int | None = None,
+    ksql_port: int | None = None,
+    bootstrap_servers: str | None = None,
+    properties: Mapping[str, str] | None = None,
+    config: str | os.PathLike[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
 ) -> LocalServer:
+    """The node that `start` starts."""
     from headwater.core.config import load
     from headwater.library.local import LocalServer
 
-    given = dict(settings or {})
     named = {
         "node.data": None if data is None else Path(data),
         "node.memory": memory,
@@ -97,13 +99,11 @@ def _local(
         "ksql.port": ksql_port,
         "cluster.bootstrap_servers": bootstrap_servers,
     }
-    overrides = {**given, **{name: value for name, value in named.items() if value is not None}}
-    loaded = load(None if config is None else Path(config), None, overrides, "given to start()")
+    overrides = {**(settings or {}), **{name: value for name, value in named.items() if value is not None}}
+    file, where = None if config is None else Path(config), "given to start()"
+    loaded = load(file, None, overrides, where)
     if properties:
-        merged = {**loaded.ksql.properties, **properties}
-        loaded = load(
-            None if config is None else Path(config), None, {**overrides, "ksql.properties": merged}, "given to start()"
-        )
+        overrides["ksql.properties"] = {**loaded.ksql.properties, **properties}
+        loaded = load(file, None, overrides, where)
     asked = {"kafka": "kafka.port", "ksqldb": "ksql.port"}
-    listeners = [name for name, setting in asked.items() if setting in overrides]
-    return LocalServer(loaded, listeners, clock)
+    return LocalServer(loaded, [name for name, setting in asked.items() if setting in overrides], clock)

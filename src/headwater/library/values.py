@@ -1,8 +1,8 @@
 """From the engine's in-memory values, and from those of REST's JSON, to the Python values a person expects.
 
-TIMESTAMP becomes a datetime in UTC, DATE a date, TIME a time, DECIMAL a Decimal, BYTES bytes, ARRAY a list, MAP a dict and
-STRUCT a `Row` of its fields. A day or moment outside the years 1 to 9999, which Python's calendar does not have, stays the
-number that `core.types` describes.
+TIMESTAMP becomes a datetime in UTC, DATE a date, TIME a time, DECIMAL a Decimal, BYTES bytes, ARRAY a list, MAP a
+dict and STRUCT a `Row` of its fields. A day or moment outside the years 1 to 9999, which Python's calendar does not
+have, stays the number that `core.types` describes.
 """
 
 from __future__ import annotations
