@@ -34,11 +34,12 @@ def project(stage: StageCompiler, step: Project, flow: Row | Change) -> None:
 def project_row(stage: StageCompiler, step: Project, row: Row, values: list[tuple[str, Expression]]) -> Row:
     columns = {new: row.columns[old] for new, old in zip(step.keys, row.keys, strict=True)}
     if row.null:
+        types = {column.name: column.type for column in step.schema.columns}
         for name, expression in values:
             if isinstance(expression, ColumnRef) and expression.name in (*row.keys, *WINDOW_COLUMNS):
                 columns[name] = row.binding(expression.name)
             else:
-                columns[name] = Binding(stage.type_of(expression, row), stage.null())
+                columns[name] = Binding(types[name], stage.null())
     else:
         results = stage.evaluate([expression for _, expression in values], row, "Project")
         columns |= {name: result for (name, _), result in zip(values, results, strict=True)}
