@@ -10,7 +10,7 @@ TOPICS = ("deliveries", "orders", "delivery_details")
 
 
 def cleaned(change: Change) -> Event | None:
-    """The record for a change, keyed by the row so that its records stay in order. A deleted row is the row as it was."""
+    """The record for a change, keyed by the row so that its records stay in order. A deleted row is as it was."""
     if change.table not in TOPICS:
         return None
     row = change.before if change.op == "d" else change.after
