@@ -120,13 +120,17 @@ class Materialized:
 
 @dataclass
 class Program:
-    """A compiled query. `source` is the generated Python text; `functions` are its functions by name."""
+    """A compiled query. `source` is the generated Python text; `functions` are its functions by name.
+
+    With `single_task` there is one task, which reads all partitions of the inputs.
+    """
 
     plan: QueryPlan
     units: list[Unit]
     source: str
     functions: Mapping[str, Callable[..., object]]
     materialized: Materialized | None = None
+    single_task: bool = False
 
     def stage(self, stage_input: StageInput) -> Stage:
         return cast("Stage", self.functions[stage_input.function])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headwater.cluster.api import EARLIEST, LATEST, Cluster, Commit, TopicPartition, TopicSpec
@@ -183,7 +183,12 @@ class PersistentQuery:
         return f"{self.group}-{unit}-changelog"
 
     def _partitions(self, unit: Unit) -> int:
-        """Of the unit's topics: that of its sources if it has any, else the most of all sources of the query."""
+        """Of the unit's topics: that of its sources if it has any, else the most of all sources of the query.
+
+        1 for a unit whose one task reads all partitions.
+        """
+        if self.program.single_task:
+            return 1
         cluster = self._context.cluster
         own = [i.source.topic for i in unit.inputs if i.source is not None]
         names = own or [i.source.topic for u in self.program.units for i in u.inputs if i.source is not None]
@@ -221,12 +226,19 @@ class PersistentQuery:
 
     async def _restore(self, task: Task) -> None:
         cluster = self._context.cluster
-        place = TopicPartition(self._changelog(task.unit), task.partition)
+        place = TopicPartition(self._changelog(task.unit), task.number)
         position, end = 0, await cluster.list_offset(place, LATEST)
         while position < end:
             for fetched in await cluster.fetch({place: position}, _RESTORE_BYTES):
                 task.restore(read_records(fetched.data, position))
                 position = fetched.next_offset
+
+    def _input_partitions(self, topic: str, task: Task) -> Sequence[int]:
+        """What a task reads of a topic."""
+        if not self.program.single_task:
+            return (task.number,)
+        info = self._context.cluster.topic(topic)
+        return range(info.partitions if info is not None else 1)
 
     async def _position(self) -> None:
         """Resume from committed offsets; first time from the earliest or latest, which is committed at once."""
@@ -238,7 +250,9 @@ class PersistentQuery:
                 internal = stage_input.source is None
                 topic = self._topic(stage_input.topic) if internal else stage_input.topic
                 earliest = internal or stage_input.table or reset == "earliest"
-                wanted.append((task, TopicPartition(topic, task.partition), self.program.stage(stage_input), earliest))
+                stage = self.program.stage(stage_input)
+                places = [TopicPartition(topic, partition) for partition in self._input_partitions(topic, task)]
+                wanted += [(task, place, stage, earliest) for place in places]
         places = [place for _, place, _, _ in wanted]
         committed = await cluster.committed(self.group, places)
         fresh: dict[TopicPartition, int] = {}
@@ -318,14 +332,15 @@ class PersistentQuery:
         """Commit what the task has done. The next slices are processed while that goes on; one commit at a time."""
         changelog = self._changelog(task.unit) if task.stores else None
         appended = task.take_output(self._context.clock.now_ms(), changelog)
-        task.uncommitted_since = None
         await self._committed()
+        task.uncommitted_since = None
         work = Commit(appended, self.group, task.positions())
         self._commit = asyncio.create_task(self._context.cluster.commit(work), name=f"commit of {self.id}")
         self._commit.add_done_callback(self._context.progress)
 
     async def _committed(self) -> None:
         """Wait for the commit under way; raises what it raised."""
-        commit, self._commit = self._commit, None
-        if commit is not None:
-            await commit
+        if self._commit is not None:
+            # A query that is stopped meanwhile must not take the commit with it: `stop` waits for its end.
+            await asyncio.shield(self._commit)
+            self._commit = None

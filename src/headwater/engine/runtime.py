@@ -11,6 +11,7 @@ from headwater.core.clock import Clock
 from headwater.core.errors import SqlError
 from headwater.engine import pull
 from headwater.engine.compiler import CompileOptions, compile_plan
+from headwater.engine.placement import needs_one_task
 from headwater.engine.processing_log import ProcessingLogger, SilentLogger
 from headwater.engine.program import Program
 from headwater.engine.query import PersistentQuery, QueryContext
@@ -68,12 +69,12 @@ class QueryRuntime:
         self._queries.clear()
 
     def compile(self, plan: QueryPlan, properties: Mapping[str, str], name: str) -> Program:
-        """The plan's program; steps that would repartition a single partition stay in one task."""
+        """The plan's program: for one task where repartitioning has nothing to do, or where it could not help."""
         return compile_plan(
             plan,
             self._functions,
             self._registry,
-            self._options(properties, single_task=self._single_partition(plan)),
+            self._options(properties, single_task=self._single_partition(plan) or needs_one_task(plan)),
             name,
         )
 

@@ -56,6 +56,8 @@ class Task:
 
     def __post_init__(self) -> None:
         unit = self.program.units[self.unit]
+        self.number = self.partition
+        """Which of the unit's tasks, and the partition of its changelog; `partition` is that of the records at hand."""
         self.stores = [spec.make() for spec in unit.stores]
         self.outputs: list[list[OutputRecord]] = [[] for _ in unit.outputs]
         self.rows: list[tuple[tuple[object, ...], bool]] = []
@@ -181,7 +183,7 @@ class Task:
                     result += appends(topic, partition, part)
                 records.clear()
         if changelog is not None:
-            result += appends(changelog, self.partition, self._changelog(now_ms))
+            result += appends(changelog, self.number, self._changelog(now_ms))
         return result
 
     def _changelog(self, now_ms: int) -> list[OutputRecord]:

@@ -6,13 +6,14 @@ What a format can write is the format's own business (`formats.checks`); here is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from headwater.core.errors import AnalysisError
 from headwater.core.schema import Column, Role
 from headwater.core.types import Decimal, SqlType
 from headwater.formats import registry
 from headwater.formats.api import Capabilities, SerdeOptions
-from headwater.formats.capabilities import MATRIX, value_wrapping
+from headwater.formats.capabilities import MATRIX, SCHEMA_ID, value_wrapping
 from headwater.plan.steps import FormatSpec
 from headwater.plan.with_properties import SourceProperties
 
@@ -91,8 +92,9 @@ def serde_features(spec: FormatSpec, columns: Sequence[Column], *, is_key: bool)
 
 def internal_key_format(spec: FormatSpec, types: Sequence[SqlType], settings: Mapping[str, str]) -> FormatSpec:
     """The key format of an internal topic: the kept one (the default where that is NONE), or JSON where it cannot
-    carry the key.
+    carry the key. A schema that was given by its id is that of the kept one's topic only.
     """
+    spec = replace(spec, properties={name: v for name, v in spec.properties.items() if name != SCHEMA_ID})
     if spec.name == "NONE":
         spec = FormatSpec(default_key_format(settings))
     if spec.name == "DELIMITED" and any(isinstance(t, Decimal) for t in types):
