@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import decimal
 import heapq
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -165,8 +166,12 @@ class WindowStore:
                 self.newest_start = start
                 horizon = start - self.retention_ms
                 for old in [s for s in self.windows if s < horizon]:
-                    del self.windows[old]
+                    self._drop(old)
         return entries
+
+    def _drop(self, start: int) -> None:
+        for key in self.windows.pop(start):
+            self.dirty[(start, key)] = None
 
     def expired(self, start: int) -> bool:
         """Whether the window that starts at `start` is out of the retention time."""
@@ -174,13 +179,14 @@ class WindowStore:
 
     def changes(self) -> Iterator[ChangelogRecord]:
         for key, value in self.dirty.items():
-            yield _encode(key), _encode(value)
+            yield _encode(key), None if value is None else _encode(value)
         self.dirty.clear()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         start, name = self._decode_key(key)
         if value is not None and not self.expired(start):
             self.open(start)[name] = list(self._decode_value(value))
+            self.dirty.clear()
 
 
 class SessionStore(KeyValueStore):
@@ -190,12 +196,48 @@ class SessionStore(KeyValueStore):
         super().__init__(key_type, list[entry_type])
         self.retention_ms = retention_ms
         self._swept_at = 0
+        self._ends: list[tuple[int, int, Any]] | None = None
+        """A heap of (end of a key's first session, order, key); None as long as nobody takes ended sessions."""
+        self._queued: dict[Any, int] = {}
+        """The end under which a key is in the heap."""
+        self._order = itertools.count()
+
+    def put(self, key: Any, value: Any) -> None:
+        super().put(key, value)
+        if self._ends is not None and value is not None:
+            self._queue(self._ends, key, value[0][1])
+
+    def _queue(self, ends: list[tuple[int, int, Any]], key: Any, end: int) -> None:
+        known = self._queued.get(key)
+        if known is None or end < known:
+            self._queued[key] = end
+            heapq.heappush(ends, (end, next(self._order), key))
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         super().restore(key, value)
         name = self._decode_key(key)
         if value is not None:
             self.data[name] = [list(session) for session in self.data[name]]
+
+    def take_ended(self, horizon: int) -> list[tuple[Any, list[Any]]]:
+        """Take out (key, session) of the sessions that ended before `horizon`, ms, by end."""
+        if self._ends is None:
+            self._ends = []
+            for key, sessions in self.data.items():
+                self._queue(self._ends, key, sessions[0][1])
+        keys: list[Any] = []
+        while self._ends and self._ends[0][0] < horizon:
+            end, _, key = heapq.heappop(self._ends)
+            if self._queued.get(key) == end:
+                del self._queued[key]
+                keys.append(key)
+        found: list[tuple[Any, list[Any]]] = []
+        for key in keys:
+            sessions = self.data.get(key, ())
+            found += [(key, s) for s in sessions if s[1] < horizon]
+            self.put(key, [s for s in sessions if s[1] >= horizon] or None)
+        found.sort(key=lambda item: item[1][1])
+        return found
 
     def sweep(self) -> None:
         """Drop sessions out of the retention time; costs a pass over all keys once per retention period."""
@@ -212,7 +254,9 @@ class SessionStore(KeyValueStore):
 class JoinBuffer:
     """One side of a stream-stream join: per key, (time, row) pairs in time order, as long as something may still match.
 
-    `time` is this side's own: a side that is behind keeps rows that the other would drop as too old.
+    `time` is this side's own: a side that is behind keeps rows that the other would drop as too old. A row's record in
+    the changelog is named by its stretch of time, which is as long as the retention time, and its number in that
+    stretch: so the tombstones of a stretch that nothing can match any more take no memory before they are due.
     """
 
     def __init__(self, key_type: Any, row_type: Any, retention_ms: int) -> None:
@@ -220,19 +264,25 @@ class JoinBuffer:
         self.time = StreamTime()
         self.retention_ms = retention_ms
         self.get = self.data.get
-        self._dirty: list[tuple[Any, int, int, Any]] = []
-        self._sequence = 0
+        self._stretch = max(retention_ms, 1)
+        self._counts: dict[int, int] = {}
+        """Rows on the changelog by stretch."""
+        self._added: list[tuple[int, int, Any]] = []
+        self._gone: list[tuple[int, int]] = []
+        """Stretches to delete from the changelog, with their counts."""
         self._swept_at = 0
-        self._decode_key = msgspec.msgpack.Decoder(tuple[key_type, int, int]).decode
-        self._decode_row = msgspec.msgpack.Decoder(row_type).decode
+        self._decode_name = msgspec.msgpack.Decoder(tuple[int, int]).decode
+        self._decode_row = msgspec.msgpack.Decoder(tuple[key_type, int, row_type]).decode
 
     def add(self, key: Any, time: int, row: Any) -> None:
         """Remember a row of this side."""
         if time < self.time.now - self.retention_ms:
             return
         self._insert(key, time, row)
-        self._dirty.append((key, time, self._sequence, row))
-        self._sequence += 1
+        stretch = time // self._stretch
+        number = self._counts.get(stretch, 0)
+        self._counts[stretch] = number + 1
+        self._added.append((stretch, number, (key, time, row)))
         if self.time.now - self._swept_at > self.retention_ms:
             self._sweep()
 
@@ -255,18 +305,27 @@ class JoinBuffer:
                     self.data[key] = kept
                 else:
                     del self.data[key]
+        for stretch in [s for s in self._counts if (s + 1) * self._stretch <= horizon]:
+            self._gone.append((stretch, self._counts.pop(stretch)))
 
     def changes(self) -> Iterator[ChangelogRecord]:
-        for key, time, sequence, row in self._dirty:
-            yield _encode((key, time, sequence)), _encode(row)
-        self._dirty.clear()
+        for stretch, number, item in self._added:
+            yield _encode((stretch, number)), _encode(item)
+        self._added.clear()
+        for stretch, count in self._gone:
+            for number in range(count):
+                yield _encode((stretch, number)), None
+        self._gone.clear()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
-        name, time, sequence = self._decode_key(key)
-        self._sequence = max(self._sequence, sequence + 1)
-        if value is not None:
-            self.time.now = max(self.time.now, time)
-            self._insert(name, time, self._decode_row(value))
+        stretch, number = self._decode_name(key)
+        if value is None:
+            self._counts.pop(stretch, None)
+            return
+        self._counts[stretch] = max(self._counts.get(stretch, 0), number + 1)
+        name, time, row = self._decode_row(value)
+        self.time.now = max(self.time.now, time)
+        self._insert(name, time, row)
 
 
 def _time_of(item: tuple[Any, ...]) -> int:

@@ -209,11 +209,4 @@ def closed_sessions(store: SessionStore, reach: int) -> list[tuple[object, Sessi
     if horizon <= store.time.closed:
         return []
     store.time.closed = horizon
-    found: list[tuple[object, Session]] = []
-    for key, sessions in list(store.data.items()):
-        closed = [s for s in sessions if s[1] < horizon]
-        if closed:
-            store.put(key, [s for s in sessions if s[1] >= horizon] or None)
-            found += [(key, s) for s in closed]
-    found.sort(key=lambda item: item[1][1])
-    return found
+    return store.take_ended(horizon)
