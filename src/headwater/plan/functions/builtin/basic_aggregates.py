@@ -40,24 +40,27 @@ class Count:
 
 
 class _WholeSum:
-    """The state is the exact sum; the result wraps. So adding needs no check for overflow."""
+    """The state wraps at 64 bits, as the changelog can hold no more; an INTEGER's result then wraps at 32."""
 
-    inline_add = "{s} + {0}"
+    inline_add = (
+        "(total if -0x8000000000000000 <= (total := {s} + {0}) <= 0x7FFFFFFFFFFFFFFF"
+        " else (total + 0x8000000000000000 & 0xFFFFFFFFFFFFFFFF) - 0x8000000000000000)"
+    )
 
     def initial(self) -> int:
         return 0
 
     def merge(self, left: int, right: int) -> int:
-        return left + right
+        return wrap_long(left + right)
 
 
 @udaf("SUM", description="The sum of the values that are not NULL")
 class SumInt(_WholeSum):
     def add(self, state: int, value: Int) -> int:
-        return state + value
+        return wrap_long(state + value)
 
     def undo(self, state: int, value: Int) -> int:
-        return state - value
+        return wrap_long(state - value)
 
     def result(self, state: int) -> Int:
         return wrap_int(state)
@@ -65,14 +68,16 @@ class SumInt(_WholeSum):
 
 @udaf("SUM")
 class SumBigint(_WholeSum):
+    inline_result = "{s}"
+
     def add(self, state: int, value: Bigint) -> int:
-        return state + value
+        return wrap_long(state + value)
 
     def undo(self, state: int, value: Bigint) -> int:
-        return state - value
+        return wrap_long(state - value)
 
     def result(self, state: int) -> Bigint:
-        return wrap_long(state)
+        return state
 
 
 @udaf("SUM")

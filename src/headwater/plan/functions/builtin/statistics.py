@@ -17,11 +17,13 @@ Spread = tuple[int, float, float]
 
 
 class _WholeListSum:
+    """The state wraps at 64 bits, as the changelog can hold no more."""
+
     def initial(self) -> int:
         return 0
 
     def merge(self, left: int, right: int) -> int:
-        return left + right
+        return wrap_long(left + right)
 
 
 def _whole(values: list[Any]) -> Any:
@@ -31,10 +33,10 @@ def _whole(values: list[Any]) -> Any:
 @udaf("SUM_LIST", description="The sum of all elements of arrays")
 class SumListInt(_WholeListSum):
     def add(self, state: int, values: list[Int]) -> int:
-        return state + int(_whole(values))
+        return wrap_long(state + int(_whole(values)))
 
     def undo(self, state: int, values: list[Int]) -> int:
-        return state - int(_whole(values))
+        return wrap_long(state - int(_whole(values)))
 
     def result(self, state: int) -> Int:
         return wrap_int(state)
@@ -43,13 +45,13 @@ class SumListInt(_WholeListSum):
 @udaf("SUM_LIST")
 class SumListBigint(_WholeListSum):
     def add(self, state: int, values: list[Bigint]) -> int:
-        return state + int(_whole(values))
+        return wrap_long(state + int(_whole(values)))
 
     def undo(self, state: int, values: list[Bigint]) -> int:
-        return state - int(_whole(values))
+        return wrap_long(state - int(_whole(values)))
 
     def result(self, state: int) -> Bigint:
-        return wrap_long(state)
+        return state
 
 
 @udaf("SUM_LIST")
@@ -77,13 +79,15 @@ class _Deviation:
     def add(self, state: Spread, value: Number) -> Spread:
         count, total, squares = state[0] + 1, state[1] + value, state[2]
         if count > 1:
-            squares += (count * value - total) ** 2 / (count * (count - 1))
+            distance = float(count * value - total)
+            squares += distance * distance / (count * (count - 1))  # `**` would raise where a product becomes infinite
         return (count, float(total), squares)
 
     def undo(self, state: Spread, value: Number) -> Spread:
         count, total, squares = state
         if count > 1:
-            squares -= (count * value - total) ** 2 / (count * (count - 1))
+            distance = float(count * value - total)
+            squares -= distance * distance / (count * (count - 1))
         return (count - 1, float(total - value), squares if count > 2 else 0.0)
 
     def merge(self, left: Spread, right: Spread) -> Spread:
