@@ -39,7 +39,7 @@ def scripts() -> tuple[tuple[str, ...], ...]:
     found = [(path.read_text(),) for path in sorted((ROOT / "examples").glob("*/*.sql"))]
     for path in sorted(CONFORMANCE.glob("*.json")):
         found += [tuple(case["statements"]) for case in json.loads(path.read_text())["tests"] if "format" not in case]
-    return tuple(script for script in found if script)
+    return tuple(found)
 
 
 def mutant(choice: random.Random, text: str) -> str:
