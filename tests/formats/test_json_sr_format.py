@@ -135,6 +135,16 @@ def test_the_writers_schema_decides_what_is_read() -> None:
         read(schema, data, ("FOO", t.INTEGER))
 
 
+def test_a_number_without_a_fraction_is_an_integer() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "number"}}}
+    assert read(schema, b'{"a": 8.0}', ("A", t.INTEGER)) == (8,)
+    assert read(schema, b'{"a": -3e9}', ("A", t.BIGINT)) == (-3_000_000_000,)
+    assert read(schema, b'{"a": null}', ("A", t.INTEGER)) == (None,)
+    for value in (b"8.5", b"3e9"):
+        with pytest.raises(DeserializationError, match="sourceType: DOUBLE, requiredType: INTEGER"):
+            read(schema, b'{"a": ' + value + b"}", ("A", t.INTEGER))
+
+
 def test_bare_values_and_null() -> None:
     registry = LocalSchemaRegistry()
     fmt = get("JSON_SR")

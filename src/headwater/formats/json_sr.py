@@ -12,6 +12,7 @@ from typing import Any
 
 from headwater.core import types as t
 from headwater.core.errors import DeserializationError, SerializationError
+from headwater.core.javatext import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN, double_text
 from headwater.core.schema import Column
 from headwater.formats import capabilities as caps
 from headwater.formats import framing, json_fast, json_read, json_schema, json_write, registered
@@ -179,7 +180,8 @@ def _value(source: Source, node: json_schema.Node, target: t.SqlType, value: str
 
 def _converted(source: Source, node: json_schema.Node, target: t.SqlType, value: str, path: str) -> str:
     if isinstance(node, json_schema.Scalar):
-        convert = scalar_conversion(node.type, target)
+        whole = _whole_number(target, path) if node.type == t.DOUBLE else None
+        convert = scalar_conversion(node.type, target) if whole is None else whole
         if convert is None:
             return _refusal(source, node.type, target, path)
         return f"{source.named('convert', convert)}({value})" if callable(convert) else value
@@ -203,6 +205,26 @@ def _converted(source: Source, node: json_schema.Node, target: t.SqlType, value:
             )
         return value if items == [f"{value}[{i}]" for i in range(len(names))] else f"({', '.join(items)},)"
     return _refusal(source, type(node).__name__.upper(), target, path)
+
+
+_RANGES = {t.INTEGER: (INT_MIN, INT_MAX), t.BIGINT: (LONG_MIN, LONG_MAX)}
+
+
+def _whole_number(target: t.SqlType, path: str) -> Callable[[float], int] | None:
+    """Reads 8.0 as an integer, which it is to JSON Schema, under a schema that says `number`; refuses 8.5.
+
+    Connect's converter refuses both. A column that was calculated with FLOOR or ROUND is such a number.
+    """
+    if target not in _RANGES:
+        return None
+    low, high = _RANGES[target]
+
+    def whole(value: float) -> int:
+        if not value.is_integer() or not low <= value <= high:
+            raise Refused(f"{mismatch(t.DOUBLE, target, path)}, value: {double_text(value)}")
+        return int(value)
+
+    return whole
 
 
 def _refusal(source: Source, source_type: object, target: t.SqlType, path: str) -> str:
