@@ -13,6 +13,7 @@ from headwater.engine.entities import CurrentStatus, Entity
 from headwater.engine.errors import StatementError
 from headwater.library.async_query import AsyncQuery
 from headwater.library.coercion import InsertRow, RowCoercion, RowLike
+from headwater.library.rows import Row
 from headwater.library.server import Server, Session
 from headwater.sql import ast
 from headwater.sql.parser import Dialect, iterate_statements
@@ -98,19 +99,19 @@ class AsyncNode:
         session = self._session_with(properties)
         return AsyncQuery(lambda: self.server.query(sql if sql.rstrip().endswith(";") else f"{sql};", session))
 
-    async def insert(self, target: str, rows: Iterable[RowLike] | Mapping[str, Any]) -> int:
+    async def insert(self, target: str, rows: Iterable[RowLike] | Mapping[str, Any] | Row) -> int:
         """Insert rows into a stream or table; returns how many.
 
         A row is a mapping of column names to values, or a sequence of values in the order of DESCRIBE; a single
-        mapping is one row. ROWTIME may be among the names: ms since the epoch or a datetime. Values are converted as
-        INSERT VALUES does. Rows are written in batches: when `InsertError` names row n, those of earlier batches are
-        in.
+        mapping or `Row` is one row. ROWTIME may be among the names: ms since the epoch or a datetime. Values are
+        converted as INSERT VALUES does. Rows are written in batches: when `InsertError` names row n, those of earlier
+        batches are in.
         """
         goal = await self.server.target(target)
         coercion = RowCoercion(goal)
         count = 0
         batch: list[InsertRow] = []
-        for row in [rows] if isinstance(rows, Mapping) else rows:
+        for row in [rows] if isinstance(rows, Mapping | Row) else rows:
             batch.append(coercion.row(row, count + len(batch)))
             if len(batch) >= INSERT_ROWS:
                 await self.server.append(goal, batch)

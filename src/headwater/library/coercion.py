@@ -72,7 +72,7 @@ class RowCoercion:
         if named is not None:
             members: Mapping[str, Any] = named()
             return members
-        if isinstance(row, str | bytes):
+        if isinstance(row, str | bytes) or not isinstance(row, Sequence):
             raise TypeError(f"it must be a mapping or a sequence of values, not {row!r:.60}")
         columns = [column.name for column in self._target.columns]
         if len(row) != len(columns):

@@ -36,7 +36,11 @@ _WINDOW = 1 << 20
 
 
 class ConnectionLostError(ClusterError):
-    """The server went away, or does not speak HTTP/2."""
+    """The server went away, or does not speak HTTP/2; `reason` says which."""
+
+    def __init__(self, host: str | None, reason: str) -> None:
+        super().__init__(f"The server at {host} is lost: {reason}.")
+        self.reason = reason
 
 
 class Http2Connection:
@@ -48,6 +52,7 @@ class Http2Connection:
         self._address = address
         self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
         self._streams: dict[int, Http2Stream] = {}
+        self.host = address.hostname
         self.lost: ConnectionLostError | None = None
         """Why it cannot be used any more."""
         self._h2.initiate_connection()
@@ -96,6 +101,9 @@ class Http2Connection:
     async def _read(self) -> None:
         try:
             while data := await self._reader.read(_READ_BYTES):
+                if data.startswith(b"HTTP/1"):
+                    self._lose("it does not speak HTTP/2")
+                    break
                 for event in self._h2.receive_data(data):
                     self._dispatch(event)
                 self.flush()
@@ -118,7 +126,7 @@ class Http2Connection:
 
     def _lose(self, reason: str) -> None:
         if self.lost is None:
-            self.lost = ConnectionLostError(f"The server at {self._address.hostname} is lost: {reason}.")
+            self.lost = ConnectionLostError(self._address.hostname, reason)
         for stream in list(self._streams.values()):
             stream.fail(self.lost)
         self._streams.clear()
@@ -151,7 +159,8 @@ class Http2Stream:
         self._chunks: deque[tuple[bytes, int]] = deque()
         self._news = asyncio.Event()
         self._status = 0
-        self._ended = False
+        self.ended = False
+        """Whether the server has said all, or will not say more."""
         self._failure: ConnectionLostError | None = None
 
     def receive(self, event: Event) -> None:
@@ -165,7 +174,8 @@ class Http2Stream:
             self._end()
         elif isinstance(event, StreamReset):
             if event.error_code not in (ErrorCodes.NO_ERROR, ErrorCodes.CANCEL):
-                self._failure = ConnectionLostError(f"The server gave up the request: HTTP/2 error {event.error_code}.")
+                reason = f"it gave up the request with HTTP/2's error {event.error_code}"
+                self._failure = ConnectionLostError(self._connection.host, reason)
             self._end()
         self._news.set()
 
@@ -175,20 +185,20 @@ class Http2Stream:
 
     def fail(self, error: ConnectionLostError) -> None:
         """The connection is lost."""
-        if not self._ended:
+        if not self.ended:
             self._failure = error
-            self._ended = True
+            self.ended = True
         self._news.set()
 
     def _end(self) -> None:
-        self._ended = True
+        self.ended = True
         self._connection.forget(self._number)
 
     async def send(self, data: bytes, *, last: bool = False) -> None:
         """Send a part of the body, as fast as the server reads; nothing if it has answered already."""
         view = memoryview(data)
         while view:
-            if self._ended:
+            if self.ended:
                 return
             room = min(self._h2.local_flow_control_window(self._number), self._h2.max_outbound_frame_size, len(view))
             if room <= 0:
@@ -198,7 +208,7 @@ class Http2Stream:
             view = view[room:]
             self._connection.flush()
             await self._connection.drain()
-        if last and not self._ended:
+        if last and not self.ended:
             self._h2.end_stream(self._number)
             self._connection.flush()
 
@@ -207,8 +217,8 @@ class Http2Stream:
         while not self._status:
             if self._failure is not None:
                 raise self._failure
-            if self._ended:
-                raise ConnectionLostError("The server ended the request without an answer.")
+            if self.ended:
+                raise ConnectionLostError(self._connection.host, "it ended the request without an answer")
             await self._wait()
         return self._status
 
@@ -217,7 +227,7 @@ class Http2Stream:
         while not self._chunks:
             if self._failure is not None:
                 raise self._failure
-            if self._ended:
+            if self.ended:
                 return b""
             await self._wait()
         data, length = self._chunks.popleft()
@@ -233,7 +243,7 @@ class Http2Stream:
 
     async def close(self) -> None:
         """Tell the server that the rest is not wanted. Nothing happens once it has ended."""
-        if not self._ended:
+        if not self.ended:
             self._end()
             if self._connection.lost is None:
                 self._h2.reset_stream(self._number, ErrorCodes.CANCEL)

@@ -82,7 +82,7 @@ class Node:
         """
         return Query(self._node.query(sql, properties), self._loop)
 
-    def insert(self, target: str, rows: Iterable[RowLike] | Mapping[str, Any]) -> int:
+    def insert(self, target: str, rows: Iterable[RowLike] | Mapping[str, Any] | Row) -> int:
         """As `AsyncNode.insert`. The rows are iterated over in the node's thread."""
         return self._loop.run(self._node.insert(target, rows))
 
@@ -106,12 +106,16 @@ class Query(Sequence[Row]):
     def __init__(self, query: AsyncQuery, loop: BackgroundLoop) -> None:
         self._query = query
         self._loop = loop
-        answer = loop.run(query.open())
+        try:
+            answer = loop.run(query.open())
+            self._rows = None if answer.is_push else loop.run(query.rows())
+        except BaseException:
+            self.close()  # Ctrl-C may come when it has just been opened
+            raise
         self.columns: tuple[Column, ...] = answer.columns
         """Name and SQL type of each column."""
         self.query_id = answer.query_id
         self.is_push = answer.is_push
-        self._rows = None if answer.is_push else loop.run(query.rows())
         self._coming = self._arriving()
 
     def _arriving(self) -> Generator[Row, None, None]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import msgspec
 
 from headwater.core import types
-from headwater.core.errors import ConfigError, StartupError
+from headwater.core.errors import ConfigError, HeadwaterError, StartupError
 from headwater.core.names import quote_if_needed
 from headwater.core.schema import Column
 from headwater.core.types import STRING, SqlType
@@ -49,8 +50,11 @@ class RemoteServer:
         """Connect, and ask for /info to see who is there."""
         try:
             await _whole_body(await self._send("GET", "/info", None, _JSON))
-        except ConnectionLostError as error:
-            raise self._unreachable(str(error)) from None
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, ConnectionLostError):
+                raise self._unreachable(error.reason) from None
+            raise
 
     async def close(self) -> None:
         """End the connection; the server ends what it carried."""
@@ -78,7 +82,16 @@ class RemoteServer:
         except BaseException:
             await stream.close()
             raise
-        return RemoteAnswer(stream, lines, query_id, columns, is_push="EMIT" in kinds)
+        if "EMIT" not in kinds:
+            return RemoteAnswer(stream, lines, query_id, columns)
+        return RemoteAnswer(stream, lines, query_id, columns, self._end)
+
+    async def _end(self, query_id: str) -> None:
+        """End a push query: when this returns the server has. One that has ended already is none of our business."""
+        with contextlib.suppress(HeadwaterError):
+            await _whole_body(
+                await self._send("POST", "/close-query", msgspec.json.encode({"queryId": query_id}), _JSON)
+            )
 
     async def target(self, name: str) -> Target:
         """DESCRIBE."""
@@ -175,14 +188,20 @@ class Lines:
 
 
 class RemoteAnswer:
-    """Rows of a SELECT."""
+    """Rows of a SELECT; `end` is what ends a push query on the server."""
 
     def __init__(
-        self, stream: Http2Stream, lines: Lines, query_id: str, columns: tuple[Column, ...], *, is_push: bool
+        self,
+        stream: Http2Stream,
+        lines: Lines,
+        query_id: str,
+        columns: tuple[Column, ...],
+        end: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self.columns = columns
         self.query_id = query_id
-        self.is_push = is_push
+        self.is_push = end is not None
+        self._end = end
         self._stream = stream
         self._lines = lines
         self._make = row_maker(columns, from_json)
@@ -213,7 +232,10 @@ class RemoteAnswer:
         return values
 
     async def close(self) -> None:
-        """Give up the request: the server ends the query."""
+        """End the query, and give up the request."""
+        end, self._end = self._end, None
+        if end is not None and not self._stream.ended:
+            await end(self.query_id)
         await self._stream.close()
 
 
