@@ -49,7 +49,11 @@ def run(
 
 def with_programs(programs: Iterable[Path], arguments: list[str], work: Callable[[], None]) -> None:
     """Do `work` while Python programs run as processes of their own."""
-    running = [subprocess.Popen([sys.executable, path, *arguments], cwd=path.parent) for path in programs]
+    # In a session of their own: Ctrl-C is for this process, which then ends them.
+    running = [
+        subprocess.Popen([sys.executable, path, *arguments], cwd=path.parent, start_new_session=True)
+        for path in programs
+    ]
     try:
         work()
     finally:

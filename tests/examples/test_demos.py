@@ -9,7 +9,7 @@ import pytest
 
 from tests.kafka_fixture import Kafka
 
-EXAMPLES = ("delivery", "pizza-shop", "promotions", "service-management")
+EXAMPLES = ("bike-share", "promotions", "service-management")
 SECONDS = 150
 
 
