@@ -25,9 +25,14 @@ DEFAULT_PARTITIONS = 4
 _KINDS = {"AVRO": "AVRO", "JSON": "JSON", "JSON_SR": "JSON", "PROTOBUF": "PROTOBUF"}
 
 
-async def prepare(run: Run, host: Host) -> None:
-    """Create every topic that the case mentions and register the schemas it brings along."""
+async def prepare(run: Run, host: Host, partitions: int | None = None) -> None:
+    """Create every topic that the case mentions and register the schemas it brings along.
+
+    With `partitions` every topic gets so many, whatever the case says.
+    """
     counts = partition_counts(run)
+    if partitions is not None:
+        counts = dict.fromkeys(counts, partitions)
     await host.cluster.create_topics([TopicSpec(name, count) for name, count in counts.items()])
     supplied = {
         f"{topic['name']}-{side}" for topic in run.topics for side in ("key", "value") if f"{side}Schema" in topic
