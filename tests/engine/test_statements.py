@@ -475,3 +475,15 @@ async def test_a_server_takes_only_so_many_requests() -> None:
         clock.advance(500)
         assert await node.select("SELECT * FROM orders;") == []
         await node.run("DROP STREAM orders;")
+
+
+@pytest.mark.parametrize(("grace", "notices"), [("", 1), (" GRACE PERIOD 1 MINUTE", 0)])
+async def test_a_join_of_streams_without_grace_is_carried_out_with_a_notice(
+    node: SqlNode, grace: str, notices: int
+) -> None:
+    await node.run(ORDERS + "CREATE STREAM gifts (id INT KEY) WITH (KAFKA_TOPIC='gifts', PARTITIONS=2, FORMAT='JSON');")
+    join = f"SELECT * FROM orders o JOIN gifts g WITHIN 1 HOUR{grace} ON o.id = g.id EMIT CHANGES;"
+    (created,) = await node.run(f"CREATE STREAM given AS {join}")
+    assert created["commandStatus"]["status"] == "SUCCESS"
+    assert len(created["warnings"]) == notices
+    assert all("GRACE PERIOD" in notice["message"] for notice in created["warnings"])

@@ -12,6 +12,7 @@ from headwater.core.errors import HeadwaterError
 from headwater.engine.answering import Answering
 from headwater.engine.changes import Change
 from headwater.engine.command_runner import CommandRunner
+from headwater.engine.deprecations import deprecations
 from headwater.engine.entities import CommandStatus, CurrentStatus, Entity, Notice, TerminateQueryEntity, WarningEntity
 from headwater.engine.errors import ErrorCode, RequestError, StatementError, code_of, message_of
 from headwater.engine.insert import InsertChannel, check_insertable
@@ -230,6 +231,7 @@ class Engine:
         sequence = self._runner.sequence if isinstance(change, Change) else -1
         return CurrentStatus(
             statement_text=context.text,
+            warnings=deprecations(statement),
             command_id=str(command),
             command_status=status,
             command_sequence_number=sequence,
