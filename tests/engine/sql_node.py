@@ -27,13 +27,18 @@ EARLIEST_RESET = {"auto.offset.reset": "earliest"}
 class SqlNode:
     """`engine` runs on `cluster`; `restart` closes the engine and starts another one on the same log."""
 
-    def __init__(self, clock: Clock | None = None, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        properties: Mapping[str, str] | None = None,
+        cluster: type[LocalCluster] = LocalCluster,
+    ) -> None:
         self.clock = clock or SystemClock()
         self.settings = EngineSettings(properties=dict(properties or {}))
         self.registry = LocalSchemaRegistry()
         self.log = Log(MemoryStorage(), self.clock)
         self.log.open()
-        self.cluster = LocalCluster(self.log, OffsetStore(self.log, self.clock), self.clock)
+        self.cluster = cluster(self.log, OffsetStore(self.log, self.clock), self.clock)
         self.engine = self._new_engine()
 
     def _new_engine(self) -> Engine:
@@ -81,9 +86,13 @@ class SqlNode:
 
 
 @asynccontextmanager
-async def sql_node(clock: Clock | None = None, properties: Mapping[str, str] | None = None) -> AsyncIterator[SqlNode]:
+async def sql_node(
+    clock: Clock | None = None,
+    properties: Mapping[str, str] | None = None,
+    cluster: type[LocalCluster] = LocalCluster,
+) -> AsyncIterator[SqlNode]:
     """A started node, closed at the end."""
-    node = SqlNode(clock, properties)
+    node = SqlNode(clock, properties, cluster)
     await node.cluster.start()
     try:
         await node.engine.start()

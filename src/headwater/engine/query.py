@@ -12,7 +12,7 @@ from headwater.core.clock import Clock
 from headwater.core.errors import HeadwaterError, TopicExistsError
 from headwater.engine.batches import Partitioner
 from headwater.engine.processing_log import ProcessingLogger
-from headwater.engine.program import Program, Stage, Unit
+from headwater.engine.program import Program, QueryFailedError, Stage, Unit
 from headwater.engine.task import Feed, Task
 from headwater.plan.steps import QueryPlan
 from headwater.wire.records import read_records
@@ -63,6 +63,23 @@ class QueryContext:
     def application_id(self, query_id: str) -> str:
         """Consumer group and prefix of the internal topics of a query."""
         return f"_confluent-ksql-{self.service_id}query_{query_id}"
+
+    def repartition_topic(self, query_id: str, operator: str) -> str:
+        return f"{self.application_id(query_id)}-{operator}-repartition"
+
+    def changelog_topic(self, query_id: str, unit: int) -> str:
+        return f"{self.application_id(query_id)}-{unit}-changelog"
+
+    def keeps_state_in_one_task(self, query_id: str) -> bool:
+        """Whether the query has run as one task over all partitions, and has state from then.
+
+        It must go on so when its topics have got more partitions since: the state of a key is where it is.
+        """
+        changelog = self.cluster.topic(self.changelog_topic(query_id, 0))
+        if changelog is None or changelog.partitions != 1:
+            return False
+        start = f"{self.application_id(query_id)}-"
+        return not any(n.startswith(start) and n.endswith("-repartition") for n in self.cluster.topics())
 
 
 class PersistentQuery:
@@ -149,7 +166,7 @@ class PersistentQuery:
         """Whether every record of the inputs has been processed and committed."""
         if self._failed or not self._paused.is_set():
             return True
-        if self._commit is not None and not self._commit.done():
+        if self._commit is not None and (not self._commit.done() or self._commit.exception() is not None):
             return False
         if any(task.uncommitted_since is not None for task in self.tasks):
             return False
@@ -177,10 +194,10 @@ class PersistentQuery:
         return specs
 
     def _topic(self, operator: str) -> str:
-        return f"{self.group}-{operator}-repartition"
+        return self._context.repartition_topic(self.id, operator)
 
     def _changelog(self, unit: int) -> str:
-        return f"{self.group}-{unit}-changelog"
+        return self._context.changelog_topic(self.id, unit)
 
     def _partitions(self, unit: Unit) -> int:
         """Of the unit's topics: that of its sources if it has any, else the most of all sources of the query.
@@ -197,7 +214,15 @@ class PersistentQuery:
 
     async def _create_topics(self) -> None:
         cluster = self._context.cluster
-        missing = [spec for name, spec in self._internal_topics().items() if cluster.topic(name) is None]
+        wanted = self._internal_topics()
+        for name, spec in wanted.items():
+            existing = cluster.topic(name)
+            if existing is not None and existing.partitions != spec.partitions:
+                raise QueryFailedError(
+                    f"Query {self.id} keeps its state in {existing.partitions} partitions (topic {name}), but its "
+                    f"sources have {spec.partitions} now, so keys lie elsewhere. Drop the query and create it again."
+                )
+        missing = [spec for name, spec in wanted.items() if cluster.topic(name) is None]
         for spec in missing:
             try:
                 await cluster.create_topics([spec])
@@ -276,6 +301,8 @@ class PersistentQuery:
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever breaks a query must be shown as its state
+                if self._commit is not None:  # what is under way may still succeed: the rebuilt tasks must see it
+                    await asyncio.wait([self._commit])
                 self._record_failure(error)
                 await self._context.clock.sleep(self._retry_ms / 1000)
                 self._retry_ms = min(self._retry_ms * 2, self._context.retry_max_ms)
@@ -296,6 +323,7 @@ class PersistentQuery:
         cluster = self._context.cluster
         while True:
             if not self._paused.is_set():
+                await self._commit_all()
                 await self._paused.wait()
             wanted = {place: offset for task in self.tasks for place, offset in task.wanted().items()}
             if wanted:
@@ -338,9 +366,17 @@ class PersistentQuery:
         self._commit = asyncio.create_task(self._context.cluster.commit(work), name=f"commit of {self.id}")
         self._commit.add_done_callback(self._context.progress)
 
+    async def _commit_all(self) -> None:
+        """Commit everything that has been done, and wait for it."""
+        for task in self.tasks:
+            if task.uncommitted_since is not None:
+                await self._begin_commit(task)
+        await self._committed()
+
     async def _committed(self) -> None:
         """Wait for the commit under way; raises what it raised."""
         if self._commit is not None:
             # A query that is stopped meanwhile must not take the commit with it: `stop` waits for its end.
             await asyncio.shield(self._commit)
             self._commit = None
+            self._retry_ms = self._context.retry_initial_ms

@@ -70,11 +70,12 @@ class QueryRuntime:
 
     def compile(self, plan: QueryPlan, properties: Mapping[str, str], name: str) -> Program:
         """The plan's program: for one task where repartitioning has nothing to do, or where it could not help."""
+        single = self._single_partition(plan) or needs_one_task(plan) or self.context.keeps_state_in_one_task(name)
         return compile_plan(
             plan,
             self._functions,
             self._registry,
-            self._options(properties, single_task=self._single_partition(plan) or needs_one_task(plan)),
+            self._options(properties, single_task=single),
             name,
         )
 
