@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from headwater.core.errors import HeadwaterError
-from headwater.core.types import SqlType
+from headwater.core.types import STRING, SqlType
 from headwater.engine.needs import Needs, required_columns
 from headwater.engine.operators import (
     aggregate,
@@ -223,12 +223,12 @@ class StageCompiler:
         results: list[Binding] = []
         work: list[tuple[str, Code]] = []
         for expression, code in zip(expressions, codes, strict=True):
-            assert code.type is not None
+            sql_type = code.type or STRING  # an untyped NULL is NULL in any type
             if isinstance(expression, ColumnRef):
-                results.append(Binding(code.type, code.source))
+                results.append(Binding(sql_type, code.source))
             else:
                 name = self.names.temp("x")
-                results.append(Binding(code.type, name))
+                results.append(Binding(sql_type, name))
                 work.append((name, code))
         if work:
             report = self.reporter(operator)

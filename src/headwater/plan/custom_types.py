@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from headwater.core.errors import AnalysisError
+from headwater.core.names import quote
 from headwater.core.types import Array, Field, Map, SqlType, Struct
 from headwater.plan.problems import did_you_mean, problem
 from headwater.plan.rewriting import transform, walk
@@ -27,7 +29,10 @@ def resolve_casts(expression: Expression, types: Mapping[str, SqlType]) -> Expre
 
 
 def resolve_type(written: SqlType, types: Mapping[str, SqlType]) -> SqlType:
-    """The type with every custom name replaced by what it stands for. Raises AnalysisError for unknown names."""
+    """The type with every custom name replaced by what it stands for.
+
+    Raises AnalysisError for unknown names, and for structs with two fields of one name.
+    """
     if isinstance(written, NamedType):
         found = types.get(written.name)
         if found is None:
@@ -40,5 +45,9 @@ def resolve_type(written: SqlType, types: Mapping[str, SqlType]) -> SqlType:
     if isinstance(written, Map):
         return Map(resolve_type(written.key, types), resolve_type(written.value, types))
     if isinstance(written, Struct):
+        names = [field.name for field in written.fields]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise AnalysisError(f"Duplicate field names found in STRUCT: {', '.join(map(quote, repeated))}")
         return Struct(tuple(Field(f.name, resolve_type(f.type, types)) for f in written.fields))
     return written

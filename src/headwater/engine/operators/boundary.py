@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from headwater.core.schema import Column, Role
-from headwater.core.types import BIGINT, INTEGER, SqlType
+from headwater.core.types import BIGINT, INTEGER, STRING, SqlType
 from headwater.engine.operators import aggregate, stateless
 from headwater.engine.operators.sink import key_bytes
 from headwater.engine.operators.source import reader_for
@@ -178,7 +178,7 @@ def _read_rekeyed(stage: StageCompiler, step: Rekey, row: Row) -> None:
 
 
 def _read_arguments(stage: StageCompiler, step: Aggregate, row: Row, argument_types: list[list[Any]]) -> None:
-    flat = [annotation(t) for types in argument_types for t in types]
+    flat = [annotation(t or STRING) for types in argument_types for t in types]
     stage.body.line(f"row = {_decoder(stage, tuple_of(flat))}(record.value)")
     calls = [
         aggregate.Call(call.column, aggregate.bind_types(stage, step, call, types))
@@ -189,7 +189,7 @@ def _read_arguments(stage: StageCompiler, step: Aggregate, row: Row, argument_ty
 
 def _read_change(stage: StageCompiler, step: Aggregate, row: Row, argument_types: list[list[Any]]) -> None:
     body = stage.body
-    one: Any = tuple_of([annotation(t) for types in argument_types for t in types])
+    one: Any = tuple_of([annotation(t or STRING) for types in argument_types for t in types])
     group = stage.names.temp("group")
     body.line(f"old_values, new_values = {_decoder(stage, tuple_of([one | None, one | None]))}(record.value)")
     body.line(f"{group} = ({''.join(f'{code}, ' for code in row.key_codes())})")
