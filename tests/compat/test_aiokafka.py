@@ -72,12 +72,13 @@ async def test_seeking_to_ends_and_times(broker: Running) -> None:
         assert (await consumer.getone()).value == b"3"
 
 
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
 @pytest.mark.parametrize("secret", [SECRET, "wrong"])
-async def test_login(guarded_broker: Running, secret: str) -> None:
+async def test_login(guarded_broker: Running, secret: str, mechanism: str) -> None:
     producer = aiokafka.AIOKafkaProducer(
         bootstrap_servers=guarded_broker.address,
         security_protocol="SASL_PLAINTEXT",
-        sasl_mechanism="PLAIN",
+        sasl_mechanism=mechanism,
         sasl_plain_username=USER,
         sasl_plain_password=secret,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headwater.broker.handlers import (
+    acls,
     commits,
     configs,
     fetch,
@@ -23,6 +24,7 @@ from headwater.broker.handlers import (
     sasl,
     topics,
     transactions,
+    users,
 )
 
 Handler = Callable[[Any, Any, Any], Any]
@@ -83,6 +85,9 @@ APIS: dict[int, Api] = {
         Api(26, "EndTxn", 0, 5, transactions.end_txn),
         Api(27, "WriteTxnMarkers", 1, 2, transactions.write_txn_markers),
         Api(28, "TxnOffsetCommit", 0, 5, transactions.txn_offset_commit),
+        Api(29, "DescribeAcls", 1, 3, acls.describe_acls),
+        Api(30, "CreateAcls", 1, 3, acls.create_acls),
+        Api(31, "DeleteAcls", 1, 3, acls.delete_acls),
         Api(32, "DescribeConfigs", 1, 4, configs.describe_configs),
         Api(33, "AlterConfigs", 0, 2, configs.alter_configs),
         Api(35, "DescribeLogDirs", 1, 4, metadata.describe_log_dirs),
@@ -91,6 +96,8 @@ APIS: dict[int, Api] = {
         Api(42, "DeleteGroups", 0, 2, groups.delete_groups),
         Api(44, "IncrementalAlterConfigs", 0, 1, configs.incremental_alter_configs),
         Api(47, "OffsetDelete", 0, 0, commits.offset_delete),
+        Api(50, "DescribeUserScramCredentials", 0, 0, users.describe_user_scram_credentials),
+        Api(51, "AlterUserScramCredentials", 0, 0, users.alter_user_scram_credentials),
         Api(60, "DescribeCluster", 0, 2, metadata.describe_cluster),
         Api(61, "DescribeProducers", 0, 0, producers.describe_producers),
         Api(65, "DescribeTransactions", 0, 0, transactions.describe_transactions),

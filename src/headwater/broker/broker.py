@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.broker.apis import APIS
 from headwater.broker.auth import Verifier
 from headwater.broker.dispatch import Dispatcher
 from headwater.broker.durability import DurabilityGate
 from headwater.broker.errors import Code
 from headwater.broker.groups.coordinator import GroupCoordinator
-from headwater.broker.session import ANONYMOUS, Session
+from headwater.broker.scram import ScramCredential, ScramMechanism
+from headwater.broker.security import SecurityStore
+from headwater.broker.session import ANONYMOUS, Context, Session
 from headwater.broker.settings import BrokerSettings
 from headwater.broker.timers import Timers
 from headwater.broker.transactions.coordinator import TransactionCoordinator
@@ -44,6 +47,7 @@ class Broker:
         self.clock = clock
         self.settings = settings or BrokerSettings()
         self.verifier = verifier
+        self.security = SecurityStore(log)
         self.offsets = offsets or OffsetStore(log, clock)
         self._shared_offsets = offsets is not None
         self._timers = timers
@@ -55,6 +59,7 @@ class Broker:
 
     async def start(self) -> None:
         """Replay committed offsets, groups and transactions. The log is open already."""
+        self.security.load()
         if not self._shared_offsets:
             self.offsets.load()
         if self._timers is None:
@@ -103,6 +108,41 @@ class Broker:
         """Host and port that the client is told to connect to."""
         settings = self.settings
         return settings.advertised_host or session.local_host, settings.advertised_port or session.local_port
+
+    # Who may do what
+
+    def verify(self, username: str, password: str) -> bool:
+        """Whether name and password belong together: of an API key, or of a user made through the admin API."""
+        if self.verifier is None or self.verifier.knows(username):
+            return self.verifier is not None and self.verifier.verify(username, password)
+        found = next(
+            filter(None, (self.security.credential(username, mechanism) for mechanism in ScramMechanism)), None
+        )
+        return found is not None and found.matches(password)
+
+    def credential(self, username: str, mechanism: ScramMechanism) -> ScramCredential | None:
+        """What to check a user's SCRAM login with."""
+        if self.verifier is not None and self.verifier.knows(username):
+            return self.verifier.credential(username, mechanism)
+        return self.security.credential(username, mechanism)
+
+    def is_super(self, session: Session) -> bool:
+        """Whether the client may do everything: nobody has to log in here, or it has one of the operator's API keys."""
+        verifier, name = self.verifier, session.principal
+        return verifier is None or (name is not None and (verifier.knows(name) or name in self.settings.super_users))
+
+    def allows(self, context: Context, operation: Operation, resource: Resource, name: str) -> bool:
+        """Whether the request's sender may do it."""
+        session = context.session
+        return self.is_super(session) or self.security.acls.allows(
+            f"User:{session.principal}", session.peer, operation, resource, name
+        )
+
+    def allows_creation(self, context: Context, topic: str) -> bool:
+        """Whether the request's sender may create the topic: this one, or any."""
+        return self.allows(context, Operation.CREATE, Resource.CLUSTER, CLUSTER_NAME) or self.allows(
+            context, Operation.CREATE, Resource.TOPIC, topic
+        )
 
     def partition(self, topic: str, index: int) -> Partition | None:
         found = self.log.topic(topic)

@@ -106,9 +106,10 @@ class Dispatcher:
             return route
 
     def _raw_sasl(self, frame: memoryview, session: Session) -> Answer:
-        """A bare token after SaslHandshake v0 is answered by an empty frame or a closed connection."""
-        session.sasl_raw = False
-        return [bytes(4)] if authenticate(self._broker, session, bytes(frame)) else None
+        """A bare token after SaslHandshake v0 is answered by a bare token or a closed connection."""
+        answer = authenticate(self._broker, session, bytes(frame))
+        session.sasl_raw = session.scram is not None
+        return None if answer is None else [len(answer).to_bytes(4, "big") + answer]
 
     def _unsupported(self, header: RequestHeader) -> Answer:
         """UNSUPPORTED_VERSION where the answer has a place for it; ApiVersions answers in version 0 (KIP-511)."""

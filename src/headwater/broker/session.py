@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headwater.broker.scram import ScramExchange
+
 ANONYMOUS = "ANONYMOUS"
 
 
@@ -21,6 +23,8 @@ class Session:
     """Set by a successful SaslHandshake."""
     sasl_raw: bool = False
     """The next frame is a bare SASL token: the client began with SaslHandshake v0."""
+    scram: ScramExchange | None = None
+    """A login that has begun and needs another message."""
     closing: bool = False
     """Set by a handler that wants the connection closed once its answer is sent."""
 

@@ -29,3 +29,6 @@ class BrokerSettings:
     """A producer may not ask for a longer `transaction.timeout.ms`."""
     transactional_id_expiration_ms: int = 7 * 24 * 3_600_000
     """A transactional id that was not used for so long is forgotten."""
+    super_users: frozenset[str] = frozenset()
+    """Users who may do everything, beside the operator's API keys; all others need ACLs. Without any API key nobody has
+    to log in and everybody may do everything."""

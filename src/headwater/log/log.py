@@ -269,6 +269,16 @@ class Log:
                 "A failed commit could not be taken back, the log is read-only until it is opened again: %s", failure
             )
 
+    # Metadata of those above
+
+    def read_metadata(self, name: str) -> bytes | None:
+        """What `write_metadata` last stored under the file name; None if nothing. Raises `StorageError`."""
+        return self._storage.read(name) if self._storage.size(name) is not None else None
+
+    def write_metadata(self, name: str, data: bytes) -> None:
+        """Store it beside the log's own metadata, all or nothing, on disk on return. Raises `StorageError`."""
+        self._storage.replace(name, data, sync=True)
+
     # Producer ids
 
     def next_producer_id(self) -> int:

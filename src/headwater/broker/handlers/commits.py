@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
@@ -36,12 +37,14 @@ def offset_commit(
     error = broker.groups.check_commit(
         request.group_id, request.generation_id_or_member_epoch, request.member_id, request.group_instance_id
     )
+    if not broker.allows(context, Operation.READ, Resource.GROUP, request.group_id):
+        error = Code.GROUP_AUTHORIZATION_FAILED
     codes: dict[Key, Code] = {}
     offsets: dict[Key, Offset] = {}
     for topic in request.topics:
         for place in topic.partitions:
             key = topic.name, place.partition_index
-            codes[key] = error or _check_offset(broker, topic.name, place)
+            codes[key] = error or _check_offset(broker, context, topic.name, place)
             if not codes[key]:
                 offsets[key] = place.committed_offset, place.committed_leader_epoch, place.committed_metadata or ""
     response = OffsetCommitResponse(
@@ -61,7 +64,11 @@ def offset_commit(
     return _store(broker, request.group_id, offsets, response) if offsets else response
 
 
-def _check_offset(broker: Broker, topic: str, place: OffsetCommitRequest.OffsetCommitRequestPartition) -> Code:
+def _check_offset(
+    broker: Broker, context: Context, topic: str, place: OffsetCommitRequest.OffsetCommitRequestPartition
+) -> Code:
+    if not broker.allows(context, Operation.READ, Resource.TOPIC, topic):
+        return Code.TOPIC_AUTHORIZATION_FAILED
     if broker.partition(topic, place.partition_index) is None:
         return Code.UNKNOWN_TOPIC_OR_PARTITION
     if len(place.committed_metadata or "") > broker.settings.max_offset_metadata_bytes:
@@ -86,8 +93,17 @@ def offset_fetch(broker: Broker, context: Context, request: OffsetFetchRequest) 
     """Committed positions of one group or, from version 8 on, of several; -1 where there is none."""
     if context.version >= _FIRST_WITH_GROUPS:
         return OffsetFetchResponse(
-            groups=[_fetch_group(broker, wanted, request.require_stable) for wanted in request.groups]
+            groups=[
+                _fetch_group(broker, wanted, request.require_stable)
+                if broker.allows(context, Operation.DESCRIBE, Resource.GROUP, wanted.group_id)
+                else OffsetFetchResponse.OffsetFetchResponseGroup(
+                    group_id=wanted.group_id, error_code=Code.GROUP_AUTHORIZATION_FAILED
+                )
+                for wanted in request.groups
+            ]
         )
+    if not broker.allows(context, Operation.DESCRIBE, Resource.GROUP, request.group_id):
+        return OffsetFetchResponse(error_code=Code.GROUP_AUTHORIZATION_FAILED)
     committed = broker.offsets.fetch(request.group_id)
     unstable = _unstable(broker, request.group_id, request.require_stable)
     topics = []
@@ -156,6 +172,8 @@ def _wanted(
 
 def offset_delete(broker: Broker, context: Context, request: OffsetDeleteRequest) -> OffsetDeleteResponse:
     """Forget positions of a group for topics that none of its members is subscribed to (KIP-496)."""
+    if not broker.allows(context, Operation.DELETE, Resource.GROUP, request.group_id):
+        return OffsetDeleteResponse(error_code=Code.GROUP_AUTHORIZATION_FAILED)
     group = broker.groups.groups.get(request.group_id)
     committed = broker.offsets.fetch(request.group_id)
     if group is None and not committed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
@@ -48,7 +49,10 @@ def describe_configs(broker: Broker, context: Context, request: DescribeConfigsR
     for wanted in request.resources:
         result = Result(resource_type=wanted.resource_type, resource_name=wanted.resource_name)
         entries: list[Entry] = []
-        if wanted.resource_type == TOPIC:
+        refusal = _refusal(broker, context, Operation.DESCRIBE_CONFIGS, wanted.resource_type, wanted.resource_name)
+        if refusal is not None:
+            result.error_code, result.error_message = refusal
+        elif wanted.resource_type == TOPIC:
             topic = broker.log.topic(wanted.resource_name)
             if topic is None:
                 result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
@@ -125,7 +129,9 @@ def alter_configs(broker: Broker, context: Context, request: AlterConfigsRequest
         present = topic.configs if topic is not None else {}
         changes: Changes = dict.fromkeys(present)
         changes.update({config.name: config.value for config in wanted.configs})
-        code, message = _alter(broker, wanted.resource_type, wanted.resource_name, changes, request.validate_only)
+        code, message = _alter(
+            broker, context, wanted.resource_type, wanted.resource_name, changes, request.validate_only
+        )
         results.append(
             AlterConfigsResponse.AlterConfigsResourceResponse(
                 error_code=code,
@@ -145,7 +151,9 @@ def incremental_alter_configs(
     for wanted in request.resources:
         code, message, changes = _changes(broker, wanted)
         if not code:
-            code, message = _alter(broker, wanted.resource_type, wanted.resource_name, changes, request.validate_only)
+            code, message = _alter(
+                broker, context, wanted.resource_type, wanted.resource_name, changes, request.validate_only
+            )
         results.append(
             IncrementalAlterConfigsResponse.AlterConfigsResourceResponse(
                 error_code=code,
@@ -182,7 +190,23 @@ def _changes(
     return Code.NONE, None, changes
 
 
-def _alter(broker: Broker, kind: int, name: str, changes: Changes, validate_only: bool) -> tuple[Code, str | None]:
+def _refusal(broker: Broker, context: Context, operation: Operation, kind: int, name: str) -> tuple[Code, str] | None:
+    """Why the client may not do this to the configs of a topic or of the node."""
+    if kind == TOPIC:
+        resource, name, code = Resource.TOPIC, name, Code.TOPIC_AUTHORIZATION_FAILED
+    else:
+        resource, name, code = Resource.CLUSTER, CLUSTER_NAME, Code.CLUSTER_AUTHORIZATION_FAILED
+    if broker.allows(context, operation, resource, name):
+        return None
+    return code, f"{operation.name} on '{name}' is not allowed."
+
+
+def _alter(
+    broker: Broker, context: Context, kind: int, name: str, changes: Changes, validate_only: bool
+) -> tuple[Code, str | None]:
+    refusal = _refusal(broker, context, Operation.ALTER_CONFIGS, kind, name)
+    if refusal is not None:
+        return refusal
     if kind != TOPIC:
         return (
             Code.INVALID_REQUEST,

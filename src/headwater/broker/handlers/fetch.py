@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
+from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
@@ -49,15 +50,20 @@ class _Fetch:
         self._request = request
         self._by_id = context.version >= FIRST_VERSION_WITH_IDS
         self.complete = False
-        self._places = [(wanted, self._find(wanted)) for wanted in request.topics]
+        self._places = [(wanted, *self._find(wanted, context)) for wanted in request.topics]
 
-    def _find(self, wanted: FetchRequest.FetchTopic) -> list[Partition | None]:
+    def _find(self, wanted: FetchRequest.FetchTopic, context: Context) -> tuple[list[Partition | None], Code]:
+        """The partitions, and what to say of those that are not there for the client."""
         log = self._broker.log
         topic = log.topic_by_id(wanted.topic_id) if self._by_id else log.topic(wanted.topic)
         if topic is None:
-            return [None] * len(wanted.partitions)
+            unknown = Code.UNKNOWN_TOPIC_ID if self._by_id else Code.UNKNOWN_TOPIC_OR_PARTITION
+            return [None] * len(wanted.partitions), unknown
+        if not self._broker.allows(context, Operation.READ, Resource.TOPIC, topic.name):
+            return [None] * len(wanted.partitions), Code.TOPIC_AUTHORIZATION_FAILED
         count = len(topic.partitions)
-        return [topic.partitions[p.partition] if 0 <= p.partition < count else None for p in wanted.partitions]
+        found = [topic.partitions[p.partition] if 0 <= p.partition < count else None for p in wanted.partitions]
+        return found, Code.UNKNOWN_TOPIC_OR_PARTITION
 
     def read(self) -> FetchResponse:
         """What there is now. Sets `complete` if that is enough to answer."""
@@ -66,10 +72,13 @@ class _Fetch:
         found = 0
         failed = False
         topics = []
-        for wanted, partitions in self._places:
+        for wanted, partitions, missing in self._places:
             results = []
             for place, partition in zip(wanted.partitions, partitions, strict=True):
-                result = self._read_partition(place, partition, budget - found, first=found == 0)
+                if partition is None:
+                    result = _error(place.partition, missing)
+                else:
+                    result = self._read_partition(place, partition, budget - found, first=found == 0)
                 failed = failed or bool(result.error_code)
                 found += len(result.records) if result.records else 0
                 results.append(result)
@@ -80,11 +89,8 @@ class _Fetch:
         return FetchResponse(responses=topics)
 
     def _read_partition(
-        self, place: FetchRequest.FetchPartition, partition: Partition | None, budget: int, *, first: bool
+        self, place: FetchRequest.FetchPartition, partition: Partition, budget: int, *, first: bool
     ) -> PartitionData:
-        if partition is None:
-            code = Code.UNKNOWN_TOPIC_ID if self._by_id else Code.UNKNOWN_TOPIC_OR_PARTITION
-            return _error(place.partition, code)
         if place.current_leader_epoch > 0:
             return _error(place.partition, Code.UNKNOWN_LEADER_EPOCH)
         committed = self._request.isolation_level == READ_COMMITTED
@@ -125,7 +131,7 @@ class _Fetch:
             expired = True
             news.set()
 
-        partitions = [p for _, found in self._places for p in found if p is not None]
+        partitions = [p for _, found, _ in self._places for p in found if p is not None]
         for partition in partitions:
             partition.subscribe(news.set)
         timer = self._broker.timers.call_later(self._request.max_wait_ms / 1000, expire)

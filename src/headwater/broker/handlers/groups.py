@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code
 from headwater.broker.groups.group import Group, JoinRequest, JoinResult, State, SyncResult
 from headwater.broker.session import Context
@@ -38,6 +39,11 @@ _FIRST_LEAVING_IN_BATCHES = 3
 _FIRST_WITH_NOT_FOUND = 6
 
 
+def _may_read(broker: Broker, context: Context, group: str) -> bool:
+    """Whether the client may be a member of the group."""
+    return broker.allows(context, Operation.READ, Resource.GROUP, group)
+
+
 def _reply_to(future: asyncio.Future[T]) -> Callable[[T], None]:
     """Resolves the future, unless its connection is gone already."""
 
@@ -57,6 +63,8 @@ def _answer(future: asyncio.Future[T], make: Callable[[T], JoinGroupResponse | S
 
 def join_group(broker: Broker, context: Context, request: JoinGroupRequest) -> Awaitable[object] | JoinGroupResponse:
     """Answered when the group's next generation begins."""
+    if not _may_read(broker, context, request.group_id):
+        return JoinGroupResponse(error_code=Code.GROUP_AUTHORIZATION_FAILED, protocol_name="")
     future: asyncio.Future[JoinResult] = asyncio.get_running_loop().create_future()
     timeout = request.rebalance_timeout_ms if context.version >= 1 else request.session_timeout_ms
     wanted = JoinRequest(
@@ -97,6 +105,8 @@ def join_group(broker: Broker, context: Context, request: JoinGroupRequest) -> A
 
 def sync_group(broker: Broker, context: Context, request: SyncGroupRequest) -> Awaitable[object] | SyncGroupResponse:
     """Answered when the leader has brought the assignment."""
+    if not _may_read(broker, context, request.group_id):
+        return SyncGroupResponse(error_code=Code.GROUP_AUTHORIZATION_FAILED)
     future: asyncio.Future[SyncResult] = asyncio.get_running_loop().create_future()
     broker.groups.sync(
         request.group_id,
@@ -121,6 +131,8 @@ def sync_group(broker: Broker, context: Context, request: SyncGroupRequest) -> A
 
 def heartbeat(broker: Broker, context: Context, request: HeartbeatRequest) -> HeartbeatResponse:
     """A member is alive."""
+    if not _may_read(broker, context, request.group_id):
+        return HeartbeatResponse(error_code=Code.GROUP_AUTHORIZATION_FAILED)
     error = broker.groups.heartbeat(
         request.group_id, request.generation_id, request.member_id, request.group_instance_id
     )
@@ -129,6 +141,8 @@ def heartbeat(broker: Broker, context: Context, request: HeartbeatRequest) -> He
 
 def leave_group(broker: Broker, context: Context, request: LeaveGroupRequest) -> LeaveGroupResponse:
     """One member leaves, or several from version 3 on (KIP-345)."""
+    if not _may_read(broker, context, request.group_id):
+        return LeaveGroupResponse(error_code=Code.GROUP_AUTHORIZATION_FAILED)
     if context.version < _FIRST_LEAVING_IN_BATCHES:
         (error,) = broker.groups.leave(request.group_id, [(request.member_id, None)])
         return LeaveGroupResponse(error_code=error)
@@ -149,6 +163,8 @@ def describe_groups(broker: Broker, context: Context, request: DescribeGroupsReq
 
 
 def _describe(broker: Broker, context: Context, group_id: str) -> DescribeGroupsResponse.DescribedGroup:
+    if not broker.allows(context, Operation.DESCRIBE, Resource.GROUP, group_id):
+        return DescribeGroupsResponse.DescribedGroup(group_id=group_id, error_code=Code.GROUP_AUTHORIZATION_FAILED)
     group = broker.groups.groups.get(group_id)
     if group is None:
         result = DescribeGroupsResponse.DescribedGroup(group_id=group_id, group_state=State.DEAD.value)
@@ -193,7 +209,9 @@ def list_groups(broker: Broker, context: Context, request: ListGroupsRequest) ->
                 group_type=CLASSIC,
             )
             for group in groups
-            if (not states or group.state.value.lower() in states) and (not types or CLASSIC in types)
+            if (not states or group.state.value.lower() in states)
+            and (not types or CLASSIC in types)
+            and broker.allows(context, Operation.DESCRIBE, Resource.GROUP, group.id)
         ]
     )
 
@@ -202,7 +220,12 @@ def delete_groups(broker: Broker, context: Context, request: DeleteGroupsRequest
     """Delete groups without members, and their offsets."""
     return DeleteGroupsResponse(
         results=[
-            DeleteGroupsResponse.DeletableGroupResult(group_id=name, error_code=broker.delete_group(name))
+            DeleteGroupsResponse.DeletableGroupResult(
+                group_id=name,
+                error_code=broker.delete_group(name)
+                if broker.allows(context, Operation.DELETE, Resource.GROUP, name)
+                else Code.GROUP_AUTHORIZATION_FAILED,
+            )
             for name in request.groups_names
         ]
     )

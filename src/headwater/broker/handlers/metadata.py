@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.broker.transactions.coordinator import TV2
@@ -30,6 +31,7 @@ FEATURES = {"transaction.version": TV2}
 before KIP-1022 refuse an answer with a lowest level of 0."""
 _GROUP, _TRANSACTION = 0, 1
 _FIRST_WITHOUT_NAMES = 12
+_FIRST_WITH_MANY_KEYS = 4
 
 MetadataTopic = MetadataResponse.MetadataResponseTopic
 
@@ -58,7 +60,11 @@ def metadata(broker: Broker, context: Context, request: MetadataRequest) -> Meta
     log = broker.log
     everything = request.topics is None or (context.version == 0 and not request.topics)
     if everything:
-        topics = [_describe_topic(broker, topic) for topic in log.topics().values()]
+        topics = [
+            _describe_topic(broker, topic)
+            for topic in log.topics().values()
+            if broker.allows(context, Operation.DESCRIBE, Resource.TOPIC, topic.name)
+        ]
     else:
         create = broker.settings.auto_create_topics and (request.allow_auto_topic_creation or context.version < 4)
         topics = [_find_topic(broker, context, wanted, create) for wanted in request.topics or []]
@@ -80,10 +86,16 @@ def _find_topic(
         if topic is None:
             name = None if context.version >= _FIRST_WITHOUT_NAMES else ""
             return MetadataTopic(error_code=Code.UNKNOWN_TOPIC_ID, name=name, topic_id=wanted.topic_id)
+        if not broker.allows(context, Operation.DESCRIBE, Resource.TOPIC, topic.name):
+            return MetadataTopic(error_code=Code.UNKNOWN_TOPIC_ID, name="", topic_id=wanted.topic_id)
         return _describe_topic(broker, topic)
+    if not broker.allows(context, Operation.DESCRIBE, Resource.TOPIC, wanted.name):
+        return MetadataTopic(error_code=Code.TOPIC_AUTHORIZATION_FAILED, name=wanted.name)
     topic = broker.log.topic(wanted.name)
     error = Code.UNKNOWN_TOPIC_OR_PARTITION
-    if topic is None and create:
+    if topic is None and create and not broker.allows_creation(context, wanted.name):
+        error = Code.TOPIC_AUTHORIZATION_FAILED
+    elif topic is None and create:
         try:
             topic = broker.auto_create(wanted.name)
         except HeadwaterError as refusal:
@@ -130,21 +142,40 @@ def find_coordinator(broker: Broker, context: Context, request: FindCoordinatorR
     error, message = Code.NONE, ""
     if request.key_type not in (_GROUP, _TRANSACTION):
         error, message = Code.INVALID_REQUEST, f"There is no coordinator of type {request.key_type}"
-    node = -1 if error else broker.settings.node_id
-    if context.version < 4:
-        return FindCoordinatorResponse(error_code=error, error_message=message, node_id=node, host=host, port=port)
-    return FindCoordinatorResponse(
-        coordinators=[
+    found = []
+    for key in [request.key] if context.version < _FIRST_WITH_MANY_KEYS else request.coordinator_keys:
+        code = error or _may_find(broker, context, request.key_type, key)
+        found.append(
             FindCoordinatorResponse.Coordinator(
-                key=key, node_id=node, host=host, port=port, error_code=error, error_message=message
+                key=key,
+                node_id=-1 if code else broker.settings.node_id,
+                host=host,
+                port=port,
+                error_code=code,
+                error_message=message,
             )
-            for key in request.coordinator_keys
-        ]
+        )
+    if context.version >= _FIRST_WITH_MANY_KEYS:
+        return FindCoordinatorResponse(coordinators=found)
+    one = found[0]
+    return FindCoordinatorResponse(
+        error_code=one.error_code, error_message=message, node_id=one.node_id, host=host, port=port
     )
+
+
+def _may_find(broker: Broker, context: Context, kind: int, key: str) -> Code:
+    """Whether the client may know of the group or transactional id."""
+    if kind == _GROUP:
+        allowed = broker.allows(context, Operation.DESCRIBE, Resource.GROUP, key)
+        return Code.NONE if allowed else Code.GROUP_AUTHORIZATION_FAILED
+    allowed = broker.allows(context, Operation.DESCRIBE, Resource.TRANSACTIONAL_ID, key)
+    return Code.NONE if allowed else Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
 
 
 def describe_log_dirs(broker: Broker, context: Context, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse:
     """One log directory and the size of each partition in it."""
+    if not broker.allows(context, Operation.DESCRIBE, Resource.CLUSTER, CLUSTER_NAME):
+        return DescribeLogDirsResponse(error_code=Code.CLUSTER_AUTHORIZATION_FAILED)
     wanted = None if request.topics is None else {t.topic: set(t.partitions) for t in request.topics}
     topics = []
     for topic in broker.log.topics().values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.handlers.fetch import READ_COMMITTED
 from headwater.broker.session import Context
@@ -39,7 +40,9 @@ def list_offsets(broker: Broker, context: Context, request: ListOffsetsRequest) 
             index = place.partition_index
             result = ListOffsetsResponse.ListOffsetsPartitionResponse(partition_index=index)
             partition = broker.partition(wanted.name, index)
-            if partition is None:
+            if not broker.allows(context, Operation.DESCRIBE, Resource.TOPIC, wanted.name):
+                result.error_code = Code.TOPIC_AUTHORIZATION_FAILED
+            elif partition is None:
                 result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
             else:
                 try:
@@ -76,7 +79,9 @@ def offset_for_leader_epoch(
         for place in wanted.partitions:
             partition = broker.partition(wanted.topic, place.partition)
             result = EpochEnd(partition=place.partition)
-            if partition is None:
+            if not broker.allows(context, Operation.DESCRIBE, Resource.TOPIC, wanted.topic):
+                result.error_code = Code.TOPIC_AUTHORIZATION_FAILED
+            elif partition is None:
                 result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
             elif place.current_leader_epoch > 0:
                 result.error_code = Code.UNKNOWN_LEADER_EPOCH
@@ -97,7 +102,9 @@ def delete_records(broker: Broker, context: Context, request: DeleteRecordsReque
             result = DeleteRecordsResponse.DeleteRecordsPartitionResult(
                 partition_index=place.partition_index, low_watermark=-1
             )
-            if partition is None:
+            if not broker.allows(context, Operation.DELETE, Resource.TOPIC, wanted.name):
+                result.error_code = Code.TOPIC_AUTHORIZATION_FAILED
+            elif partition is None:
                 result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
             else:
                 before = partition.high_watermark if place.offset == HIGH_WATERMARK else place.offset

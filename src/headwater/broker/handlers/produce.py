@@ -7,6 +7,7 @@ from asyncio import Future
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.broker.transactions.coordinator import TV2
@@ -89,6 +90,8 @@ def _take(
     if topic is None or not 0 <= index < len(topic.partitions):
         name = wanted.name if topic is None else topic.name
         return _error(index, Code.UNKNOWN_TOPIC_OR_PARTITION, f"There is no partition {name}-{index}"), None
+    if not broker.allows(context, Operation.WRITE, Resource.TOPIC, topic.name):
+        return _error(index, Code.TOPIC_AUTHORIZATION_FAILED, f"Writing to {topic.name} is not allowed"), None
     refusal = _refusal(topic, index, data.records)
     if refusal is None and data.records and data.records[_ATTRIBUTES_LOW] & _TRANSACTIONAL:
         refusal = _outside_transaction(broker, context, request.transactional_id, (topic.name, index), data.records)
@@ -117,6 +120,9 @@ def _outside_transaction(
     """
     producer = ProducerId(*_PRODUCER.unpack_from(records, _PRODUCER_AT))
     transactions = broker.transactions
+    if name is not None and not broker.allows(context, Operation.WRITE, Resource.TRANSACTIONAL_ID, name):
+        code = Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+        return _error(place[1], code, f"Transactional id {name} is not allowed")
     if name is not None and context.version >= FIRST_VERSION_THAT_ADDS:
         try:
             code = transactions.add(name, producer, (place,), version=TV2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio import Future
 from typing import TYPE_CHECKING
 
+from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code
 from headwater.broker.session import Context
 from headwater.broker.transactions.coordinator import NOBODY
@@ -36,6 +37,9 @@ def init_producer_id(
     """
     if request.transactional_id is None:
         return InitProducerIdResponse(producer_id=broker.log.next_producer_id(), producer_epoch=0)
+    if not broker.allows(context, Operation.WRITE, Resource.TRANSACTIONAL_ID, request.transactional_id):
+        code = Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+        return InitProducerIdResponse(error_code=code, producer_id=-1, producer_epoch=-1)
     known = ProducerId(request.producer_id, request.producer_epoch) if request.producer_id >= 0 else None
     try:
         code, producer = broker.transactions.init_producer(
@@ -63,7 +67,9 @@ def describe_producers(
         for index in wanted.partition_indexes:
             partition = broker.partition(wanted.name, index)
             result = DescribeProducersResponse.PartitionResponse(partition_index=index)
-            if partition is None:
+            if not broker.allows(context, Operation.READ, Resource.TOPIC, wanted.name):
+                result.error_code = Code.TOPIC_AUTHORIZATION_FAILED
+            elif partition is None:
                 result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
             else:
                 result.active_producers = _producers(partition)

@@ -1,4 +1,4 @@
-"""Authentication: SaslHandshake and SaslAuthenticate, mechanism PLAIN."""
+"""Authentication: SaslHandshake and SaslAuthenticate, mechanisms PLAIN and SCRAM."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from headwater.broker.auth import parse_plain
 from headwater.broker.errors import Code
+from headwater.broker.scram import MECHANISMS as SCRAM
+from headwater.broker.scram import ScramError, ScramExchange
 from headwater.broker.session import Context, Session
 from headwater.wire.messages import (
     SaslAuthenticateRequest,
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MECHANISMS = ["PLAIN"]
+MECHANISMS = ["PLAIN", *SCRAM]
 REFUSAL_DELAY = 0.1
 """Seconds before a client learns that its secret is wrong: slows down guessing, and clients that retry at once (Kafka's
 `connection.failed.authentication.delay.ms`)."""
@@ -51,9 +53,8 @@ def sasl_authenticate(
         return SaslAuthenticateResponse(
             error_code=Code.ILLEGAL_SASL_STATE, error_message="SaslAuthenticate must follow one SaslHandshake"
         )
-    if not authenticate(broker, session, request.auth_bytes):
-        return _refuse_slowly(broker)
-    return SaslAuthenticateResponse()
+    answer = authenticate(broker, session, request.auth_bytes)
+    return _refuse_slowly(broker) if answer is None else SaslAuthenticateResponse(auth_bytes=answer)
 
 
 async def _refuse_slowly(broker: Broker) -> SaslAuthenticateResponse:
@@ -63,12 +64,36 @@ async def _refuse_slowly(broker: Broker) -> SaslAuthenticateResponse:
     return SaslAuthenticateResponse(error_code=Code.SASL_AUTHENTICATION_FAILED, error_message=_REFUSED)
 
 
-def authenticate(broker: Broker, session: Session, token: bytes) -> bool:
-    """Set the session's principal if the token is good, else mark the session as closing."""
-    credentials = parse_plain(token)
-    if credentials is not None and broker.verifier is not None and broker.verifier.verify(*credentials):
-        session.principal = credentials[0]
-        return True
-    session.closing = True
-    logger.warning("Refused a login from %s: the API key or secret is wrong", session.peer)
-    return False
+def authenticate(broker: Broker, session: Session, token: bytes) -> bytes | None:
+    """What to answer to the client's token. Sets the session's principal when the login is complete; None, and the
+    session is marked as closing, if it has failed."""
+    verifier = broker.verifier
+    answer: bytes | None = None
+    if verifier is not None and session.sasl_mechanism in SCRAM:
+        answer = _scram(broker, session, token)
+    elif verifier is not None:
+        credentials = parse_plain(token)
+        if credentials is not None and broker.verify(*credentials):
+            session.principal = credentials[0]
+            answer = b""
+    if answer is None:
+        session.closing = True
+        logger.warning("Refused a login from %s: the API key or secret is wrong", session.peer)
+    return answer
+
+
+def _scram(broker: Broker, session: Session, token: bytes) -> bytes | None:
+    mechanism = SCRAM[session.sasl_mechanism or ""]
+    exchange = session.scram or ScramExchange(mechanism, broker.credential)
+    session.scram = None
+    try:
+        if exchange.began:
+            answer = exchange.final(token)
+            session.principal = exchange.username
+        else:
+            answer = exchange.first(token)
+            session.scram = exchange
+    except ScramError as error:
+        logger.info("SCRAM login from %s: %s", session.peer, error)
+        return None
+    return answer

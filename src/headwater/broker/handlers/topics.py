@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.handlers.configs import config_entries
 from headwater.broker.session import Context
@@ -47,6 +48,8 @@ def create_topics(broker: Broker, context: Context, request: CreateTopicsRequest
         try:
             if seen[wanted.name] > 1:
                 raise _Refusal(Code.INVALID_REQUEST, f"The request names topic '{wanted.name}' more than once.")
+            if not broker.allows_creation(context, wanted.name):
+                raise _Refusal(Code.TOPIC_AUTHORIZATION_FAILED, f"Creating topic '{wanted.name}' is not allowed.")
             _create(broker, wanted, result, request.validate_only)
         except _Refusal as refusal:
             result.error_code, result.error_message = refusal.code, str(refusal)
@@ -103,6 +106,8 @@ def delete_topics(broker: Broker, context: Context, request: DeleteTopicsRequest
         result = DeleteTopicsResponse.DeletableTopicResult(name=name, topic_id=topic_id)
         if topic is None:
             result.error_code = Code.UNKNOWN_TOPIC_ID if name is None else Code.UNKNOWN_TOPIC_OR_PARTITION
+        elif not broker.allows(context, Operation.DELETE, Resource.TOPIC, topic.name):
+            result.error_code = Code.TOPIC_AUTHORIZATION_FAILED
         elif topic.internal:
             result.error_code = Code.INVALID_TOPIC_EXCEPTION
             result.error_message = f"Topic '{topic.name}' belongs to the broker."
@@ -123,6 +128,8 @@ def create_partitions(broker: Broker, context: Context, request: CreatePartition
         result = PartitionsResult(name=wanted.name)
         topic = broker.log.topic(wanted.name)
         try:
+            if not broker.allows(context, Operation.ALTER, Resource.TOPIC, wanted.name):
+                raise _Refusal(Code.TOPIC_AUTHORIZATION_FAILED, f"Altering topic '{wanted.name}' is not allowed.")
             _add_partitions(broker, topic, wanted, request.validate_only)
         except _Refusal as refusal:
             result.error_code, result.error_message = refusal.code, str(refusal)

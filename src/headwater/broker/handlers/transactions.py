@@ -7,6 +7,7 @@ from asyncio import Future
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.broker.transactions.coordinator import NOBODY, TV2
@@ -47,6 +48,19 @@ CommitTopic = TxnOffsetCommitResponse.TxnOffsetCommitResponseTopic
 CommitPartition = TxnOffsetCommitResponse.TxnOffsetCommitResponsePartition
 
 
+def _may_write(broker: Broker, context: Context, name: str) -> bool:
+    """Whether the client may use the transactional id."""
+    return broker.allows(context, Operation.WRITE, Resource.TRANSACTIONAL_ID, name)
+
+
+def _may_commit(broker: Broker, context: Context, name: str, group: str) -> Code:
+    """Whether the client may commit offsets of the group under the transactional id."""
+    if not _may_write(broker, context, name):
+        return Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    allowed = broker.allows(context, Operation.READ, Resource.GROUP, group)
+    return Code.NONE if allowed else Code.GROUP_AUTHORIZATION_FAILED
+
+
 def _fenced_before(version: int, code: Code) -> Code:
     """What a client of before KIP-588 understands."""
     return Code.INVALID_PRODUCER_EPOCH if code is Code.PRODUCER_FENCED and version < _FIRST_WITH_FENCED else code
@@ -59,7 +73,7 @@ def add_partitions_to_txn(
     if context.version < _FIRST_IN_BATCHES:
         producer = ProducerId(request.v3_and_below_producer_id, request.v3_and_below_producer_epoch)
         name, topics = request.v3_and_below_transactional_id, request.v3_and_below_topics
-        codes = _add(broker, name, producer, topics, verify_only=False)
+        codes = _add(broker, context, name, producer, topics, verify_only=False)
         codes = {place: _fenced_before(context.version, code) for place, code in codes.items()}
         return AddPartitionsToTxnResponse(results_by_topic_v3_and_below=_results(topics, codes))
     return AddPartitionsToTxnResponse(
@@ -70,6 +84,7 @@ def add_partitions_to_txn(
                     t.topics,
                     _add(
                         broker,
+                        context,
                         t.transactional_id,
                         ProducerId(t.producer_id, t.producer_epoch),
                         t.topics,
@@ -83,9 +98,17 @@ def add_partitions_to_txn(
 
 
 def _add(
-    broker: Broker, name: str, producer: ProducerId, topics: Sequence[AddTopic], *, verify_only: bool
+    broker: Broker, context: Context, name: str, producer: ProducerId, topics: Sequence[AddTopic], *, verify_only: bool
 ) -> dict[Place, Code]:
     places = [(topic.name, index) for topic in topics for index in topic.partitions]
+    if not _may_write(broker, context, name):
+        return dict.fromkeys(places, Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+    forbidden = {p for p in places if not broker.allows(context, Operation.WRITE, Resource.TOPIC, p[0])}
+    if forbidden:
+        return {
+            place: Code.TOPIC_AUTHORIZATION_FAILED if place in forbidden else Code.OPERATION_NOT_ATTEMPTED
+            for place in places
+        }
     if verify_only:
         return {place: broker.transactions.check(name, producer, place) for place in places}
     unknown = {place for place in places if broker.partition(*place) is None}
@@ -119,6 +142,9 @@ def add_offsets_to_txn(broker: Broker, context: Context, request: AddOffsetsToTx
     producer = ProducerId(request.producer_id, request.producer_epoch)
     if not request.group_id:
         return AddOffsetsToTxnResponse(error_code=Code.INVALID_GROUP_ID)
+    refusal = _may_commit(broker, context, request.transactional_id, request.group_id)
+    if refusal:
+        return AddOffsetsToTxnResponse(error_code=refusal)
     try:
         code = broker.transactions.add_group(request.transactional_id, producer, request.group_id)
     except LogError:
@@ -128,6 +154,9 @@ def add_offsets_to_txn(broker: Broker, context: Context, request: AddOffsetsToTx
 
 def end_txn(broker: Broker, context: Context, request: EndTxnRequest) -> EndTxnResponse | Future[EndTxnResponse]:
     """Commit or abort; the answer comes when that is durable. From version 5 on the epoch is raised (KIP-890)."""
+    if not _may_write(broker, context, request.transactional_id):
+        code = Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+        return EndTxnResponse(error_code=code, producer_id=-1, producer_epoch=-1)
     bumps = context.version >= _FIRST_END_WITH_NEXT_EPOCH
     producer = ProducerId(request.producer_id, request.producer_epoch)
     try:
@@ -158,7 +187,9 @@ def txn_offset_commit(
         results = []
         for place in topic.partitions:
             code = error
-            if not code and broker.partition(topic.name, place.partition_index) is None:
+            if not code and not broker.allows(context, Operation.READ, Resource.TOPIC, topic.name):
+                code = Code.TOPIC_AUTHORIZATION_FAILED
+            elif not code and broker.partition(topic.name, place.partition_index) is None:
                 code = Code.UNKNOWN_TOPIC_OR_PARTITION
             elif not code and len(place.committed_metadata or "") > broker.settings.max_offset_metadata_bytes:
                 code = Code.OFFSET_METADATA_TOO_LARGE
@@ -179,7 +210,9 @@ def txn_offset_commit(
 
 def _check_offsets(broker: Broker, context: Context, request: TxnOffsetCommitRequest, producer: ProducerId) -> Code:
     """Whether group and transaction allow it. From version 5 on the transaction covers the group from now on."""
-    code = broker.groups.check_transactional_commit(
+    code = _may_commit(
+        broker, context, request.transactional_id, request.group_id
+    ) or broker.groups.check_transactional_commit(
         request.group_id, request.generation_id, request.member_id, request.group_instance_id
     )
     name, group = request.transactional_id, request.group_id
@@ -206,6 +239,8 @@ def write_txn_markers(
     broker: Broker, context: Context, request: WriteTxnMarkersRequest
 ) -> WriteTxnMarkersResponse | Future[WriteTxnMarkersResponse]:
     """End what a producer has open in partitions: how an operator gets rid of a hanging transaction (KIP-664)."""
+    allowed = broker.allows(context, Operation.CLUSTER_ACTION, Resource.CLUSTER, CLUSTER_NAME)
+    allowed = allowed or broker.allows(context, Operation.ALTER, Resource.CLUSTER, CLUSTER_NAME)
     results = []
     for wanted in request.markers:
         producer = ProducerId(wanted.producer_id, wanted.producer_epoch)
@@ -213,6 +248,12 @@ def write_txn_markers(
         for topic in wanted.topics:
             partitions = []
             for index in topic.partition_indexes:
+                if not allowed:
+                    code = Code.CLUSTER_AUTHORIZATION_FAILED
+                    partitions.append(
+                        WriteTxnMarkersResponse.WritableTxnMarkerPartitionResult(partition_index=index, error_code=code)
+                    )
+                    continue
                 try:
                     code = broker.transactions.write_marker(
                         producer,
@@ -252,7 +293,7 @@ def describe_transactions(
                 producer_id=-1,
                 producer_epoch=-1,
             )
-            if name not in known
+            if name not in known or not broker.allows(context, Operation.DESCRIBE, Resource.TRANSACTIONAL_ID, name)
             else _describe(known[name])
             for name in request.transactional_ids
         ]
@@ -292,6 +333,7 @@ def list_transactions(broker: Broker, context: Context, request: ListTransaction
             and (not request.producer_id_filters or t.producer.id in request.producer_id_filters)
             and (request.duration_filter < 0 or (t.is_open and now - t.started_ms > request.duration_filter))
             and (pattern is None or pattern.fullmatch(t.name) is not None)
+            and broker.allows(context, Operation.DESCRIBE, Resource.TRANSACTIONAL_ID, t.name)
         )
 
     return ListTransactionsResponse(
