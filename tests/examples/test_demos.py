@@ -9,7 +9,7 @@ import pytest
 
 from tests.kafka_fixture import Kafka
 
-EXAMPLES = ("bike-share", "promotions", "service-management")
+EXAMPLES = ("bike-share", "delivery", "pizza-shop", "promotions", "service-management")
 SECONDS = 150
 
 
