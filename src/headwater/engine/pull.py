@@ -53,7 +53,7 @@ def rows(
 ) -> Iterator[tuple[object, ...]]:
     """The rows of a table as they are when they are read. Read the iterator without letting queries run in between.
 
-    Lookups come in the order of the query's keys, anything else in the order of the keys' bytes.
+    Lookups come in the order of the query's keys, anything else partition by partition in the order of the keys' bytes.
     """
     materialized = program.materialized
     assert materialized is not None
@@ -61,9 +61,11 @@ def rows(
     answer = compile_answer(plan, materialized.schema, functions, options)
     window_size = plan.source.window.size_ms if plan.source.window is not None else None
     holding = [task for task in tasks if task.unit == materialized.unit]
-    found = [entry for task in holding for entry in candidates(plan, task.stores[materialized.store], window_size)]
-    if plan.lookups is None:
-        found.sort(key=_bytes_order(plan, registry))
+    order = None if plan.lookups is not None else _bytes_order(plan, registry)
+    found: list[Entry] = []
+    for task in holding:
+        entries = candidates(plan, task.stores[materialized.store], window_size)
+        found += entries if order is None else sorted(entries, key=order)
     report = holding[0].reporter("Pull") if holding else None
     for key, entry, start, end in found:
         values = read(holding[0], key, entry, start, end)
