@@ -53,7 +53,7 @@ def prepare(client: Client, bootstrap_servers: str) -> None:
     create_delivery_topics(bootstrap_servers)
     for answer in client.execute((HERE / "statements.sql").read_text()):
         for warning in answer["warnings"]:
-            print(f"warning      {warning['message'].splitlines()[0]}")
+            print(f"warning      {warning['message'].partition('. ')[0]}")
 
 
 def refused_without_topics(client: Client) -> list[str]:
