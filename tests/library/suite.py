@@ -128,7 +128,7 @@ class NodeSuite:
         node.insert("orders", [(1, "Oslo", 1), (2, "Oslo", 2)])
         rows = node.query("SELECT id, price FROM orders WHERE city = 'Oslo'")
         assert len(rows) == 2
-        assert rows[-1].PRICE == Decimal("2.00")
+        assert Decimal("2.00") == rows[-1].PRICE
         assert rows[:1] == [(1, Decimal("1.00"))]
         assert list(rows) == list(rows)
         assert rows.to_dicts()[0] == {"ID": 1, "PRICE": Decimal("1.00")}
@@ -183,7 +183,7 @@ class NodeSuite:
         assert node.query("SELECT * FROM orders") == []
 
     def test_nothing_can_be_inserted_into_nothing(self, node: headwater.Node) -> None:
-        with pytest.raises(HeadwaterError, match="(?i)nowhere"):
+        with pytest.raises(HeadwaterError, match=r"(?i)nowhere"):
             node.insert("nowhere", [{"a": 1}])
 
     def test_a_row_of_a_table_needs_its_key(self, node: headwater.Node) -> None:

@@ -17,11 +17,10 @@ Total = row_class(("NAME", "TOTAL"))
 def test_a_value_has_a_place_and_a_name() -> None:
     row = Total(("a", 1))
     assert (row.TOTAL, row["TOTAL"], row[1], row[-1], row.total, row["total"]) == (1,) * 6
-    assert row == ("a", 1)
     assert row[:1] == ("a",)
     assert row._asdict() == {"NAME": "a", "TOTAL": 1}
     name, total = row
-    assert (name, total) == row
+    assert (name, total) == ("a", 1) == row
     assert repr(row) == "Row(NAME='a', TOTAL=1)"
 
 

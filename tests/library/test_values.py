@@ -20,6 +20,8 @@ from headwater.sql.parser import parse_type
 UTC = datetime.UTC
 POINT = "STRUCT<`X` DATE, `y` ARRAY<TIME>>"
 
+DAY, SECOND = datetime.date(1970, 1, 1), datetime.time(0, 0, 1)
+
 OUT: list[tuple[str, Any, Any, Any]] = [
     # type, in memory, in REST's JSON, in Python
     ("BOOLEAN", True, True, True),
@@ -37,11 +39,11 @@ OUT: list[tuple[str, Any, Any, Any]] = [
     ("ARRAY<STRING>", ["a", None], ["a", None], ["a", None]),
     ("ARRAY<DATE>", [0, None], ["1970-01-01", None], [datetime.date(1970, 1, 1), None]),
     ("MAP<STRING, INTEGER>", {"a": 1}, {"a": 1}, {"a": 1}),
-    ("MAP<STRING, DATE>", {"a": 0, "b": None}, {"a": "1970-01-01", "b": None}, {"a": datetime.date(1970, 1, 1), "b": None}),
+    ("MAP<STRING, DATE>", {"a": 0, "b": None}, {"a": "1970-01-01", "b": None}, {"a": DAY, "b": None}),
     ("MAP<INTEGER, BYTES>", {1: b""}, {"1": ""}, {1: b""}),
-    (POINT, (0, [1_000]), {"X": "1970-01-01", "y": ["00:00:01"]}, (datetime.date(1970, 1, 1), [datetime.time(0, 0, 1)])),
+    (POINT, (0, [1_000]), {"X": "1970-01-01", "y": ["00:00:01"]}, (DAY, [SECOND])),
     (POINT, (None, None), {"X": None}, (None, None)),
-    (f"ARRAY<{POINT}>", [(0, None), None], [{"X": "1970-01-01"}, None], [(datetime.date(1970, 1, 1), None), None]),
+    (f"ARRAY<{POINT}>", [(0, None), None], [{"X": "1970-01-01"}, None], [(DAY, None), None]),
 ]  # fmt: skip
 
 
@@ -57,7 +59,7 @@ def test_values_on_their_way_out(sql_type: str, memory: object, json: object, ex
 def test_structs_are_rows_all_the_way_down() -> None:
     convert = from_memory(parse_type("STRUCT<A STRUCT<B DATE>>"))
     assert convert is not None
-    assert convert(((0,),)).A.B == datetime.date(1970, 1, 1)
+    assert datetime.date(1970, 1, 1) == convert(((0,),)).A.B
 
 
 @pytest.mark.parametrize(("sql_type", "memory", "json", "python"), OUT)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from headwater.cases.encoding import TopicCodec
 from headwater.cluster.api import EARLIEST, Cluster, Commit, TopicPartition, TopicSpec
 from headwater.core.errors import UnknownTopicError
+from headwater.core.names import quote
 from headwater.engine.batches import Partitioner, appends
 from headwater.formats.schema_registry import LocalSchemaRegistry
 from headwater.library.coercion import RowLike, timestamp
@@ -96,18 +98,19 @@ class MemoryNode(Node):
         or table of that name or the first one over that topic; ROWTIME is their timestamp. `Record`s are written as
         they are; the topic is created if there is none. Raises `InsertError`, `UnknownTopicError`.
         """
-        given = list(records)
-        raw = [record for record in given if isinstance(record, Record)]
-        rows = [row for row in given if not isinstance(row, Record)]
         source = self._source(where)
-        if raw:
-            self._loop.run(self._produce(where if source is None else source.topic, raw))
-        if rows:
-            if source is None:
+        count = 0
+        for is_raw, group in groupby(records, lambda record: isinstance(record, Record)):
+            items: list[Any] = list(group)
+            count += len(items)
+            if is_raw:
+                self._loop.run(self._produce(where if source is None else source.topic, items))
+            elif source is not None:
+                self.insert(quote(source.name), items)
+            else:
                 raise UnknownTopicError(f"No stream or table is called {where} or is over a topic of that name.")
-            self.insert(f"`{source.name}`", rows)
         self.settle()
-        return len(given)
+        return count
 
     def output(self, where: str) -> list[OutputRecord]:
         """All records of a topic, by its name or that of a stream or table over it, once all queries have settled.
