@@ -70,6 +70,13 @@ data TransactionLogValue 0-1 flexible 1
 """
 """What no package brings: the layout of Kafka's own records in `__consumer_offsets` and `__transaction_state`."""
 
+OLDER = {
+    "OffsetCommitRequest": ("2-10", "1-10", "committed_metadata", "commit_timestamp int64 1 =-1"),
+    "OffsetCommitResponse": ("2-10", "1-10", "", ""),
+}
+"""Versions that clients still in use send though Kafka 4 has dropped them: the range given, the range served, and the
+field that only they have, put before another one."""
+
 HEADER = """\
 # The messages of Kafka's protocol: names, types and versions. Written by tools/generate_wire_tables.py; do not edit.
 #
@@ -142,7 +149,23 @@ def message_lines(name: str) -> list[str]:
     lines = [f"{kind}{key} {name} {show(span)} flexible {'-' if flexible == 'none' else flexible}"]
     for field in definition["fields"]:
         lines += field_lines(field, span, common, 1)
-    return lines
+    return with_older(name, lines)
+
+
+def with_older(name: str, lines: list[str]) -> list[str]:
+    """The lines of a message with the versions that its definition has no longer."""
+    if name not in OLDER:
+        return lines
+    given, served, before, field = OLDER[name]
+    head, *rest = lines
+    if f" {given} " not in head:
+        raise ValueError(f"{head}: expected the versions {given}")
+    out = [head.replace(f" {given} ", f" {served} ")]
+    for line in rest:
+        if before and line.split()[0] == before:
+            out.append(line[: len(line) - len(line.lstrip())] + field)
+        out.append(line.replace("?2-", "?1-") if "metadata" in line else line.replace(" 2-9", " 1-9"))
+    return out
 
 
 PYTHON_TYPES = {"bool": "bool", "float64": "float", "string": "str", "uuid": "bytes", "bytes": "bytes"}

@@ -103,7 +103,7 @@ async def test_every_version_commits_and_fetches_offsets() -> None:
         running.broker.log.create_topic("t")
         client = await RawClient.connect(running.port)
         assert await committed(client, 1) == (-1, "")
-        for version in range(2, 10):
+        for version in range(1, 10):
             assert await commit(client, version, version) == 0
             for reading in range(1, 10):
                 assert await committed(client, reading) == (version, "note")

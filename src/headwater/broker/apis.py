@@ -63,7 +63,7 @@ APIS: dict[int, Api] = {
         Api(FETCH, "Fetch", 4, 16, fetch.fetch),
         Api(2, "ListOffsets", 1, 10, offsets.list_offsets),
         Api(3, "Metadata", 0, 13, metadata.metadata),
-        Api(8, "OffsetCommit", 2, 9, commits.offset_commit),
+        Api(8, "OffsetCommit", 1, 9, commits.offset_commit),
         Api(9, "OffsetFetch", 1, 9, commits.offset_fetch),
         Api(10, "FindCoordinator", 0, 6, metadata.find_coordinator),
         Api(11, "JoinGroup", 0, 9, groups.join_group),
@@ -102,5 +102,6 @@ APIS: dict[int, Api] = {
         Api(61, "DescribeProducers", 0, 0, producers.describe_producers),
         Api(65, "DescribeTransactions", 0, 0, transactions.describe_transactions),
         Api(66, "ListTransactions", 0, 2, transactions.list_transactions),
+        Api(75, "DescribeTopicPartitions", 0, 0, metadata.describe_topic_partitions),
     )
 }

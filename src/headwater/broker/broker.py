@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
@@ -12,18 +13,25 @@ from headwater.broker.dispatch import Dispatcher
 from headwater.broker.durability import DurabilityGate
 from headwater.broker.errors import Code
 from headwater.broker.groups.coordinator import GroupCoordinator
+from headwater.broker.groups.group import Group
 from headwater.broker.scram import ScramCredential, ScramMechanism
 from headwater.broker.security import SecurityStore
 from headwater.broker.session import ANONYMOUS, Context, Session
 from headwater.broker.settings import BrokerSettings
-from headwater.broker.timers import Timers
+from headwater.broker.timers import Timer, Timers
 from headwater.broker.transactions.coordinator import TransactionCoordinator
 from headwater.broker.transactions.transaction import ProducerId
 from headwater.core.clock import Clock
+from headwater.core.errors import LogError
 from headwater.log.log import Log
 from headwater.log.offsets import Key, Offset, OffsetStore
 from headwater.log.partition import Partition
 from headwater.log.topic import Topic
+
+_EXPIRY_S = 600.0
+"""How often old positions of groups are looked for (Kafka's `offsets.retention.check.interval.ms`)."""
+
+logger = logging.getLogger(__name__)
 
 
 class Broker:
@@ -56,6 +64,7 @@ class Broker:
         self.advertised_versions = {key: api.advertised for key, api in sorted(APIS.items())}
         self._groups: GroupCoordinator | None = None
         self._transactions: TransactionCoordinator | None = None
+        self._expiry: Timer | None = None
 
     async def start(self) -> None:
         """Replay committed offsets, groups and transactions. The log is open already."""
@@ -68,10 +77,13 @@ class Broker:
         self._groups.load()
         self._transactions = TransactionCoordinator(self.log, self.offsets, self.clock, self.timers, self.settings)
         self._transactions.load()
+        self._expiry = self.timers.call_later(_EXPIRY_S, self.expire_offsets)
 
     async def close(self) -> None:
         """Stop timers. Listeners are to be closed before, the log after."""
         self.durability.close()
+        if self._expiry is not None:
+            self._expiry.cancel()
         if self._groups is not None:
             self._groups.close()
         if self._transactions is not None:
@@ -166,6 +178,22 @@ class Broker:
         if not code and has_offsets:
             self.offsets.delete(name, None)
         return code
+
+    def expire_offsets(self) -> None:
+        """Forget positions that nobody has needed for `offsets_retention_ms`, and groups that have nothing else."""
+        before = self.clock.now_ms() - self.settings.offsets_retention_ms
+        for name in self.offsets.groups():
+            group = self.groups.groups.get(name) or Group(name)
+            offsets = self.offsets.fetch(name)
+            expired = group.expired_offsets(offsets, before)
+            try:
+                if expired:
+                    self.offsets.delete(name, expired)
+                if len(expired) == len(offsets) and not group.members and 0 <= group.changed_ms < before:
+                    self.groups.delete(name)
+            except LogError as error:
+                logger.warning("Positions of group %s stay for now: %s", name, error)
+        self._expiry = self.timers.call_later(_EXPIRY_S, self.expire_offsets)
 
     async def commit_offsets(self, group: str, offsets: Mapping[Key, Offset]) -> None:
         """Store a group's positions; returns when they are durable. Raises `HeadwaterError`."""

@@ -25,6 +25,8 @@ class BrokerSettings:
     group_initial_rebalance_delay_ms: int = 0
     """Kafka waits 3 s for more members of a new group. One node with few consumers answers at once instead."""
     max_offset_metadata_bytes: int = 4_096
+    offsets_retention_ms: int = 7 * 24 * 3_600_000
+    """Positions of a group that has had no members for so long are forgotten, and the group with them."""
     transaction_max_timeout_ms: int = 900_000
     """A producer may not ask for a longer `transaction.timeout.ms`."""
     transactional_id_expiration_ms: int = 7 * 24 * 3_600_000

@@ -429,7 +429,8 @@ class GroupCoordinator:
         group.timer = self._timers.call_later(delay_ms / 1000, lambda: action(group))
 
     def _store(self, group: Group) -> None:
-        self._storage.store_group(group.id, group_to_value(group, self._clock.now_ms()))
+        group.changed_ms = self._clock.now_ms()
+        self._storage.store_group(group.id, group_to_value(group, group.changed_ms))
 
 
 def _answer_join(member: Member, result: JoinResult) -> None:

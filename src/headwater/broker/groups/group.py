@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from headwater.broker.errors import Code
 from headwater.broker.timers import Timer
+from headwater.log.offsets import OffsetAndMetadata
 
 Protocols = tuple[tuple[str, bytes], ...]
 """What a member can do, in its order of preference: assignment strategy and its subscription for it."""
@@ -122,8 +123,18 @@ class Group:
     """Ids given out whose owners have not come back yet; each is forgotten after a session timeout."""
     timer: Timer | None = None
     """Ends the present phase of a rebalance."""
+    changed_ms: int = -1
+    """When it was last stored, so for an empty one: since when it has had no members."""
     delayed: bool = False
     """Whether the first rebalance is being held back for more members."""
+
+    def expired_offsets(
+        self, offsets: Mapping[tuple[str, int], OffsetAndMetadata], before_ms: int
+    ) -> list[tuple[str, int]]:
+        """Which offsets nobody has needed since `before_ms`: no members since, committed before (KIP-211)."""
+        if self.members or self.pending or self.changed_ms >= before_ms:
+            return []
+        return [key for key, committed in offsets.items() if committed.timestamp < before_ms]
 
     def accepts(self, protocol_type: str, protocols: Protocols) -> bool:
         """Whether a member with these strategies can be in the group: one of them is known to every other member."""

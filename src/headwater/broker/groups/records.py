@@ -62,4 +62,5 @@ def group_from_value(name: str, data: bytes) -> Group:
         value.leader,
         members,
         {m.instance_id: m.id for m in members.values() if m.instance_id is not None},
+        changed_ms=value.current_state_timestamp,
     )

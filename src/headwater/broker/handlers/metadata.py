@@ -17,6 +17,8 @@ from headwater.wire.messages import (
     DescribeClusterResponse,
     DescribeLogDirsRequest,
     DescribeLogDirsResponse,
+    DescribeTopicPartitionsRequest,
+    DescribeTopicPartitionsResponse,
     FindCoordinatorRequest,
     FindCoordinatorResponse,
     MetadataRequest,
@@ -33,6 +35,10 @@ _GROUP, _TRANSACTION = 0, 1
 _FIRST_WITHOUT_NAMES = 12
 _FIRST_WITH_MANY_KEYS = 4
 
+MAX_PAGE = 2_000
+"""Partitions in one page of DescribeTopicPartitions (Kafka's `max.request.partition.size.limit`)."""
+
+PagedTopic = DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic
 MetadataTopic = MetadataResponse.MetadataResponseTopic
 
 
@@ -120,6 +126,59 @@ def _describe_topic(broker: Broker, topic: Topic) -> MetadataTopic:
                 isr_nodes=node,
             )
             for partition in topic.partitions
+        ],
+    )
+
+
+def describe_topic_partitions(
+    broker: Broker, context: Context, request: DescribeTopicPartitionsRequest
+) -> DescribeTopicPartitionsResponse:
+    """Topics and partitions in pages, by name (KIP-966): from the cursor on, at most so many partitions."""
+    names = sorted({topic.name for topic in request.topics} or set(broker.log.topics()))
+    cursor, left = request.cursor, max(1, min(request.response_partition_limit, MAX_PAGE))
+    start = ("", 0) if cursor is None else (cursor.topic_name, cursor.partition_index)
+    results = []
+    for name in names:
+        if name < start[0]:
+            continue
+        if not broker.allows(context, Operation.DESCRIBE, Resource.TOPIC, name):
+            if request.topics:
+                results.append(PagedTopic(name=name, error_code=Code.TOPIC_AUTHORIZATION_FAILED))
+            continue
+        topic = broker.log.topic(name)
+        if topic is None:
+            results.append(PagedTopic(name=name, error_code=Code.UNKNOWN_TOPIC_OR_PARTITION))
+            continue
+        first = start[1] if name == start[0] else 0
+        if left == 0:
+            following = DescribeTopicPartitionsResponse.Cursor(topic_name=name, partition_index=first)
+            return DescribeTopicPartitionsResponse(topics=results, next_cursor=following)
+        page = range(first, len(topic.partitions))[:left]
+        results.append(_paged(broker, topic, page))
+        left -= len(page)
+        if page.stop < len(topic.partitions):
+            following = DescribeTopicPartitionsResponse.Cursor(topic_name=name, partition_index=page.stop)
+            return DescribeTopicPartitionsResponse(topics=results, next_cursor=following)
+    return DescribeTopicPartitionsResponse(topics=results)
+
+
+def _paged(broker: Broker, topic: Topic, indexes: range) -> PagedTopic:
+    node = [broker.settings.node_id]
+    return PagedTopic(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        is_internal=topic.internal,
+        partitions=[
+            DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponsePartition(
+                partition_index=index,
+                leader_id=broker.settings.node_id,
+                leader_epoch=0,
+                replica_nodes=node,
+                isr_nodes=node,
+                eligible_leader_replicas=[],
+                last_known_elr=[],
+            )
+            for index in indexes
         ],
     )
 
