@@ -159,6 +159,15 @@ class NodeSuite:
             node.query("SELECT * FROM table_that_is_not;")
         assert caught.value.message.startswith(str(caught.value)[:20])
 
+    def test_statements_and_queries_are_told_apart(self, node: headwater.Node) -> None:
+        node.execute(ORDERS)
+        for sql in ("SELECT * FROM orders;", "PRINT orders;"):
+            with pytest.raises(StatementError, match=r"give them to query\(\)"):
+                node.execute(sql)
+        for sql in ("SHOW STREAMS;", "", ";"):
+            with pytest.raises(StatementError, match=r"execute\(\)|Syntax Error"):
+                node.query(sql)
+
     def test_the_statements_before_a_refused_one_are_told(self, node: headwater.Node) -> None:
         with pytest.raises(StatementError) as caught:
             node.execute(ORDERS + "INSERT INTO orders (id) VALUES ('x');")

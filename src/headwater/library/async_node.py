@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Generator, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from headwater.core.errors import ParseError
 from headwater.engine.entities import CurrentStatus, Entity
-from headwater.engine.errors import StatementError
+from headwater.engine.errors import ErrorCode, StatementError
 from headwater.library.async_query import AsyncQuery
 from headwater.library.coercion import InsertRow, RowCoercion, RowLike
 from headwater.library.rows import Row
-from headwater.library.server import Server, Session
+from headwater.library.server import Answer, Server, Session
 from headwater.sql import ast
 from headwater.sql.parser import Dialect, iterate_statements
+from headwater.sql.rules.administration import FIRST_WORDS
+from headwater.sql.tokens import END, tokenize
 
 INSERT_ROWS = 1_000
 """Rows that are checked and written at a time: a few milliseconds of work between two turns of the event loop."""
@@ -80,7 +83,13 @@ class AsyncNode:
         Raises `StatementError` with the statement, its place, and the entities of those before it.
         """
         session = self._session_with(properties)
-        entities = await self.server.execute(sql, session)
+        try:
+            entities = await self.server.execute(sql, session)
+        except StatementError as error:
+            if error.code is ErrorCode.QUERY_ENDPOINT:
+                text = "SELECT and PRINT answer with rows: give them to query(), one at a time."
+                raise StatementError(text, error.code, error.statement, error.entities) from None
+            raise
         done: list[Entity] = []
         for entity in entities:
             if isinstance(entity, CurrentStatus) and entity.command_status.status == "ERROR":
@@ -96,8 +105,14 @@ class AsyncNode:
 
         Nothing happens before that. `properties` hold for this query.
         """
-        session = self._session_with(properties)
-        return AsyncQuery(lambda: self.server.query(sql if sql.rstrip().endswith(";") else f"{sql};", session))
+        return AsyncQuery(partial(self._open, sql, self._session_with(properties)))
+
+    async def _open(self, sql: str, session: Session) -> Answer:
+        first = tokenize(sql).kinds[0]
+        if first == END or (first in FIRST_WORDS and first not in ("SELECT", "PRINT")):
+            text = "query() takes one SELECT or PRINT: give other statements to execute()."
+            raise StatementError(text, statement=sql)
+        return await self.server.query(sql if sql.rstrip().endswith(";") else f"{sql};", session)
 
     async def insert(self, target: str, rows: Iterable[RowLike] | Mapping[str, Any] | Row) -> int:
         """Insert rows into a stream or table; returns how many.
