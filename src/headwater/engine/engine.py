@@ -20,7 +20,7 @@ from headwater.engine.limits import RateLimit
 from headwater.engine.printing import open_print
 from headwater.engine.processing_log import ProcessingLog
 from headwater.engine.properties import check_overridable
-from headwater.engine.push import push_query_id
+from headwater.engine.push import is_scalable, push_query_id, without_keyless
 from headwater.engine.results import PrintResult, ResultKind, RowResult
 from headwater.engine.runtime import EngineSettings as RuntimeSettings
 from headwater.engine.runtime import QueryRuntime
@@ -327,6 +327,8 @@ class Engine:
         plan = context.deciding().planner().plan_push(statement.query)
         properties = self.settings.effective(context.session.properties)
         query_id = push_query_id(statement.query, self.metastore, properties, self._random)
+        if is_scalable(statement.query, self.metastore, properties) and not plan.root.is_table:
+            plan = without_keyless(plan)
         rows = await self.runtime.push(plan, properties, query_id)
         return self._register(RowResult(rows, ResultKind.PUSH, statement.text))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from headwater.plan.catalog import MetaStore
 from headwater.plan.rewriting import column_refs
+from headwater.plan.steps import Filter, FlatMap, Project, QueryPlan, SourceStep, Step
 from headwater.sql import ast
 
 _ENABLED = ("ksql.query.push.v2.enabled", "ksql.query.push.v2.registry.installed")
@@ -19,6 +21,21 @@ def push_query_id(
     """The id of a push query: it says which kind it is, and from what it reads."""
     kind = "SCALABLE_PUSH_QUERY" if is_scalable(query, metastore, properties) else "transient"
     return f"{kind}_{query.source.name}_{randomness.getrandbits(63)}"
+
+
+def without_keyless(plan: QueryPlan) -> QueryPlan:
+    """The plan of a scalable push query: it passes over records whose key is NULL."""
+    return replace(plan, root=_keyed(plan.root))
+
+
+def _keyed(step: Step) -> Step:
+    if isinstance(step, SourceStep):
+        for column in step.schema.key:
+            step = Filter(step.schema, step.is_table, step, ast.IsNull(ast.ColumnRef(column.name), negated=True))
+        return step
+    if isinstance(step, Filter | Project | FlatMap):
+        return replace(step, input=_keyed(step.input))
+    return step
 
 
 def is_scalable(query: ast.Query, metastore: MetaStore, properties: Mapping[str, str]) -> bool:
