@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 import random
 import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,17 +22,16 @@ ORDERS = 400
 
 
 @pytest.fixture
-def example() -> Iterator[None]:
+def example(monkeypatch: pytest.MonkeyPatch) -> None:
     """The example's own modules, as its programs import them."""
-    sys.path.insert(0, str(EXAMPLE))
-    yield
-    sys.path.remove(str(EXAMPLE))
+    for folder in (EXAMPLE.parent, EXAMPLE):
+        monkeypatch.syspath_prepend(str(folder))
 
 
 @pytest.mark.timeout(240)
 def test_results_equal_an_undisturbed_run_after_twenty_kills(tmp_path: Path, example: None) -> None:
-    data, demo, expected, ksql, producing = map(
-        importlib.import_module, ("data", "demo", "expected", "ksql", "producing")
+    data, demo, expected, kafka, ksql = map(
+        importlib.import_module, ("data", "demo", "expected", "common.kafka", "common.ksql")
     )
     kafka_port, ksql_port = take_ports(2)
     options = ("--data", str(tmp_path), "--kafka-port", str(kafka_port), "--ksql-port", str(ksql_port))
@@ -44,17 +43,17 @@ def test_results_equal_an_undisturbed_run_after_twenty_kills(tmp_path: Path, exa
     moments = random.Random(seed)
     failures: list[str] = []
     with headwater_up(*options) as node:
-        producing.create_topics(bootstrap)
+        kafka.create_topics(bootstrap, data.TOPICS)
         client.execute((EXAMPLE / "statements.sql").read_text())
-        target = producing.producer(bootstrap)
-        producing.send(target, locations)
+        target = kafka.producer(bootstrap)
+        kafka.send(target, locations)
         node.stop(signal.SIGKILL)
     share = -(-len(events) // KILLS)
     for round_number in range(KILLS):
         with headwater_up(*options) as node:
             for event in events[round_number * share : (round_number + 1) * share]:
                 target.produce(
-                    event.topic, producing.json.dumps(event.value).encode(), event.key, timestamp=event.timestamp,
+                    event.topic, json.dumps(event.value).encode(), event.key, timestamp=event.timestamp,
                     on_delivery=lambda error, _: failures.append(str(error)) if error else None,
                 )  # fmt: skip
             elapsed = threading.Event()
