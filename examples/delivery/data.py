@@ -10,6 +10,9 @@ from itertools import count
 
 from database import Change, Database
 
+TOPICS = {"deliveries": 3, "orders": 3, "delivery_details": 3}
+"""Tables of the database whose rows reach the topic of the table's name, with the topic's partitions."""
+
 START_MS = 1_700_000_000_000
 MINUTE_MS = 60_000
 TYPES = ("Standard", "Express", "Same day", "Pallet")

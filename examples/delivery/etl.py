@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from common.kafka import Event
+from data import TOPICS
 from database import Change
-
-TOPICS = ("deliveries", "orders", "delivery_details")
-"""Tables, each with the topic of its name; the changes of other tables go nowhere."""
 
 
 def cleaned(change: Change) -> Event | None:
-    """The record for a change, keyed by the row so that its records stay in order. A deleted row is as it was."""
+    """The record for a change, keyed by the row so that its records stay in order. A deleted row is as it was.
+
+    Changes of other tables than those of the topics give None.
+    """
     if change.table not in TOPICS:
         return None
     row = change.before if change.op == "d" else change.after

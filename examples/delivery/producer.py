@@ -7,10 +7,9 @@ import os
 import time
 
 from common.kafka import create_topics, producer, send
-from data import endless
-from etl import TOPICS, cleaned
+from data import TOPICS, endless
+from etl import cleaned
 
-PARTITIONS = 3
 MINUTE_MS = 400
 
 
@@ -18,17 +17,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bootstrap-servers", default=os.environ.get("BOOTSTRAP_SERVERS", "127.0.0.1:9092"))
     args = parser.parse_args()
-    create_delivery_topics(args.bootstrap_servers)
+    create_topics(args.bootstrap_servers, TOPICS)
     target = producer(args.bootstrap_servers)
     for change in endless(lambda: time.time() * 1000, MINUTE_MS):
         time.sleep(max(0.0, change.at / 1000 - time.time()))
         event = cleaned(change)
         if event is not None:
             send(target, [event])
-
-
-def create_delivery_topics(bootstrap_servers: str) -> None:
-    create_topics(bootstrap_servers, dict.fromkeys(TOPICS, PARTITIONS))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 -- The delivery manager: what the ETL writes, and the whole delivery as one row.
--- Run with:  headwater sql -f statements.sql    (once the topics are there: python producer.py makes them)
+-- Run with:  headwater sql -f statements.sql    (once the topics are there: python -m common.topics)
 
 SET 'auto.offset.reset' = 'earliest';
 
