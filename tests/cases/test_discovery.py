@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from headwater.cases.discovery import Selection, find_runs
+from headwater.cases.discovery import Selection, find_runs, three_files
 from headwater.cases.model import ExpectedError, Suite
 from headwater.core.errors import ConfigError
 from tests.cases.support import DATA
@@ -83,6 +84,26 @@ def test_a_path_without_cases_is_an_error_that_names_it(tmp_path: Path, name: st
         written(path, content)
     with pytest.raises(ConfigError, match=name):
         list(find_runs([path]))
+
+
+MALFORMED: list[tuple[object, str]] = [
+    ({"inputs": [{"value": 1}]}, "there is no member 'topic'"),
+    ({"inputs": [5]}, "'int' object"),
+    ({"inputs": [{"topic": "t", "timestamp": "now"}]}, "invalid literal"),
+    ({"inputs": 5}, "not iterable"),
+]
+
+
+@pytest.mark.parametrize(("members", "reason"), MALFORMED)
+def test_a_case_that_is_not_as_it_should_be_is_named(tmp_path: Path, members: dict[str, Any], reason: str) -> None:
+    path = written(tmp_path / "f.json", {"tests": [{"name": "the one", "statements": [], **members}]})
+    with pytest.raises(ConfigError, match=f"f.json: the case 'the one' is not as it should be: .*{reason}"):
+        list(find_runs([path]))
+    files = [
+        written(tmp_path / name, content) for name, content in (("s.sql", ""), ("i.json", members), ("o.json", {}))
+    ]
+    with pytest.raises(ConfigError, match=r"i\.json: `inputs` is not as it should be"):
+        three_files(files[0], files[1], files[2], "n")
 
 
 SELECTIONS = [

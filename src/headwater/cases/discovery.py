@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from headwater.cases.expansion import expand, record
-from headwater.cases.model import Run, Suite
+from headwater.cases.model import DataRecord, Run, Suite
 from headwater.cases.scripts import read_scripts
 from headwater.core.errors import ConfigError
 
@@ -56,17 +57,32 @@ def find_runs(paths: Sequence[Path]) -> Iterator[Run]:
 
 def three_files(statements: Path, inputs: Path | None, outputs: Path, name: str) -> Run:
     """A test of a script, its input records (if any) and the records that must come out."""
-    given = _read_json(inputs).get("inputs") or [] if inputs is not None else []
-    wanted = _read_json(outputs).get("outputs") or []
+    given = [] if inputs is None else _records(inputs, "inputs")
+    wanted = _records(outputs, "outputs")
     return Run(
         Suite.QTT,
         name,
         name,
         [_read_text(statements)],
         statements.parent,
-        inputs=[record(raw) for raw in given],
-        outputs=[record(raw) for raw in wanted],
+        inputs=given,
+        outputs=wanted,
     )
+
+
+def _records(path: Path, member: str) -> list[DataRecord]:
+    with _malformed(f"{path}: `{member}`"):
+        return [record(raw) for raw in _read_json(path)[member]]
+
+
+@contextmanager
+def _malformed(what: str) -> Iterator[None]:
+    """What a file has where something else should be, as an error of whoever wrote the file."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"there is no member {error}" if isinstance(error, KeyError) else str(error)
+        raise ConfigError(f"{what} is not as it should be: {reason}") from None
 
 
 def _runs_in(path: Path, root: Path) -> Iterator[Run]:
@@ -97,7 +113,7 @@ def _script_root(path: Path, root: Path) -> Path:
 def _json_file(path: Path) -> Iterator[Run]:
     document = _read_json(path)
     cases = document.get("tests") if isinstance(document, dict) else None
-    if not isinstance(cases, list):
+    if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
         return
     suite = _suite_of(path, cases)
     if suite is None:
@@ -107,7 +123,9 @@ def _json_file(path: Path) -> Iterator[Run]:
         name = f"{path.name}::{case.get('name', '')}"
         seen[name] += 1
         numbered = name if seen[name] == 1 else f"{name}#{seen[name]}"
-        yield from expand(suite, str(case.get("id") or numbered), case, path.parent)
+        with _malformed(f"{path}: the case {case.get('name')!r}"):
+            runs = list(expand(suite, str(case.get("id") or numbered), case, path.parent))
+        yield from runs
 
 
 def _suite_of(path: Path, cases: Iterable[Mapping[str, Any]]) -> Suite | None:
