@@ -7,8 +7,8 @@ shows it. Importing this package loads nothing else until a name is used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all of this
 if TYPE_CHECKING:
     from headwater import errors
     from headwater.library.async_node import AsyncNode
@@ -48,13 +48,14 @@ _HOMES = {
 """Where the public names live."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "errors":
         return import_module("headwater.errors")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'headwater' has no attribute {name!r}")
-    return getattr(import_module(home), name)
+    found: object = getattr(import_module(home), name)
+    return found
 
 
 def __dir__() -> list[str]:
