@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import expected
-from common.demo import await_rows, differences, run, same_row, with_programs
-from common.kafka import DeliveryError, Event, await_records, create_topics, producer, read, send
+from common.demo import CheckError, await_rows, differences, run, same_row, with_programs
+from common.kafka import Event, await_records, create_topics, producer, read, send
 from common.ksql import Client
 from data import GIVER, REGIONS, START_MS, TAKER, TOPICS, customers, regions, stations, stations_info, status_round
 from view import show_board
@@ -70,10 +70,10 @@ class Load:
         self.events += part
 
     def settle(self, records: dict[str, int]) -> None:
-        """Wait until the topics have that many records."""
+        """Wait until the topics have that many records. Raises `CheckError`."""
         missing = await_records(self.servers, records)
         if missing:
-            raise DeliveryError("; ".join(missing))
+            raise CheckError("; ".join(missing))
 
 
 def load_customers(load: Load, count: int) -> None:

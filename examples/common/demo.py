@@ -20,6 +20,10 @@ from common.ksql import Client, StatementError
 Row = tuple[object, ...]
 
 
+class CheckError(Exception):
+    """A check cannot go on: what the next part of the load builds on is not there."""
+
+
 def run(
     description: str, check: Callable[[argparse.Namespace], list[str]], live: Callable[[argparse.Namespace], None],
     more_options: Callable[[argparse.ArgumentParser], None] = lambda _parser: None,
@@ -36,6 +40,8 @@ def run(
             live(args)
             return 0
         problems = check(args)
+    except CheckError as error:
+        problems = [str(error)]
     except KeyboardInterrupt:
         return 0
     except (DeliveryError, StatementError) as error:
