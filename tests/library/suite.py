@@ -134,6 +134,18 @@ class NodeSuite:
         assert rows.to_dicts()[0] == {"ID": 1, "PRICE": Decimal("1.00")}
         assert not node.query("SELECT id FROM orders WHERE city = 'Rome'")
 
+    def test_settle_waits_for_all_queries(self, node: headwater.Node) -> None:
+        node.execute(ORDERS + "CREATE TABLE totals AS SELECT city, SUM(price) AS total FROM orders GROUP BY city;")
+        node.execute("CREATE STREAM copies AS SELECT * FROM orders PARTITION BY city;")
+        node.insert("orders", [(1, "Oslo", 1), (2, "Oslo", 2)])
+        node.settle()
+        assert node.query("SELECT total FROM totals WHERE city = 'Oslo'")[0].TOTAL == 3
+
+    def test_settle_does_not_wait_for_queries_that_rest(self, node: headwater.Node) -> None:
+        node.execute(ORDERS + "CREATE STREAM copies AS SELECT * FROM orders; PAUSE ALL;")
+        node.insert("orders", {"id": 1})
+        node.settle()
+
     def test_print_gives_lines(self, node: headwater.Node) -> None:
         node.execute(ORDERS)
         node.insert("orders", {"id": 7, "city": "Oslo"})

@@ -56,6 +56,12 @@ def test_the_program_of_the_library_page_prints_what_the_page_says(
         assert out.getvalue().splitlines() == [match["text"].strip() for match in _PRINTED.finditer(block.text)]
 
 
+def test_the_index_lists_every_page() -> None:
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", (DOCS / "README.md").read_text("utf-8")))
+    pages = {page.name for page in DOCS.glob("*.md")} - {"README.md"}
+    assert linked == pages, "docs/README.md lists the pages of docs/"
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files of the testing page."""

@@ -29,12 +29,6 @@ class TestInThisProcess(NodeSuite):
     def node(self, local: headwater.Node) -> headwater.Node:
         return local
 
-    def test_settle_waits_for_all_queries(self, node: headwater.Node) -> None:
-        node.execute(ORDERS + "CREATE TABLE totals AS SELECT city, SUM(price) AS total FROM orders GROUP BY city;")
-        node.insert("orders", [(1, "Oslo", 1), (2, "Oslo", 2)])
-        node.settle()
-        assert node.query("SELECT total FROM totals WHERE city = 'Oslo'")[0].TOTAL == 3
-
     def test_rows_may_bring_their_time(self, node: headwater.Node) -> None:
         node.execute(ORDERS)
         moment = datetime.datetime(2020, 1, 1)
@@ -70,8 +64,6 @@ class TestBehindAUrl(NodeSuite):
 
     def test_what_only_a_node_in_this_process_can_do_is_said(self, node: headwater.Node) -> None:
         node.execute(ORDERS)
-        with pytest.raises(UnsupportedError, match="settle"):
-            node.settle()
         with pytest.raises(UnsupportedError, match="ROWTIME"):
             node.insert("orders", {"id": 1, "ROWTIME": 1})
 

@@ -18,13 +18,14 @@ from headwater.core.errors import ConfigError, HeadwaterError, StartupError
 from headwater.core.names import quote_if_needed
 from headwater.core.schema import Column
 from headwater.core.types import STRING, SqlType
-from headwater.engine.entities import Entity, SourceDescriptionEntity
+from headwater.engine.entities import Entity, SourceDescriptionEntity, SourceDescriptionsList
 from headwater.engine.insert import InsertError
 from headwater.http.values import compile_converter
 from headwater.library import replies
 from headwater.library.coercion import InsertRow, Target
 from headwater.library.errors import ClosedError, UnsupportedError
 from headwater.library.http2 import ConnectionLostError, Http2Connection, Http2Stream
+from headwater.library.progress import STATEMENT, Progress, progress
 from headwater.library.rows import Row
 from headwater.library.server import Answer, Session
 from headwater.library.values import from_json, row_maker
@@ -32,6 +33,8 @@ from headwater.sql.tokens import tokenize
 
 _JSON = "application/vnd.ksql.v1+json"
 _DELIMITED = "application/vnd.ksqlapi.delimited.v1"
+_POLL_SECONDS = 0.05
+"""A person does not notice, and a server hardly."""
 _decode_values = msgspec.json.Decoder(list[Any], float_hook=Decimal).decode
 
 
@@ -116,11 +119,17 @@ class RemoteServer:
                 raise InsertError(f"{target.name}: {problem.message}")
 
     async def settle(self) -> None:
-        """Not known of a server elsewhere."""
-        raise UnsupportedError(
-            "Only a node in this process knows when its queries have consumed everything: settle() cannot wait for "
-            "a server elsewhere."
-        )
+        """Ask until every query has consumed all there is, twice in a row."""
+        before: Progress | None = None
+        while True:
+            answer = await self.execute(STATEMENT, Session())
+            lists = [entity for entity in answer if isinstance(entity, SourceDescriptionsList)]
+            now = progress(description for found in lists for description in found.source_descriptions)
+            if now.is_done and now == before:
+                return
+            before = now
+            if not now.is_done:
+                await asyncio.sleep(_POLL_SECONDS)
 
     async def _send(self, method: str, path: str, body: bytes | None, accept: str) -> Http2Stream:
         """Send a request; the response is a success. Raises `StartupError`, `StatementError`, `RequestError`."""

@@ -66,5 +66,5 @@ class Server(Protocol):
         ...
 
     async def settle(self) -> None:
-        """Return when every running query has consumed and committed all there is."""
+        """Return when every running query has consumed and committed all there is; others count as done."""
         ...
