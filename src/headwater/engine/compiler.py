@@ -120,7 +120,7 @@ class ProgramCompiler:
             unit = self.unit_of[id(step)]
             stores = self.units[unit].stores
             place = self._stores[(id(step), role)] = (unit, len(stores))
-            stores.append(StoreSpec(f"{role}-{unit}-{place[1]}", make))
+            stores.append(StoreSpec(role, make))
         return place
 
     def existing_store(self, step: Step, role: str) -> tuple[int, int]:

@@ -89,9 +89,9 @@ class StageOutput:
 
 @dataclass(frozen=True)
 class StoreSpec:
-    """A store every task of a unit has; `name` is unique in the program."""
+    """A store every task of a unit has; `role` says what for."""
 
-    name: str
+    role: str
     make: Callable[[], Store]
 
 

@@ -18,7 +18,7 @@ from headwater.sql.ast import ColumnRef
 
 @dataclass(frozen=True)
 class RawKey:
-    """The record key's bytes as read, reusable for a sink keyed in `format` as long as the key columns are unchanged."""
+    """The record key's bytes as read, usable for a sink keyed in `format` as long as the key columns are unchanged."""
 
     code: str
     format: FormatSpec

@@ -59,7 +59,7 @@ class TransientQuery:
         self._task = Task(program, 0, 0, query_id, context.log)
 
     async def start(self, properties: Mapping[str, str]) -> None:
-        """Find where to start: at the latest unless `auto.offset.reset` says earliest; tables always at the earliest."""
+        """Find where to start: the latest unless `auto.offset.reset` says earliest; tables always the earliest."""
         cluster = self._context.cluster
         from_start = self._bounded or properties.get("auto.offset.reset") == "earliest"
         for stage_input in self.program.units[0].inputs:
@@ -68,7 +68,7 @@ class TransientQuery:
             for partition in range(info.partitions if info is not None else 0):
                 place = TopicPartition(stage_input.topic, partition)
                 start = await cluster.list_offset(place, timestamp)
-                self._task.feeds.append(Feed(place, self.program.stage(stage_input), start, fetched_to=start))
+                self._task.read(place, self.program.stage(stage_input), start)
                 if self._bounded:
                     self._ends[place] = await cluster.list_offset(place, LATEST)
 

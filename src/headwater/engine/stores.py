@@ -11,9 +11,9 @@ import bisect
 import decimal
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import msgspec
 
@@ -111,15 +111,20 @@ class Store(Protocol):
 class KeyValueStore:
     """Key to value. Values are replaced or, if mutable, changed in place and marked with `touch`."""
 
-    def __init__(self, key_type: Any, value_type: Any, *, as_list: bool = False) -> None:
-        """With `as_list` values are lists (changed in place) whose items `value_type`, a tuple, describes."""
+    def __init__(self, key_type: Any, value_type: Any, *, as_list: bool = False, columns: tuple[str, ...] = ()) -> None:
+        """With `as_list` values are lists (changed in place) whose items `value_type`, a tuple, describes.
+
+        With `columns` values are rows: tuples of these columns and the row's time.
+        """
+        self.columns = columns
         self._as_list = as_list
+        self._value_type = value_type
         self.data: dict[Any, Any] = {}
         self.dirty: dict[Any, Any] = {}
         self.time = StreamTime()
         self.get = self.data.get
         self.touch = self.dirty.__setitem__
-        self._decode_key = msgspec.msgpack.Decoder(key_type).decode
+        self.decode_key = msgspec.msgpack.Decoder(key_type).decode
         self._decode_value = msgspec.msgpack.Decoder(value_type).decode
 
     def put(self, key: Any, value: Any) -> None:
@@ -136,12 +141,29 @@ class KeyValueStore:
         self.dirty.clear()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
-        name = self._decode_key(key)
+        name = self.decode_key(key)
+        self.dirty.pop(name, None)
         if value is None:
             self.data.pop(name, None)
         else:
-            row = self._decode_value(value)
-            self.data[name] = list(row) if self._as_list else row
+            self.data[name] = self.decode_entry(value)
+
+    def decode_entry(self, value: bytes) -> Any:
+        """An entry as it is kept in memory."""
+        row = self._decode_value(value)
+        return list(row) if self._as_list else row
+
+    def converter(self, columns: tuple[str, ...]) -> Callable[[bytes], Any]:
+        """A function from an encoded row with other columns to a row of this store; columns it lacks are NULL."""
+        own = dict(zip(self.columns, get_args(self._value_type), strict=False))
+        decode = msgspec.msgpack.Decoder(tuple_of([*(own.get(name, Any) for name in columns), int])).decode
+        places = [columns.index(name) if name in columns else None for name in self.columns]
+
+        def convert(value: bytes) -> tuple[Any, ...]:
+            row = decode(value)
+            return (*(None if place is None else row[place] for place in places), row[-1])
+
+        return convert
 
 
 class WindowStore:
@@ -213,11 +235,8 @@ class SessionStore(KeyValueStore):
             self._queued[key] = end
             heapq.heappush(ends, (end, next(self._order), key))
 
-    def restore(self, key: bytes, value: bytes | None) -> None:
-        super().restore(key, value)
-        name = self._decode_key(key)
-        if value is not None:
-            self.data[name] = [list(session) for session in self.data[name]]
+    def decode_entry(self, value: bytes) -> Any:
+        return [list(session) for session in self._decode_value(value)]
 
     def take_ended(self, horizon: int) -> list[tuple[Any, list[Any]]]:
         """Take out (key, session) of the sessions that ended before `horizon`, ms, by end."""

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 
 from headwater.cluster.api import Append, Fetched, TopicPartition
 from headwater.engine.batches import Partitioner, appends
+from headwater.engine.changelog import Changelog
 from headwater.engine.processing_log import ProcessingLogger
-from headwater.engine.program import InputRecord, OutputRecord, Program, QueryFailedError, Report, Stage
+from headwater.engine.program import InputRecord, OutputRecord, Program, QueryFailedError, Report, Stage, TaskContext
 from headwater.wire.records import read_records
 
 _FIRST_CHUNK = 256
 _LARGEST_CHUNK = 8192
-_TIME_KEY = b"\xff"
-"""Changelog records under this key plus a store's number hold the operator's stream time."""
 
 
 @dataclass
@@ -65,7 +64,7 @@ class Task:
         self.uncommitted_since: float | None = None
         """Monotonic time of the first slice that is not committed yet."""
         self._chunk = _FIRST_CHUNK
-        self._saved_times = [store.time.save() for store in self.stores]
+        self._changelog = Changelog([spec.role for spec in unit.stores], self.stores)
 
     # --- called by generated code -------------------------------------------------------------------------------
 
@@ -84,6 +83,14 @@ class Task:
             raise QueryFailedError(message) from error
 
     # --- input --------------------------------------------------------------------------------------------------
+
+    def read(self, place: TopicPartition, stage: Stage, start: int) -> None:
+        """Read a partition from offset `start` on. Where two inputs share a topic, each record passes both stages."""
+        for feed in self.feeds:
+            if feed.place == place:
+                feed.stage = _one_by_one(feed.stage, stage)
+                return
+        self.feeds.append(Feed(place, stage, start, fetched_to=start))
 
     def accept(self, fetched: Fetched) -> None:
         """Take over fetched batches for one of the feeds."""
@@ -183,28 +190,18 @@ class Task:
                     result += appends(topic, partition, part)
                 records.clear()
         if changelog is not None:
-            result += appends(changelog, self.number, self._changelog(now_ms))
+            result += appends(changelog, self.number, self._changelog.records(now_ms))
         return result
-
-    def _changelog(self, now_ms: int) -> list[OutputRecord]:
-        records: list[OutputRecord] = []
-        for number, store in enumerate(self.stores):
-            prefix = bytes([number])
-            records += [(prefix + key, value, now_ms, ()) for key, value in store.changes()]
-            saved = store.time.save()
-            if saved != self._saved_times[number]:
-                self._saved_times[number] = saved
-                records.append((_TIME_KEY + prefix, saved, now_ms, ()))
-        return records
 
     def restore(self, records: Sequence[InputRecord]) -> None:
         """Apply changelog records."""
+        self._changelog.restore(records)
+
+
+def _one_by_one(first: Stage, second: Stage) -> Stage:
+    def both(task: TaskContext, records: Sequence[InputRecord]) -> None:
         for record in records:
-            key = record.key
-            if key is None:
-                continue
-            if key[:1] == _TIME_KEY and record.value is not None:
-                self._saved_times[key[1]] = record.value
-                self.stores[key[1]].time.restore(record.value)
-            else:
-                self.stores[key[0]].restore(key[1:], record.value)
+            first(task, (record,))
+            second(task, (record,))
+
+    return both

@@ -31,7 +31,7 @@ class ForeignKeyStore(KeyValueStore):
         self._link(key, value)
 
     def restore(self, key: bytes, value: bytes | None) -> None:
-        name = self._decode_key(key)
+        name = self.decode_key(key)
         self._unlink(name)
         super().restore(key, value)
         self._link(name, self.data.get(name))

@@ -50,7 +50,7 @@ def result_store(program: ProgramCompiler) -> tuple[Step, Layout, Callable[[], S
     layout = Layout(tuple(c.name for c in values), tuple(c.type for c in values))
     key_types = [c.type for c in schema.key] + ([BIGINT, BIGINT] if plan.root.windowed is not None else [])
     key_type, value_type = key_annotation(key_types), layout.annotation()
-    return plan.root, layout, lambda: KeyValueStore(key_type, value_type)
+    return plan.root, layout, lambda: KeyValueStore(key_type, value_type, columns=layout.names)
 
 
 def write_reader(stage: StageCompiler) -> Materialized | None:

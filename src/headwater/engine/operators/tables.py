@@ -60,7 +60,7 @@ def key_types(row: Row) -> list[SqlType]:
 def table_store(stage: StageCompiler, step: Step, role: str, row: Row, layout: Layout) -> str:
     """The local of a key-value store of row tuples."""
     key_type, value_type = key_annotation(key_types(row)), layout.annotation()
-    return stage.store(step, role, lambda: KeyValueStore(key_type, value_type))
+    return stage.store(step, role, lambda: KeyValueStore(key_type, value_type, columns=layout.names))
 
 
 def put(stage: StageCompiler, step: Step, row: Row) -> None:
