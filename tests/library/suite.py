@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -80,6 +81,35 @@ class NodeSuite:
         assert full._asdict() | {"ST": None} == {name.upper(): value for name, value in FULL.items()} | {"ST": None}
         assert (full.ST.X, full.ST["y"][0].Z, full.ST["y"][1]) == (1, datetime.time(1, 2), None)
         assert empty == ("nothing", *(None,) * (len(FULL) - 1))
+
+    def test_every_type_comes_back_with_a_time_of_its_own_or_a_null_key(self, node: headwater.Node) -> None:
+        node.execute(f"CREATE STREAM s ({EVERY_TYPE}) WITH (KAFKA_TOPIC='s', PARTITIONS=1, VALUE_FORMAT='JSON');")
+        empty: dict[str, Any] = {"a": [], "m": {}, "st": {"y": []}, "d": float("-inf"), "l": -(2**63)}
+        node.insert(
+            "s", [{**FULL, "ROWTIME": 1}, empty, {"k": "it's ${no} variable", "ROWTIME": 3}, dict.fromkeys(FULL)]
+        )
+        first, second, third, last = node.query("SELECT * FROM s")
+        assert first._asdict() | {"ST": None} == {name.upper(): value for name, value in FULL.items()} | {"ST": None}
+        assert first["ST"] == (1, [(datetime.time(1, 2),), None])
+        assert second[1:] == (None, None, -(2**63), float("-inf"), *(None,) * 5, [], {}, (None, []))
+        assert third.K == "it's ${no} variable"
+        assert last == (None,) * len(FULL)
+        assert [row.ROWTIME for row in node.query("SELECT rowtime FROM s")][::2] == [1, 3]
+
+    def test_what_a_query_gives_can_be_inserted_as_it_comes(self, node: headwater.Node) -> None:
+        node.execute(
+            ORDERS + "CREATE STREAM cities (city STRING) WITH (KAFKA_TOPIC='c', PARTITIONS=1, VALUE_FORMAT='JSON');"
+        )
+        node.insert("orders", [(1, "Oslo", 1), (2, "Bergen", 2)])
+        coming = node.query("SELECT city FROM orders EMIT CHANGES LIMIT 2", EARLIEST)
+        assert node.insert("cities", ({"city": row.CITY.upper()} for row in coming)) == 2
+        assert node.query("SELECT * FROM cities") == [("OSLO",), ("BERGEN",)]
+
+    def test_rows_may_bring_their_time(self, node: headwater.Node) -> None:
+        node.execute(ORDERS)
+        moment = datetime.datetime(2020, 1, 1)
+        node.insert("orders", [{"id": 1, "ROWTIME": 5}, {"id": 2, "rowtime": moment}])
+        assert node.query("SELECT rowtime FROM orders") == [(5,), (1_577_836_800_000,)]
 
     def test_a_row_that_was_read_can_be_inserted(self, node: headwater.Node) -> None:
         node.execute(f"CREATE STREAM s ({EVERY_TYPE}) WITH (KAFKA_TOPIC='s', PARTITIONS=1, VALUE_FORMAT='JSON');")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import subprocess
 import sys
 import threading
@@ -13,7 +12,7 @@ import psutil
 import pytest
 
 import headwater
-from headwater.errors import ConfigError, HeadwaterError, StartupError, UnsupportedError
+from headwater.errors import ConfigError, HeadwaterError, StartupError
 from tests.app.processes import environment
 from tests.library.suite import ORDERS, NodeSuite
 
@@ -28,12 +27,6 @@ class TestInThisProcess(NodeSuite):
     @pytest.fixture
     def node(self, local: headwater.Node) -> headwater.Node:
         return local
-
-    def test_rows_may_bring_their_time(self, node: headwater.Node) -> None:
-        node.execute(ORDERS)
-        moment = datetime.datetime(2020, 1, 1)
-        node.insert("orders", [{"id": 1, "ROWTIME": 5}, {"id": 2, "rowtime": moment}])
-        assert node.query("SELECT rowtime FROM orders") == [(5,), (1_577_836_800_000,)]
 
     def test_any_thread_may_use_it(self, node: headwater.Node) -> None:
         node.execute(ORDERS)
@@ -61,11 +54,6 @@ class TestBehindAUrl(NodeSuite):
     def node(self, local: headwater.Node) -> Iterator[headwater.Node]:
         with headwater.connect(local.endpoints["ksqldb"]) as node:
             yield node
-
-    def test_what_only_a_node_in_this_process_can_do_is_said(self, node: headwater.Node) -> None:
-        node.execute(ORDERS)
-        with pytest.raises(UnsupportedError, match="ROWTIME"):
-            node.insert("orders", {"id": 1, "ROWTIME": 1})
 
 
 def test_no_socket_is_opened_unless_it_is_asked_for() -> None:

@@ -13,16 +13,14 @@ from headwater.core.errors import ParseError
 from headwater.engine.entities import CurrentStatus, Entity
 from headwater.engine.errors import ErrorCode, StatementError
 from headwater.library.async_query import AsyncQuery
-from headwater.library.coercion import InsertRow, RowCoercion, RowLike
+from headwater.library.coercion import RowLike
+from headwater.library.insertion import Insertion
 from headwater.library.rows import Row
 from headwater.library.server import Answer, Server, Session
 from headwater.sql import ast
 from headwater.sql.parser import Dialect, iterate_statements
 from headwater.sql.rules.administration import FIRST_WORDS
 from headwater.sql.tokens import END, tokenize
-
-INSERT_ROWS = 1_000
-"""Rows that are checked and written at a time: a few milliseconds of work between two turns of the event loop."""
 
 _SESSION_WORDS = re.compile(r"\b(?:SET|UNSET|DEFINE|UNDEFINE)\b", re.IGNORECASE)
 
@@ -122,19 +120,14 @@ class AsyncNode:
         converted as INSERT VALUES does. Rows are written in batches: when `InsertError` names row n, those of earlier
         batches are in.
         """
-        goal = await self.server.target(target)
-        coercion = RowCoercion(goal)
-        count = 0
-        batch: list[InsertRow] = []
-        for row in [rows] if isinstance(rows, Mapping | Row) else rows:
-            batch.append(coercion.row(row, count + len(batch)))
-            if len(batch) >= INSERT_ROWS:
-                await self.server.append(goal, batch)
-                count += len(batch)
-                batch = []
-        if batch:
-            await self.server.append(goal, batch)
-        return count + len(batch)
+        insertion = await self.insertion(target)
+        for batch in insertion.batches(rows):
+            await insertion.write(batch)
+        return insertion.count
+
+    async def insertion(self, target: str) -> Insertion:
+        """What `insert` does, in steps."""
+        return Insertion(self.server, await self.server.target(target))
 
     async def settle(self) -> None:
         """Return when every running query has consumed and committed all there is."""

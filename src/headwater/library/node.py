@@ -83,8 +83,11 @@ class Node:
         return Query(self._node.query(sql, properties), self._loop)
 
     def insert(self, target: str, rows: Iterable[RowLike] | Mapping[str, Any] | Row) -> int:
-        """As `AsyncNode.insert`. The rows are iterated over in the node's thread."""
-        return self._loop.run(self._node.insert(target, rows))
+        """As `AsyncNode.insert`. The rows are iterated over in the caller's thread."""
+        insertion = self._loop.run(self._node.insertion(target))
+        for batch in insertion.batches(rows):
+            self._loop.run(insertion.write(batch))
+        return insertion.count
 
     def settle(self) -> None:
         """Return when every running query has consumed and committed all there is."""

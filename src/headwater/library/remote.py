@@ -19,12 +19,14 @@ from headwater.core.names import quote_if_needed
 from headwater.core.schema import Column
 from headwater.core.types import STRING, SqlType
 from headwater.engine.entities import Entity, SourceDescriptionEntity, SourceDescriptionsList
+from headwater.engine.errors import StatementError
 from headwater.engine.insert import InsertError
 from headwater.http.values import compile_converter
 from headwater.library import replies
 from headwater.library.coercion import InsertRow, Target
 from headwater.library.errors import ClosedError, UnsupportedError
 from headwater.library.http2 import ConnectionLostError, Http2Connection, Http2Stream
+from headwater.library.insert_text import insert_statement
 from headwater.library.progress import STATEMENT, Progress, progress
 from headwater.library.rows import Row
 from headwater.library.server import Answer, Session
@@ -33,6 +35,7 @@ from headwater.sql.tokens import tokenize
 
 _JSON = "application/vnd.ksql.v1+json"
 _DELIMITED = "application/vnd.ksqlapi.delimited.v1"
+_SUBSTITUTION = "ksql.variable.substitution.enable"
 _POLL_SECONDS = 0.05
 """A person does not notice, and a server hardly."""
 _decode_values = msgspec.json.Decoder(list[Any], float_hook=Decimal).decode
@@ -104,9 +107,26 @@ class RemoteServer:
         raise UnsupportedError(f"The server does not describe {name} in a way that is understood here.")
 
     async def append(self, target: Target, rows: Sequence[InsertRow]) -> None:
-        """POST /inserts-stream. Raises `InsertError` for the first row that is refused; those before it are in."""
-        if any(row.rowtime is not None for row in rows):
-            raise UnsupportedError("ROWTIME can only be given to a node in this process: leave it out.")
+        """POST /inserts-stream, or INSERT statements for rows that it does not take.
+
+        Raises `InsertError` for the first row that is refused; those before it are in.
+        """
+        keys = [at for at, column in enumerate(target.columns) if column.name in target.key]
+        if any(row.rowtime is not None or any(row.values[at] is None for at in keys) for row in rows):
+            await self._insert_statements(target, rows)
+        else:
+            await self._insert_stream(target, rows)
+
+    async def _insert_statements(self, target: Target, rows: Sequence[InsertRow]) -> None:
+        text = "\n".join(insert_statement(target, row) for row in rows)
+        # A text may have `${` in it, which is no variable then.
+        session = Session({_SUBSTITUTION: "false"}) if "${" in text else Session()
+        try:
+            await self.execute(text, session)
+        except StatementError as error:
+            raise InsertError(str(error)) from None
+
+    async def _insert_stream(self, target: Target, rows: Sequence[InsertRow]) -> None:
         names = [quote_if_needed(column.name) for column in target.columns]
         convert = compile_converter([_quoted(column.type) for column in target.columns])
         plain: Any = convert((row.values, False) for row in rows)
