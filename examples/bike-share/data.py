@@ -67,8 +67,9 @@ def regions(timestamp: int) -> Iterator[Event]:
 
 
 def station_info(station_id: str, region_id: str, capacity: int, rng: random.Random) -> Record:
-    lat, lon = round(rng.uniform(40.70, 40.80), 4) + 0.00005, round(rng.uniform(-74.05, -73.90), 4) - 0.00005
-    ring = [[lon, lat], [lon + 0.001, lat], [lon + 0.001, lat + 0.001], [lon, lat]]
+    lat, lon = round(rng.uniform(40.70, 40.80), 5), round(rng.uniform(-74.05, -73.90), 5)
+    east, north = round(lon + 0.001, 5), round(lat + 0.001, 5)
+    ring = [[lon, lat], [east, lat], [east, north], [lon, lat]]
     street, cross = rng.sample(STREETS, 2)
     return {
         "station_id": station_id, "name": f"{street} & {cross} {station_id}", "short_name": f"S{station_id}",

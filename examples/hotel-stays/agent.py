@@ -10,8 +10,10 @@ import argparse
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from common.kafka import client_config
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
@@ -26,7 +28,7 @@ def stay_category(check_in: str | None, check_out: str | None) -> str:
     """What kind of stay lies between two dates; what is no date, or no night at all, is an error."""
     try:
         nights = (date.fromisoformat(check_out or "") - date.fromisoformat(check_in or "")).days
-    except ValueError:
+    except (TypeError, ValueError):
         nights = -1
     if nights <= 0:
         return "Erroneous data"
@@ -37,6 +39,18 @@ def stay_category(check_in: str | None, check_out: str | None) -> str:
     if nights <= 14:
         return "Standard extended stay"
     return "Long stay"
+
+
+def search_in(message: Message) -> dict[str, Any] | None:
+    """The search of a record. None, and a line on stderr, if it is no JSON object: nobody else could read it either."""
+    try:
+        search = json.loads(message.value() or b"")
+    except ValueError:
+        search = None
+    if not isinstance(search, dict):
+        print(f"skipped: {message.topic()} [{message.partition()}] offset {message.offset()}", file=sys.stderr)
+        return None
+    return search
 
 
 class Agent:
@@ -89,9 +103,11 @@ class Agent:
         for message in messages:
             if message.error() is not None:
                 raise KafkaException(message.error())
-            search = json.loads(message.value())
-            category = stay_category(search["srch_ci"], search["srch_co"])
-            stay = {"hotel_id": search["hotel_id"], "stay_category": category}
+            search = search_in(message)
+            if search is None:
+                continue
+            category = stay_category(search.get("srch_ci"), search.get("srch_co"))
+            stay = {"hotel_id": search.get("hotel_id"), "stay_category": category}
             _, at = message.timestamp()
             self._producer.produce(ENRICHED, json.dumps(search | {"stay_category": category}).encode(), timestamp=at)
             self._producer.produce(STAYS, json.dumps(stay).encode(), timestamp=at)

@@ -43,7 +43,7 @@ class Product:
 
 def change(collection: str, document: dict[str, object], timestamp: int) -> Event:
     """A change of the database as MongoDB's source connector writes it: the row is in `fullDocument`."""
-    envelope = {
+    envelope: dict[str, object] = {
         "_id": {"_data": f"{timestamp:x}"}, "operationType": "insert", "fullDocument": document,
         "ns": {"db": "abc", "coll": collection},
     }  # fmt: skip

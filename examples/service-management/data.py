@@ -82,7 +82,7 @@ def truck_positions(locations: list[Event], steps: int, seed: int = 3) -> Iterat
         for i, (event, (lat, long)) in enumerate(zip(jobs, starts, strict=True)):
             to_lat, to_long = float(str(event.value["DEST_LAT"])), float(str(event.value["DEST_LONG"]))
             done = step / steps
-            position = {
+            position: dict[str, object] = {
                 "JOB_ID": event.key, "STATE": "arrived" if step == steps else "driving",
                 "LAT": to_lat if step == steps else round(lat + (to_lat - lat) * done, 6),
                 "LONG": to_long if step == steps else round(long + (to_long - long) * done, 6),

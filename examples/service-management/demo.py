@@ -44,9 +44,9 @@ def job_status_problems(bootstrap_servers: str, wanted: Counter[expected.Row]) -
     """Every joined row, each as often as it must be there."""
     found: Counter[expected.Row] = Counter()
     for message in read(bootstrap_servers, "job_status", wanted.total()):
-        value = json.loads(message.value())
+        value = json.loads(message.value() or b"")
         found[(
-            int.from_bytes(message.key(), "big", signed=True), value["CUSTOMER_ID"], value["SERVICE_OPTION"],
+            int.from_bytes(message.key() or b"", "big", signed=True), value["CUSTOMER_ID"], value["SERVICE_OPTION"],
             value["PRICE"], value["CURRENT_STATUS"],
         )] += 1  # fmt: skip
     decisions = Counter(str(row[-1]) for row in found.elements())
