@@ -19,6 +19,7 @@ from headwater.core.javatext import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN
 from headwater.formats.failures import Refused
 from headwater.formats.json_exact import MILLIS_PER_DAY
 from headwater.formats.json_loose import fix_of, is_loose
+from headwater.formats.json_names import is_plain
 from headwater.formats.source import Source
 
 FAST_ERRORS: tuple[type[Exception], ...] = (
@@ -71,7 +72,7 @@ class Shape:
             column = member if member in self.spelling else member.upper()
             if column not in self.spelling:
                 new |= self._ignore(member)
-            elif (column == member or column not in node) and self.spelling[column] != member and _is_text(member):
+            elif (column == member or column not in node) and self.spelling[column] != member and is_plain(member):
                 self.spelling[column] = member
                 new = True
         for name, field_type in self.fields:
@@ -84,14 +85,10 @@ class Shape:
         return new
 
     def _ignore(self, member: str) -> bool:
-        if member in self.ignored or len(self.ignored) >= IGNORED_LIMIT or not _is_text(member):
+        if member in self.ignored or len(self.ignored) >= IGNORED_LIMIT or not is_plain(member):
             return False
         self.ignored.add(member)
         return True
-
-
-def _is_text(member: str) -> bool:
-    return member.isascii() or not any("\ud800" <= c <= "\udfff" for c in member)
 
 
 def shape_of(sql_type: t.SqlType) -> Shape | None:
@@ -120,19 +117,23 @@ def _any(changes: Iterable[bool]) -> bool:
 
 
 def can_be_fast(fields: Sequence[tuple[str, t.SqlType]]) -> bool:
-    """False where one member may feed two columns, because their names differ by case only."""
+    """False where one member may feed two columns, because their names differ by case only, and where a name is none
+    that a struct's member can have."""
     names = {name for name, _ in fields}
+    if not all(map(is_plain, names)):
+        return False
     if any(name.upper() != name and name.upper() in names for name in names):
         return False
-    return all(_inner_can_be_fast(field_type) for _, field_type in fields)
+    return all(inner_can_be_fast(field_type) for _, field_type in fields)
 
 
-def _inner_can_be_fast(sql_type: t.SqlType) -> bool:
+def inner_can_be_fast(sql_type: t.SqlType) -> bool:
+    """`can_be_fast` of the objects inside a value of the type."""
     if isinstance(sql_type, t.Struct):
         return can_be_fast([(f.name, f.type) for f in sql_type.fields])
     if isinstance(sql_type, t.Array):
-        return _inner_can_be_fast(sql_type.element)
-    return not isinstance(sql_type, t.Map) or _inner_can_be_fast(sql_type.value)
+        return inner_can_be_fast(sql_type.element)
+    return not isinstance(sql_type, t.Map) or inner_can_be_fast(sql_type.value)
 
 
 def row_decoder(shape: Shape) -> Callable[[bytes], Any]:

@@ -40,7 +40,7 @@ class _Source:
         self._built = 0
         self._stale = False
         self._settled = False
-        self._quick: Callable[[bytes], Any] = self._build()
+        self._quick: Callable[[bytes], Any] = self._build() if self.can_be_fast else self.decode
 
     def decode(self, payload: bytes) -> object:
         """The exact reading. Raises `DeserializationError`."""
@@ -49,6 +49,8 @@ class _Source:
             row = self._exact(node)
         except Refused as refused:
             raise unreadable(self._topic, self._is_key, refused.reason, refused.path) from None
+        except RecursionError:
+            raise unreadable(self._topic, self._is_key, "The document is nested too deeply") from None
         if self._built < RELEARN_LIMIT and self._learn(node):
             self._stale = True
         return row
@@ -110,7 +112,7 @@ class _Wrapped(_Source):
 
 class _Bare(_Source):
     def __init__(self, column: Column, topic: str, is_key: bool) -> None:
-        self.can_be_fast = json_fast.can_be_fast([(column.name, column.type)])
+        self.can_be_fast = json_fast.inner_can_be_fast(column.type)
         self._type = column.type
         self._coerce = json_exact.coercer(column.type)
         self._shape = json_fast.shape_of(column.type)
@@ -123,4 +125,4 @@ class _Bare(_Source):
         return json_fast.value_decoder(self._type, self._shape)
 
     def _learn(self, node: object) -> bool:
-        return self._shape is not None and json_fast.learn(self._type, self._shape, node)
+        return self.can_be_fast and self._shape is not None and json_fast.learn(self._type, self._shape, node)

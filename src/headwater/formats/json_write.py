@@ -1,6 +1,7 @@
 """Writes JSON as section 5.1 of the format rules says, at msgspec's speed where its text is the right one.
 
-A struct class with the column names as member names is generated per schema. What msgspec prints differently from Java
+A struct class with the column names as member names is generated per schema; columns whose names need escaping go
+through a dict, which msgspec escapes. What msgspec prints differently from Java
 (doubles outside the plain range, NaN, decimals with an exponent) goes in as ready text.
 """
 
@@ -18,6 +19,7 @@ from headwater.core.javatext import decimal_text, double_text
 from headwater.core.schema import Column
 from headwater.formats.api import Writer
 from headwater.formats.failures import unwritable
+from headwater.formats.json_names import is_plain
 from headwater.formats.source import Source
 
 PLAIN_SCALE = 6
@@ -76,6 +78,10 @@ def _bare(column: Column) -> Made:
 
 
 def _struct_class(fields: tuple[t.Field, ...]) -> Any:
+    """What makes an object to encode out of one value per field."""
+    if not all(is_plain(f.name) for f in fields):
+        members = tuple(f.name for f in fields)
+        return lambda *values: dict(zip(members, values, strict=True))
     names = [f"c{i}" for i in range(len(fields))]
     rename = dict(zip(names, (f.name for f in fields), strict=True))
     return msgspec.defstruct("Row", [(name, Any) for name in names], rename=rename, gc=False)
