@@ -60,30 +60,24 @@ def appends(topic: str, partition: int, records: Sequence[OutputRecord]) -> list
 
 
 def _chunks(records: Sequence[OutputRecord]) -> Iterable[Sequence[OutputRecord]]:
+    """Runs of records that fit a batch; a record that is larger is a run of its own."""
     start, size = 0, 0
     for at in range(0, len(records), _CHUNK):
         chunk = records[at : at + _CHUNK]
-        added = sum([len(value) if value else 0 for _, value, _, _ in chunk])
-        if added > _BATCH_BYTES and len(chunk) > 1:
-            if at > start:
-                yield records[start:at]
-            half = len(chunk) // 2
-            yield from _halves(chunk[:half])
-            yield from _halves(chunk[half:])
-            start, size = at + len(chunk), 0
+        added = sum([len(key or b"") + len(value or b"") for key, value, _, _ in chunk])
+        if size + added <= _BATCH_BYTES and not any([headers for _, _, _, headers in chunk]):
+            size += added
             continue
-        if size + added > _BATCH_BYTES and at > start:
-            yield records[start:at]
-            start, size = at, 0
-        size += added
+        for place, record in enumerate(chunk, at):
+            weight = _weight(record)
+            if size + weight > _BATCH_BYTES and place > start:
+                yield records[start:place]
+                start, size = place, 0
+            size += weight
     if start < len(records):
         yield records[start:]
 
 
-def _halves(records: Sequence[OutputRecord]) -> Iterable[Sequence[OutputRecord]]:
-    if len(records) > 1 and sum(len(value or b"") for _, value, _, _ in records) > _BATCH_BYTES:
-        half = len(records) // 2
-        yield from _halves(records[:half])
-        yield from _halves(records[half:])
-    else:
-        yield records
+def _weight(record: OutputRecord) -> int:
+    key, value, _, headers = record
+    return len(key or b"") + len(value or b"") + sum(len(name) + len(content or b"") for name, content in headers)

@@ -13,7 +13,7 @@ from headwater.core.errors import HeadwaterError, TopicExistsError
 from headwater.engine.batches import Partitioner
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import Program, QueryFailedError, Stage, Unit
-from headwater.engine.task import Feed, Task
+from headwater.engine.task import Task
 from headwater.plan.steps import QueryPlan
 from headwater.wire.records import read_records
 
@@ -26,7 +26,8 @@ none."""
 _COMMIT_RECORDS = 50_000
 """Output records that wait for a commit at the most: some 10 MB."""
 _FETCH_BYTES = 1 << 20
-_RESTORE_BYTES = 8 << 20
+_RESTORE_BYTES = 1 << 19
+"""Restored in one go: some 10 ms of the loop's time."""
 _IDLE_SECONDS = 5.0
 _ERRORS_KEPT = 10
 
@@ -139,20 +140,25 @@ class PersistentQuery:
         self._paused.set()
 
     async def start(self) -> None:
-        """Create internal topics, restore state, and begin; raises `ClusterError` if that cannot be done."""
-        await self._create_topics()
-        await self._build_tasks()
+        """Create internal topics, restore state, and begin. What stands in the way becomes the query's ERROR state."""
+        try:
+            await self._prepare()
+        except Exception as error:  # noqa: BLE001 - whatever breaks a query must be shown as its state
+            self._record_failure(error)
         self._runner = asyncio.create_task(self._run(), name=f"query {self.id}")
 
     async def stop(self) -> None:
-        """End after the slice at hand is committed."""
-        if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, return_exceptions=True)
-            self._runner = None
-        if self._commit is not None:
-            await asyncio.gather(self._commit, return_exceptions=True)
-            self._commit = None
+        """End with a last commit of what has been processed."""
+        if self._runner is None:
+            return
+        self._runner.cancel()
+        await asyncio.gather(self._runner, return_exceptions=True)
+        self._runner = None
+        if not self._failed:
+            try:
+                await self._commit_all()
+            except HeadwaterError as error:
+                _LOGGER.warning("Query %s: its last commit failed and will be done again: %s", self.id, error)
 
     async def cleanup(self) -> None:
         """Delete internal topics and the group's offsets."""
@@ -229,10 +235,16 @@ class PersistentQuery:
             except TopicExistsError:
                 await cluster.refresh()
 
-    async def _build_tasks(self) -> None:
+    async def _prepare(self) -> None:
+        """Topics and tasks; nothing of the tasks shows before all state is restored."""
+        await self._create_topics()
+        self.tasks = await self._build_tasks()
+        self._failed = False
+
+    async def _build_tasks(self) -> list[Task]:
         context = self._context
         names = {i.topic: self._topic(i.topic) for unit in self.program.units for i in unit.inputs if i.source is None}
-        self.tasks = []
+        tasks: list[Task] = []
         for number, unit in enumerate(self.program.units):
             partitioners = []
             for output in unit.outputs:
@@ -244,10 +256,11 @@ class PersistentQuery:
                     fail_on_bad_record=self.properties.get("ksql.fail.on.deserialization.error", "").lower() == "true",
                     topic_names=names, partitioners=partitioners,
                 )  # fmt: skip
-                self.tasks.append(task)
+                tasks.append(task)
                 if unit.stores:
                     await self._restore(task)
-        await self._position()
+        await self._position(tasks)
+        return tasks
 
     async def _restore(self, task: Task) -> None:
         cluster = self._context.cluster
@@ -257,6 +270,7 @@ class PersistentQuery:
             for fetched in await cluster.fetch({place: position}, _RESTORE_BYTES):
                 task.restore(read_records(fetched.data, position))
                 position = fetched.next_offset
+            await asyncio.sleep(0)
 
     def _input_partitions(self, topic: str, task: Task) -> Sequence[int]:
         """What a task reads of a topic."""
@@ -265,12 +279,12 @@ class PersistentQuery:
         info = self._context.cluster.topic(topic)
         return range(info.partitions if info is not None else 1)
 
-    async def _position(self) -> None:
+    async def _position(self, tasks: Sequence[Task]) -> None:
         """Resume from committed offsets; first time from the earliest or latest, which is committed at once."""
         cluster = self._context.cluster
         reset = self.properties.get("auto.offset.reset", "latest")
         wanted: list[tuple[Task, TopicPartition, Stage, bool]] = []
-        for task in self.tasks:
+        for task in tasks:
             for stage_input in self.program.units[task.unit].inputs:
                 internal = stage_input.source is None
                 topic = self._topic(stage_input.topic) if internal else stage_input.topic
@@ -285,7 +299,7 @@ class PersistentQuery:
             start = committed.get(place)
             if start is None:
                 start = fresh[place] = await cluster.list_offset(place, EARLIEST if earliest else LATEST)
-            task.feeds.append(Feed(place, stage, start, fetched_to=start))
+            task.read(place, stage, start)
         if fresh:
             await cluster.commit(Commit(group=self.group, offsets=fresh))
 
@@ -295,8 +309,9 @@ class PersistentQuery:
         while True:
             try:
                 if self._failed:
-                    await self._build_tasks()
-                    self._failed = False
+                    await self._context.clock.sleep(self._retry_ms / 1000)
+                    self._retry_ms = min(self._retry_ms * 2, self._context.retry_max_ms)
+                    await self._prepare()
                 await self._work()
             except asyncio.CancelledError:
                 raise
@@ -304,8 +319,6 @@ class PersistentQuery:
                 if self._commit is not None:  # what is under way may still succeed: the rebuilt tasks must see it
                     await asyncio.wait([self._commit])
                 self._record_failure(error)
-                await self._context.clock.sleep(self._retry_ms / 1000)
-                self._retry_ms = min(self._retry_ms * 2, self._context.retry_max_ms)
 
     def _record_failure(self, error: Exception) -> None:
         self._failed = True
@@ -357,14 +370,25 @@ class PersistentQuery:
         return now - task.uncommitted_since > _COMMIT_SECONDS or task.pending_records > _COMMIT_RECORDS
 
     async def _begin_commit(self, task: Task) -> None:
-        """Commit what the task has done. The next slices are processed while that goes on; one commit at a time."""
+        """Commit what the task has done. The next slices are processed while that goes on; one commit at a time.
+
+        Nothing is awaited between taking the output and handing it over: a query that is stopped has either both or
+        neither of a slice's output and positions.
+        """
+        await self._committed()
         changelog = self._changelog(task.unit) if task.stores else None
         appended = task.take_output(self._context.clock.now_ms(), changelog)
-        await self._committed()
         task.uncommitted_since = None
-        work = Commit(appended, self.group, task.positions())
+        work = Commit(appended, self.group, task.positions(), self._transactional_id(task))
         self._commit = asyncio.create_task(self._context.cluster.commit(work), name=f"commit of {self.id}")
         self._commit.add_done_callback(self._context.progress)
+
+    def _transactional_id(self, task: Task) -> str | None:
+        """With `processing.guarantee` exactly_once_v2 a commit is a transaction on a cluster that is not atomic by
+        itself."""
+        if not self.properties.get("processing.guarantee", "").startswith("exactly_once"):
+            return None
+        return f"{self.group}-{task.unit}-{task.number}"
 
     async def _commit_all(self) -> None:
         """Commit everything that has been done, and wait for it."""

@@ -164,6 +164,11 @@ class QueryRuntime:
             raise SqlError(
                 f"Table '{plan.source.name}' cannot be read by a pull query: no running query keeps its state."
             )
+        if query.state == "ERROR":
+            raise SqlError(
+                f"Table '{plan.source.name}' cannot be read now: its query {query.id} is in state ERROR. "
+                f"{query.errors[-1].message if query.errors else ''}"
+            )
         found = pull.rows(plan, query.program, query.tasks, self._functions, self._registry, options)
         return StateRows(query_id, plan.schema, pull.limited(found, plan.limit))
 

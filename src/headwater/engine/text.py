@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType
@@ -35,8 +36,22 @@ class SourceText:
 
 
 def compile_functions(text: str, names: Mapping[str, object], filename: str) -> dict[str, FunctionType]:
-    """The functions that `text` defines, by name, with globals `names`; tracebacks show their lines as of `filename`."""
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    """The functions that `text` defines, by name, with globals `names`; tracebacks show its lines under `filename`.
+
+    Text that comes from users (names of sources and topics, messages) stands in generated code only as `repr` of a
+    string, or not at all: objects are referred to by the names that `NameSpace` gives them.
+    """
+    entry = (len(text), None, text.splitlines(keepends=True), filename)
+    linecache.cache[filename] = entry
     scope = dict(names)
-    exec(compile(text, filename, "exec"), scope)  # noqa: S102 - the text is generated from a typed plan, never from input
-    return {name: made for name, made in scope.items() if isinstance(made, FunctionType) and name not in names}
+    exec(compile(text, filename, "exec"), scope)  # noqa: S102 - see above
+    made = {name: found for name, found in scope.items() if isinstance(found, FunctionType) and name not in names}
+    for function in made.values():
+        weakref.finalize(function, _forget, filename, entry)
+    return made
+
+
+def _forget(filename: str, entry: object) -> None:
+    """Drop a text from the cache of tracebacks, unless the name has come to mean another."""
+    if linecache.cache.get(filename) is entry:
+        del linecache.cache[filename]

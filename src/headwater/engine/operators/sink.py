@@ -85,7 +85,7 @@ def encode(stage: StageCompiler, variable: str, writer: Writer, codes: list[str]
             body.line(f"{variable} = {exact}({arguments})")
         with body.block("except Exception as error:"):
             failure = stage.names.add(QueryFailedError, "query_failed")
-            body.line(f'raise {failure}(f"{what} cannot be written: {{error}}") from error')
+            body.line(f"raise {failure}({f'{what} cannot be written: '!r} + str(error)) from error")
 
 
 def key_bytes(stage: StageCompiler, row: Row, columns: tuple[Column, ...], spec: FormatSpec, topic: str) -> str:

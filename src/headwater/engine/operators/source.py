@@ -51,8 +51,9 @@ def read(stage: StageCompiler, step: SourceStep, function: str) -> StageInput:
 def _skip_null_keys(stage: StageCompiler, step: SourceStep) -> None:
     report = stage.reporter(f"{step.source_name}")
     error = stage.names.add(ValueError("the key is null"), "null_key")
+    message = f"A record of table {step.source_name} without a key was skipped."
     with stage.body.block("if record.key is None:"):
-        stage.body.line(f'{report}("A record of table {step.source_name} without a key was skipped.", {error})')
+        stage.body.line(f"{report}({message!r}, {error})")
         stage.body.line("continue")
 
 
