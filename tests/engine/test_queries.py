@@ -1,4 +1,4 @@
-"""The life of persistent queries: failing and trying again, pausing, being replaced, topics that grow, bounded state."""
+"""The life of persistent queries: failing and trying again, pausing, being replaced, growing topics, bounded state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from headwater.wire.records import build_batch
 from tests.engine.sql_node import EARLIEST_RESET, SqlNode, sql_node
 
 START = 1_700_000_000_000
-ORDERS = "CREATE STREAM orders (customer VARCHAR KEY, price BIGINT) WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON', PARTITIONS={0});"
+ORDERS = """CREATE STREAM orders (customer VARCHAR KEY, price BIGINT)
+  WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON', PARTITIONS={0});"""
 
 
 async def produce(node: SqlNode, topic: str, rows: Sequence[tuple[str, Any, int]], partition: int = 0) -> None:
@@ -178,21 +179,21 @@ async def test_a_query_whose_partitioned_state_would_be_elsewhere_says_so() -> N
 
 # --- state has bounds ---------------------------------------------------------------------------------------------
 
+_COUNTS = "CREATE TABLE out AS SELECT customer, COUNT(*) AS n FROM orders WINDOW"
+_BOUNDS = "RETENTION 5 SECONDS, GRACE PERIOD 1 SECOND"
 BOUNDED = {
-    "windows": "CREATE TABLE out AS SELECT customer, COUNT(*) AS n FROM orders WINDOW TUMBLING (SIZE 1 SECOND, RETENTION 5 SECONDS, GRACE PERIOD 1 SECOND) GROUP BY customer;",
-    "sessions": "CREATE TABLE out AS SELECT customer, COUNT(*) AS n FROM orders WINDOW SESSION (1 SECOND, RETENTION 5 SECONDS, GRACE PERIOD 1 SECOND) GROUP BY customer;",
-    "final sessions": "CREATE TABLE out AS SELECT customer, COUNT(*) AS n FROM orders WINDOW SESSION (1 SECOND, RETENTION 5 SECONDS, GRACE PERIOD 1 SECOND) GROUP BY customer EMIT FINAL;",
-    "a join": "CREATE STREAM out AS SELECT o.customer, o.price, p.price FROM orders o JOIN orders2 p WITHIN 1 SECOND GRACE PERIOD 1 SECOND ON o.customer = p.customer;",
+    "windows": f"{_COUNTS} TUMBLING (SIZE 1 SECOND, {_BOUNDS}) GROUP BY customer;",
+    "sessions": f"{_COUNTS} SESSION (1 SECOND, {_BOUNDS}) GROUP BY customer;",
+    "final sessions": f"{_COUNTS} SESSION (1 SECOND, {_BOUNDS}) GROUP BY customer EMIT FINAL;",
+    "a join of a topic with itself": """CREATE STREAM out AS SELECT o.customer, o.price, p.price
+        FROM orders o JOIN orders2 p WITHIN 1 SECOND GRACE PERIOD 1 SECOND ON o.customer = p.customer;""",
 }
 
 
 @pytest.mark.parametrize("name", BOUNDED)
 async def test_what_is_out_of_the_retention_time_is_neither_in_memory_nor_on_the_changelog(name: str) -> None:
     async with sql_node() as node:
-        await node.run(
-            ORDERS.format(1)
-            + "CREATE STREAM orders2 (customer VARCHAR KEY, price BIGINT) WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON');"
-        )
+        await node.run(ORDERS.format(1) + ORDERS.replace("STREAM orders", "STREAM orders2").format(1))
         await node.run(BOUNDED[name], EARLIEST_RESET)
         for step in range(0, 400, 20):
             rows = [(f"customer-{i}", {"price": i}, i * 400) for i in range(step, step + 20)]

@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
+from headwater.engine.disk_state import DiskState
 from headwater.engine.program import InputRecord, OutputRecord
-from headwater.engine.stores import KeyValueStore, Store
+from headwater.engine.stores import ChangelogRecord, KeyValueStore, Store
 
 _TIME = 0xFF
 _SLOT = 0xFE
@@ -49,8 +50,13 @@ class _Slot:
 class Changelog:
     """Between the stores of a task, given with their roles, and the records of its changelog topic."""
 
-    def __init__(self, roles: Sequence[str], stores: Sequence[Store]) -> None:
+    def __init__(self, roles: Sequence[str], stores: Sequence[Store], disk: DiskState | None = None) -> None:
+        """With `disk` the stores keep there what they can."""
         self._stores = stores
+        self._disk = disk
+        if disk is not None:
+            for number, store in enumerate(stores):
+                disk.adopt(number, store)
         self._identities = [
             _Identity(role, roles[:i].count(role), store.columns if isinstance(store, KeyValueStore) else ())
             for i, (role, store) in enumerate(zip(roles, stores, strict=True))
@@ -69,11 +75,16 @@ class Changelog:
             if prefix is None:
                 prefix = self._prefixes[number] = self._new_slot(number)
                 records.append((bytes([_SLOT]) + prefix, _encode(self._identities[number]), now_ms, ()))
-            records += [(prefix + key, value, now_ms, ()) for key, value in store.changes()]
+            changes = list(store.changes())
+            records += [(prefix + key, value, now_ms, ()) for key, value in changes]
+            if self._disk is not None:
+                self._disk.write(number, changes)
             saved = store.time.save()
             if saved != self._times[number]:
                 self._times[number] = saved
                 records.append((bytes([_TIME]) + prefix, saved, now_ms, ()))
+        if self._disk is not None:
+            self._disk.trim()
         return records
 
     def _new_slot(self, store: int) -> bytes:
@@ -94,6 +105,20 @@ class Changelog:
                 self._restore_time(self._slots[key[1]].store, value)
             else:
                 self._restore_entry(key, value)
+        if self._disk is not None:
+            self._restore_disk(self._disk, records)
+
+    def _restore_disk(self, disk: DiskState, records: Sequence[InputRecord]) -> None:
+        """Put on disk what the stores have just been given. Rows with other columns follow with the first commit."""
+        changes: dict[int, list[ChangelogRecord]] = {}
+        for record in records:
+            slot = self._slots.get(record.key[0]) if record.key else None
+            if record.key and slot is not None and slot.store is not None and slot.convert is None:
+                changes.setdefault(slot.store, []).append((record.key[1:], record.value))
+        for number, written in changes.items():
+            disk.write(number, written)
+        if all(slot.convert is None for slot in self._slots.values()):
+            disk.trim()
 
     def _found(self, number: int, identity: _Identity) -> None:
         for i, wanted in enumerate(self._identities):

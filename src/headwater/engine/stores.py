@@ -11,7 +11,7 @@ import bisect
 import decimal
 import heapq
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol, get_args
 
@@ -119,13 +119,18 @@ class KeyValueStore:
         self.columns = columns
         self._as_list = as_list
         self._value_type = value_type
-        self.data: dict[Any, Any] = {}
+        self.data: MutableMapping[Any, Any] = {}
         self.dirty: dict[Any, Any] = {}
         self.time = StreamTime()
-        self.get = self.data.get
+        self.get: Callable[[Any], Any] = self.data.get
         self.touch = self.dirty.__setitem__
         self.decode_key = msgspec.msgpack.Decoder(key_type).decode
         self._decode_value = msgspec.msgpack.Decoder(value_type).decode
+
+    def keep_in(self, data: MutableMapping[Any, Any]) -> None:
+        """Keep entries in `data` instead; before the first one."""
+        self.data = data
+        self.get = data.get
 
     def put(self, key: Any, value: Any) -> None:
         """Set, or delete with None."""
@@ -170,20 +175,23 @@ class WindowStore:
     """Per window start, per key: an entry. Windows that fall out of the retention time are dropped whole."""
 
     def __init__(self, key_type: Any, value_type: Any, retention_ms: int) -> None:
-        self.windows: dict[int, dict[Any, Any]] = {}
+        self.windows: dict[int, MutableMapping[Any, Any]] = {}
+        self.new_window: Callable[[int], MutableMapping[Any, Any]] = lambda start: {}
+        """Makes the entries of the window that starts at a time; what it gives may already be filled."""
         self.dirty: dict[tuple[int, Any], Any] = {}
         self.time = StreamTime()
         self.retention_ms = retention_ms
         self.newest_start = -1
         self.touch = self.dirty.__setitem__
         self._decode_key = msgspec.msgpack.Decoder(tuple[int, key_type]).decode
+        self.decode_name = msgspec.msgpack.Decoder(key_type).decode
         self._decode_value = msgspec.msgpack.Decoder(value_type).decode
 
-    def open(self, start: int) -> dict[Any, Any]:
+    def open(self, start: int) -> MutableMapping[Any, Any]:
         """The entries of the window that starts at `start` ms; expires old windows when this is a newer one."""
         entries = self.windows.get(start)
         if entries is None:
-            entries = self.windows[start] = {}
+            entries = self.windows[start] = self.new_window(start)
             if start > self.newest_start:
                 self.newest_start = start
                 horizon = start - self.retention_ms
@@ -204,10 +212,14 @@ class WindowStore:
             yield _encode(key), None if value is None else _encode(value)
         self.dirty.clear()
 
+    def decode_entry(self, value: bytes) -> Any:
+        """An entry as it is kept in memory."""
+        return list(self._decode_value(value))
+
     def restore(self, key: bytes, value: bytes | None) -> None:
         start, name = self._decode_key(key)
         if value is not None and not self.expired(start):
-            self.open(start)[name] = list(self._decode_value(value))
+            self.open(start)[name] = self.decode_entry(value)
             self.dirty.clear()
 
 
@@ -357,7 +369,8 @@ class PendingOuter:
 
     def __init__(self, key_type: Any, left_type: Any, right_type: Any) -> None:
         self.time = StreamTime()
-        self._rows: dict[tuple[int, int, Any], list[Any]] = {}
+        self.waiting: dict[tuple[int, int, Any], list[Any]] = {}
+        """By time, side and key."""
         self._queues: tuple[list[tuple[int, int, Any]], ...] = ([], [])
         self._order = 0
         self._dirty: dict[tuple[int, int, Any], list[Any] | None] = {}
@@ -367,7 +380,7 @@ class PendingOuter:
     def add(self, time: int, side: int, key: Any, row: Any) -> None:
         """Wait for a match; `side` 0 is left, 1 right."""
         place = (time, side, key)
-        rows = self._rows.get(place)
+        rows = self.waiting.get(place)
         if rows is None:
             rows = self._wait(place, [])
         rows.append(row)
@@ -375,14 +388,14 @@ class PendingOuter:
 
     def _wait(self, place: tuple[int, int, Any], rows: list[Any]) -> list[Any]:
         time, side, key = place
-        self._rows[place] = rows
+        self.waiting[place] = rows
         heapq.heappush(self._queues[side], (time, self._order, key))
         self._order += 1
         return rows
 
     def matched(self, time: int, side: int, key: Any) -> None:
         """The rows of that key and time have found a match."""
-        if self._rows.pop((time, side, key), None) is not None:
+        if self.waiting.pop((time, side, key), None) is not None:
             self._dirty[(time, side, key)] = None
 
     def closed(self, left_horizon: int, right_horizon: int) -> Iterator[tuple[int, int, Any, Any]]:
@@ -392,7 +405,7 @@ class PendingOuter:
             queue = self._queues[side]
             while queue and queue[0][0] < horizon:
                 time, _, key = heapq.heappop(queue)
-                rows = self._rows.pop((time, side, key), None)
+                rows = self.waiting.pop((time, side, key), None)
                 if rows is not None:
                     self._dirty[(time, side, key)] = None
                     found += [(time, side, key, row) for row in rows]
@@ -408,10 +421,10 @@ class PendingOuter:
         time, side, name = self._decode_key(key)
         place = (time, side, name)
         if value is None:
-            self._rows.pop(place, None)
+            self.waiting.pop(place, None)
             return
         decoded = self._decode_rows[side](value)
-        if place in self._rows:
-            self._rows[place] = decoded
+        if place in self.waiting:
+            self.waiting[place] = decoded
         else:
             self._wait(place, decoded)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from headwater.cluster.api import Append, Fetched, TopicPartition
 from headwater.engine.batches import Partitioner, appends
 from headwater.engine.changelog import Changelog
+from headwater.engine.disk_state import DiskState
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import InputRecord, OutputRecord, Program, QueryFailedError, Report, Stage, TaskContext
 from headwater.wire.records import read_records
@@ -52,6 +53,8 @@ class Task:
     """Real topic names of internal inputs and outputs, by operator name."""
     partitioners: Sequence[Partitioner] = ()
     """One per output of the unit."""
+    disk: DiskState | None = None
+    """Where stores keep their entries, if not in memory."""
 
     def __post_init__(self) -> None:
         unit = self.program.units[self.unit]
@@ -64,7 +67,7 @@ class Task:
         self.uncommitted_since: float | None = None
         """Monotonic time of the first slice that is not committed yet."""
         self._chunk = _FIRST_CHUNK
-        self._changelog = Changelog([spec.role for spec in unit.stores], self.stores)
+        self._changelog = Changelog([spec.role for spec in unit.stores], self.stores, self.disk)
 
     # --- called by generated code -------------------------------------------------------------------------------
 
