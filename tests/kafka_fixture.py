@@ -134,9 +134,9 @@ class Server:
         self._ports = (plain, sasl)
         text = _PROPERTIES.format(plain=plain, sasl=sasl, controller=controller, data=folder / "data")
         self._config.write_text(text, "utf-8")
-        _java(
-            self._libraries, folder, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._config)
-        )
+        # As one argument: an id may begin with a dash.
+        options = (f"--cluster-id={_cluster_id()}", "-c", str(self._config))
+        _java(self._libraries, folder, "kafka.tools.StorageTool", "format", *options)
 
     def start(self) -> None:
         """Start, and return when it accepts connections. Raises `CannotRunError`."""
