@@ -23,11 +23,11 @@ from headwater.core.settings import Settings
 from headwater.engine.engine import Engine
 from headwater.engine.settings import EngineSettings
 from headwater.formats.api import SchemaRegistry
-from headwater.formats.schema_registry import LocalSchemaRegistry
 from headwater.http.server import KsqlServer
 from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStorage
 from headwater.log.offsets import OffsetStore
 from headwater.plan.functions import builtin_functions
+from headwater.registry.topic_registry import TopicSchemaRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +55,7 @@ class Node:
     engine: Engine
     """The SQL side; from `start` on."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock | None = None, listeners: Collection[str] = LISTENERS
-    ) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, listeners: Collection[str] = LISTENERS) -> None:
         self.settings = settings
         self.listeners = frozenset(listeners)
         self.endpoints: list[Endpoint] = []
@@ -126,7 +124,7 @@ class Node:
             properties={"ksql.service.id": ksql.service_id, **ksql.properties},
             advertised=_address(host, ksql.port),
         )
-        self.engine = Engine(cluster, self._clock, builtin_functions(), self._registry(), settings)
+        self.engine = Engine(cluster, self._clock, builtin_functions(), await self._registry(cluster), settings)
         self._stack.push_async_callback(self.engine.close)
         if "ksqldb" not in self.listeners:
             await self.engine.start()
@@ -138,10 +136,14 @@ class Node:
         await self.engine.start()
         self.endpoints.append(Endpoint("ksqldb", f"http://{_address(host, server.port)}"))
 
-    def _registry(self) -> SchemaRegistry | None:
-        # Records carry the ids of their schemas, so schemas may only be kept in memory where records are.
-        in_memory = self.settings.node.memory and not self.settings.cluster.bootstrap_servers
-        return LocalSchemaRegistry() if in_memory else None
+    async def _registry(self, cluster: Cluster) -> SchemaRegistry | None:
+        """Schemas in a topic beside the data; a Kafka cluster's schemas belong to the registry that serves it."""
+        if self.settings.cluster.bootstrap_servers:
+            return None
+        registry = TopicSchemaRegistry(cluster, self._clock)
+        await registry.load()
+        self._stack.push_async_callback(registry.close)
+        return registry
 
     async def _maintain(self, log: Log) -> None:
         interval = self.settings.node.maintenance_interval_ms / 1000

@@ -1,0 +1,1 @@
+"""Schemas of a node, kept in the compacted topic `_schemas`."""
