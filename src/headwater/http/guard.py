@@ -1,9 +1,9 @@
-"""What every endpoint shares: readiness check, the seam for authorization, errors turned into answers."""
+"""What every endpoint shares: origin and readiness checks, the seam for authorization, errors turned into answers."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -12,6 +12,7 @@ from headwater.core.errors import HeadwaterError
 from headwater.engine.engine import Engine
 from headwater.engine.errors import NotReadyError
 from headwater.http.errors import error_response
+from headwater.http.origins import Origins
 
 Authorize = Callable[[HTTPConnection], None]
 """Lets a request pass or raises `RequestError` with UNAUTHORIZED or FORBIDDEN."""
@@ -29,9 +30,11 @@ class Guard:
 
     engine: Engine
     authorize: Authorize = allow_all
+    origins: Origins = field(default_factory=Origins)
 
     def admit(self, connection: HTTPConnection) -> None:
         """Raises `RequestError` unless the request may be looked at."""
+        self.origins.check(connection)
         self.authorize(connection)
         if not self.engine.ready:
             raise NotReadyError

@@ -20,9 +20,11 @@ from starlette.types import ASGIApp
 from headwater.core.errors import StartupError
 from headwater.engine.engine import Engine
 from headwater.engine.settings import EngineSettings
+from headwater.http.bodies import Bodies
 from headwater.http.guard import Authorize, Guard, allow_all
 from headwater.http.information import InformationEndpoints
 from headwater.http.inserts import InsertEndpoints
+from headwater.http.origins import ALLOWED_ORIGINS, Origins
 from headwater.http.queries import QueryEndpoints
 from headwater.http.statements import StatementEndpoints
 from headwater.http.websocket import WebSocketEndpoint
@@ -31,9 +33,9 @@ _GRACE_SECONDS = 1.0
 """How long open requests may take to end when the server closes; push queries are ended before that begins."""
 
 
-def build_app(engine: Engine, authorize: Authorize = allow_all) -> ASGIApp:
-    """The REST API of an engine as an ASGI application."""
-    guard = Guard(engine, authorize)
+def build_app(engine: Engine, authorize: Authorize = allow_all, host: str = "127.0.0.1") -> ASGIApp:
+    """The REST API of an engine as an ASGI application, for a listener bound to `host`."""
+    guard = Guard(engine, authorize, Origins.of(engine.settings, host))
     routes = [
         *StatementEndpoints(engine).routes(guard),
         *QueryEndpoints(engine).routes(guard),
@@ -42,12 +44,14 @@ def build_app(engine: Engine, authorize: Authorize = allow_all) -> ASGIApp:
         WebSocketEndpoint(engine, guard).route(),
     ]
     return Starlette(
-        routes=routes, middleware=_cors(engine.settings), exception_handlers={404: _not_found, 405: _wrong_method}
+        routes=routes,
+        middleware=[Middleware(Bodies), *_cors(engine.settings)],
+        exception_handlers={404: _not_found, 405: _wrong_method},
     )
 
 
 def _cors(settings: EngineSettings) -> list[Middleware]:
-    origin = settings.text("access.control.allow.origin")
+    origin = settings.text(ALLOWED_ORIGINS)
     if not origin:
         return []
     listed = {
@@ -82,7 +86,7 @@ class KsqlServer:
         self.host = host
         self.port = port
         self._engine = engine
-        self._app = build_app(engine, authorize)
+        self._app = build_app(engine, authorize, host)
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
