@@ -42,6 +42,12 @@ class Endpoint:
     name: str
     address: str
 
+_PROCESSING_LOG = {
+    "ksql.logging.processing.topic.auto.create": "true",
+    "ksql.logging.processing.stream.auto.create": "true",
+}
+"""As ksqlDB's own server file has it: why a record was skipped can be asked of KSQL_PROCESSING_LOG from the start."""
+
 
 class Node:
     """Starts in the order in which parts need each other, binding ports before replaying anything, and stops in
@@ -121,7 +127,7 @@ class Node:
     async def _sql(self, cluster: Cluster) -> None:
         ksql, host = self.settings.ksql, self.settings.node.host
         settings = EngineSettings(
-            properties={"ksql.service.id": ksql.service_id, **ksql.properties},
+            properties={"ksql.service.id": ksql.service_id, **_PROCESSING_LOG, **ksql.properties},
             advertised=_address(host, ksql.port),
         )
         self.engine = Engine(cluster, self._clock, builtin_functions(), await self._registry(cluster), settings)
@@ -129,7 +135,7 @@ class Node:
         if "ksqldb" not in self.listeners:
             await self.engine.start()
             return
-        server = KsqlServer(self.engine, host, ksql.port, rest_authorizer(self._keys))
+        server = KsqlServer(self.engine, host, ksql.port, rest_authorizer(self._keys), ksql.max_request_bytes)
         await server.start()
         self._stack.push_async_callback(server.close)
         # It answers "not ready" until the engine has replayed its statements.

@@ -94,6 +94,9 @@ class KsqlSettings:
     service_id: str = setting(
         "default_", "ksqlDB's `ksql.service.id`: names the command topic, and prefixes internal topics and groups."
     )
+    max_request_bytes: int = setting(
+        16 << 20, "Largest body of a request, and largest line of /inserts-stream; more is answered 413.", minimum=1024
+    )
     properties: Mapping[str, str] = setting(
         {},
         """Server-wide values of ksqlDB's properties, as `ksql-server.properties` has them: `ksql.*`,

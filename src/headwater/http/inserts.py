@@ -15,6 +15,7 @@ from headwater.core.errors import DataError, HeadwaterError, SqlError
 from headwater.engine.engine import Engine
 from headwater.engine.errors import ErrorCode, RequestError, message_of
 from headwater.engine.insert import InsertChannel, OutputRecord
+from headwater.http.bodies import DEFAULT_LIMIT_BYTES, too_large
 from headwater.http.framing import DELIMITED, JSON
 from headwater.http.guard import Guard
 from headwater.http.negotiation import choose
@@ -24,14 +25,15 @@ from headwater.http.requests import InsertsStreamArgs, decode
 class InsertEndpoints:
     """Endpoints over one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, line_limit: int = DEFAULT_LIMIT_BYTES) -> None:
         self._engine = engine
+        self._line_limit = line_limit
 
     async def inserts_stream(self, request: Request) -> Response:
         content_type = choose(request.headers.get("accept"), (DELIMITED, JSON))
         if request.scope["http_version"] != "2":
             raise RequestError("/inserts-stream needs HTTP/2.", ErrorCode.HTTP2_ONLY)
-        lines = _Lines(request)
+        lines = _Lines(request, self._line_limit)
         first = await lines.first()
         if first is None:
             raise RequestError('The first line must name the target: {"target": "name"}', ErrorCode.BAD_REQUEST)
@@ -44,10 +46,12 @@ class InsertEndpoints:
 
 
 class _Lines:
-    """The lines of a request body in batches: as many as have arrived."""
+    """The lines of a request body in batches: as many as have arrived. A line of more than `limit` bytes raises
+    `RequestError`."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, limit: int) -> None:
         self._chunks = request.stream()
+        self._limit = limit
         self._rest = b""
 
     async def first(self) -> bytes | None:
@@ -58,6 +62,7 @@ class _Lines:
             if found:
                 self._rest = rest
                 return line
+            self._check()
         line, self._rest = self._rest.strip(), b""
         return line or None
 
@@ -70,8 +75,13 @@ class _Lines:
             *lines, self._rest = (self._rest + chunk).split(b"\n")
             if lines:
                 yield [line for line in lines if line.strip()]
+            self._check()
         if self._rest.strip():
             yield [self._rest]
+
+    def _check(self) -> None:
+        if len(self._rest) > self._limit:
+            raise too_large(self._limit)
 
 
 class _InsertResponse(Response):
@@ -96,6 +106,8 @@ class _InsertResponse(Response):
                     break
         except ClientDisconnect:
             return
+        except RequestError as error:
+            await send({"type": "http.response.body", "body": self._failure(error.code, str(error)), "more_body": True})
         await send({"type": "http.response.body", "body": b"]" if self._array else b"", "more_body": False})
 
     async def _insert(self, lines: Sequence[bytes]) -> tuple[bytes, bool]:
@@ -115,9 +127,12 @@ class _InsertResponse(Response):
         items = [self._item({"status": "ok", "seq": self._next()}) for _ in records]
         if failure is not None:
             code, message = failure
-            items.append(self._item({"@type": "insert_error", "status": "error", "seq": self._next(),
-                                     "error_code": code, "message": message}))  # fmt: skip
+            items.append(self._failure(code, message))
         return b"".join(items), failure is not None
+
+    def _failure(self, code: ErrorCode, message: str) -> bytes:
+        return self._item({"@type": "insert_error", "status": "error", "seq": self._next(),
+                           "error_code": code, "message": message})  # fmt: skip
 
     def _next(self) -> int:
         self._sequence += 1

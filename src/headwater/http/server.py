@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from headwater.core.errors import StartupError
 from headwater.engine.engine import Engine
 from headwater.engine.settings import EngineSettings
-from headwater.http.bodies import Bodies
+from headwater.http.bodies import DEFAULT_LIMIT_BYTES, Bodies
 from headwater.http.guard import Authorize, Guard, allow_all
 from headwater.http.information import InformationEndpoints
 from headwater.http.inserts import InsertEndpoints
@@ -33,19 +33,24 @@ _GRACE_SECONDS = 1.0
 """How long open requests may take to end when the server closes; push queries are ended before that begins."""
 
 
-def build_app(engine: Engine, authorize: Authorize = allow_all, host: str = "127.0.0.1") -> ASGIApp:
+def build_app(
+    engine: Engine,
+    authorize: Authorize = allow_all,
+    host: str = "127.0.0.1",
+    max_request_bytes: int = DEFAULT_LIMIT_BYTES,
+) -> ASGIApp:
     """The REST API of an engine as an ASGI application, for a listener bound to `host`."""
     guard = Guard(engine, authorize, Origins.of(engine.settings, host))
     routes = [
         *StatementEndpoints(engine).routes(guard),
         *QueryEndpoints(engine).routes(guard),
-        *InsertEndpoints(engine).routes(guard),
+        *InsertEndpoints(engine, max_request_bytes).routes(guard),
         *InformationEndpoints(engine).routes(guard),
         WebSocketEndpoint(engine, guard).route(),
     ]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Bodies), *_cors(engine.settings)],
+        middleware=[Middleware(Bodies, limit=max_request_bytes), *_cors(engine.settings)],
         exception_handlers={404: _not_found, 405: _wrong_method},
     )
 
@@ -81,12 +86,17 @@ class KsqlServer:
     """Serves one engine. `port` 0 picks a free one; it is known after `start`."""
 
     def __init__(
-        self, engine: Engine, host: str = "127.0.0.1", port: int = 8088, authorize: Authorize = allow_all
+        self,
+        engine: Engine,
+        host: str = "127.0.0.1",
+        port: int = 8088,
+        authorize: Authorize = allow_all,
+        max_request_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
         self.host = host
         self.port = port
         self._engine = engine
-        self._app = build_app(engine, authorize, host)
+        self._app = build_app(engine, authorize, host, max_request_bytes)
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
