@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from headwater.cluster.api import Append, Commit, TopicPartition
+from headwater.engine.disk_state import DiskState, clear_abandoned
 from headwater.engine.errors import StatementError
 from headwater.engine.query import PersistentQuery
 from headwater.engine.stores import JoinBuffer, SessionStore, WindowStore
@@ -221,3 +223,31 @@ async def test_a_statement_that_cannot_be_compiled_leaves_no_query() -> None:
         with pytest.raises(StatementError):
             await node.run("CREATE STREAM out AS SELECT nothing FROM nowhere;")
         assert not node.engine.runtime.queries
+
+
+# --- state on disk ------------------------------------------------------------------------------------------------
+
+
+async def test_state_may_be_kept_in_rocksdb(tmp_path: Path) -> None:
+    properties = {"ksql.streams.default.dsl.store": "rocksDB", "ksql.streams.state.dir": str(tmp_path / "state")}
+    async with sql_node(properties=properties) as node:
+        await node.run(
+            ORDERS.format(1)
+            + """CREATE TABLE out AS SELECT customer, COUNT(*) AS n FROM orders GROUP BY customer;
+                 CREATE TABLE hourly AS SELECT customer, COUNT(*) AS n FROM orders
+                   WINDOW TUMBLING (SIZE 1 HOUR) GROUP BY customer;""",
+            EARLIEST_RESET,
+        )
+        await orders(node, [1, 2])
+        await node.restart()
+        await orders(node, [3])
+        assert len(list((tmp_path / "state").iterdir())) == 2
+        assert await node.select("SELECT n FROM out WHERE customer = 'ada';") == [(3,)]
+        assert await node.select("SELECT customer, n FROM hourly;") == [("ada", 3)]
+
+
+def test_what_a_killed_process_left_on_disk_is_cleared(tmp_path: Path) -> None:
+    in_use = DiskState(tmp_path)
+    (tmp_path / "task-abandoned").mkdir()
+    clear_abandoned(tmp_path)
+    assert list(tmp_path.iterdir()) == [in_use.folder]

@@ -11,6 +11,7 @@ keys have open sessions under EMIT FINAL.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import weakref
@@ -25,6 +26,8 @@ from headwater.engine.stores import ChangelogRecord, KeyValueStore, Store, Windo
 
 CACHE_ENTRIES = 50_000
 """Per task: some 10 MB of groups. What a commit has touched stays at least until then, however much it is."""
+_PREFIX = "task-"
+_LOGGER = logging.getLogger(__name__)
 _MISSING = object()
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -118,19 +121,13 @@ class DiskState:
 
     def __init__(self, parent: Path, cache_entries: int = CACHE_ENTRIES) -> None:
         """Raises `StartupError` if the package for it is not installed."""
-        try:
-            import rocksdict
-        except ImportError as error:
-            raise StartupError(
-                "State cannot be kept in RocksDB: the package rocksdict is not installed. Install it with "
-                "`pip install 'headwater[rocksdb]'`, or leave ksql.streams.default.dsl.store at in_memory."
-            ) from error
+        rocksdict = _rocksdict()
         parent.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix="task-", dir=parent))
+        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         self._make_batch = rocksdict.WriteBatch
         self._db = rocksdict.Rdict(str(self.folder), rocksdict.Options(raw_mode=True))
         self._options = rocksdict.WriteOptions()
-        self._options.disable_wal = True  # type: ignore[method-assign,assignment]  # the stubs call it a method
+        self._options.disable_wal = True
         self._cache_entries = cache_entries
         self._maps: weakref.WeakSet[DiskMap] = weakref.WeakSet()
         self._numbers: set[int] = set()
@@ -184,3 +181,26 @@ class DiskState:
 def _discard(db: Any, folder: Path) -> None:
     db.close()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_abandoned(parent: Path) -> None:
+    """Delete the folders of tasks whose process has ended without. Raises `StartupError`, as `DiskState` does."""
+    rocksdict = _rocksdict()
+    for folder in parent.glob(f"{_PREFIX}*"):
+        try:
+            rocksdict.Rdict.destroy(str(folder))  # refuses as long as a process holds its lock
+        except Exception:  # noqa: BLE001 - the package raises a bare Exception
+            _LOGGER.info("State in %s is in use by another process.", folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rocksdict() -> Any:
+    try:
+        import rocksdict
+    except ImportError as error:
+        raise StartupError(
+            "State cannot be kept in RocksDB: the package rocksdict is not installed. Install it with "
+            "`pip install 'headwater[rocksdb]'`, or leave ksql.streams.default.dsl.store at in_memory."
+        ) from error
+    return rocksdict

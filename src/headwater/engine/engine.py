@@ -21,8 +21,8 @@ from headwater.engine.printing import open_print
 from headwater.engine.processing_log import ProcessingLog
 from headwater.engine.properties import check_overridable
 from headwater.engine.push import is_scalable, push_query_id, without_keyless
+from headwater.engine.query import QueryContext
 from headwater.engine.results import PrintResult, ResultKind, RowResult
-from headwater.engine.runtime import EngineSettings as RuntimeSettings
 from headwater.engine.runtime import QueryRuntime
 from headwater.engine.services import Services
 from headwater.engine.session import Session
@@ -63,12 +63,16 @@ class Engine:
         self.settings = settings or EngineSettings()
         self.ready = False
         self.log = ProcessingLog(cluster, clock, self.settings.processing_log)
-        runtime_settings = RuntimeSettings(
+        context = QueryContext(
+            cluster,
+            clock,
+            self.log,
             self.settings.service_id,
             self.settings.integer("ksql.query.retry.backoff.initial.ms"),
             self.settings.integer("ksql.query.retry.backoff.max.ms"),
+            self.settings.state_folder,
         )
-        self.runtime = make_runtime(cluster, clock, functions, registry, runtime_settings, self.log)
+        self.runtime = make_runtime(context, functions, registry)
         self._services = Services(cluster, clock, functions, registry, self.settings, self.runtime, self.log)
         self._runner = CommandRunner(self._services)
         self._random = randomness or random.Random()

@@ -191,7 +191,7 @@ cache.max.bytes.buffering                  long>=0  10000000
 client.id                                  string
 commit.interval.ms                         long>=0  2000
 default.deserialization.exception.handler  string   -
-default.dsl.store                          string   rocksDB
+default.dsl.store                          string=in_memory,rocksDB in_memory
 default.production.exception.handler       string   -
 default.timestamp.extractor                string   -
 dsl.store.suppliers.class                  string   -
@@ -206,7 +206,7 @@ repartition.purge.interval.ms              long     30000
 replication.factor                         int      -1
 rocksdb.config.setter                      string   -
 state.cleanup.delay.ms                     long     600000
-state.dir                                  string   -
+state.dir                                  string   .headwater/state
 statestore.cache.max.bytes                 long     10485760
 task.timeout.ms                            long>=0  300000
 topology.optimization                      string   all

@@ -6,11 +6,13 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from headwater.cluster.api import EARLIEST, LATEST, Cluster, Commit, TopicPartition, TopicSpec
 from headwater.core.clock import Clock
 from headwater.core.errors import HeadwaterError, TopicExistsError
 from headwater.engine.batches import Partitioner
+from headwater.engine.disk_state import DiskState
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import Program, QueryFailedError, Stage, Unit
 from headwater.engine.task import Task
@@ -51,6 +53,8 @@ class QueryContext:
     service_id: str = "default_"
     retry_initial_ms: int = 15_000
     retry_max_ms: int = 900_000
+    state_folder: Path | None = None
+    """Where tasks keep state on disk; None: in memory."""
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
     """Who wants to know of the next step forward of any query."""
 
@@ -255,6 +259,7 @@ class PersistentQuery:
                     self.program, number, partition, self.id, context.log,
                     fail_on_bad_record=self.properties.get("ksql.fail.on.deserialization.error", "").lower() == "true",
                     topic_names=names, partitioners=partitioners,
+                    disk=DiskState(context.state_folder) if context.state_folder is not None and unit.stores else None,
                 )  # fmt: skip
                 tasks.append(task)
                 if unit.stores:

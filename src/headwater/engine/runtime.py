@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from headwater.cluster.api import Cluster
-from headwater.core.clock import Clock
 from headwater.core.errors import SqlError
 from headwater.engine import pull
 from headwater.engine.compiler import CompileOptions, compile_plan
+from headwater.engine.disk_state import clear_abandoned
 from headwater.engine.placement import needs_one_task
-from headwater.engine.processing_log import ProcessingLogger, SilentLogger
 from headwater.engine.program import Program
 from headwater.engine.query import PersistentQuery, QueryContext
 from headwater.engine.rowstream import RowStream, StateRows, TransientQuery
@@ -24,35 +21,17 @@ from headwater.plan.pull import PullPlan
 from headwater.plan.steps import QueryPlan, SourceStep, Step
 
 
-@dataclass(frozen=True)
-class EngineSettings:
-    """Settings of the SQL engine."""
-
-    service_id: str = "default_"
-    retry_initial_ms: int = 15_000
-    retry_max_ms: int = 900_000
-
-
 class QueryRuntime:
     """All queries of a node."""
 
     def __init__(
-        self,
-        cluster: Cluster,
-        clock: Clock,
-        functions: FunctionRegistry,
-        registry: SchemaRegistry | None = None,
-        settings: EngineSettings | None = None,
-        log: ProcessingLogger | None = None,
+        self, context: QueryContext, functions: FunctionRegistry, registry: SchemaRegistry | None = None
     ) -> None:
-        self._cluster = cluster
-        self._clock = clock
+        self.context = context
+        self._cluster = context.cluster
+        self._clock = context.clock
         self._functions = functions
         self._registry = registry
-        settings = settings or EngineSettings()
-        self.context = QueryContext(
-            cluster, clock, log or SilentLogger(), settings.service_id, settings.retry_initial_ms, settings.retry_max_ms
-        )
         self._queries: dict[str, PersistentQuery] = {}
 
     @property
@@ -61,7 +40,9 @@ class QueryRuntime:
         return self._queries
 
     async def start(self) -> None:
-        """Nothing to do: queries are started one by one as the command topic is replayed."""
+        """Queries are started one by one as the command topic is replayed. Raises `StartupError`."""
+        if self.context.state_folder is not None:
+            clear_abandoned(self.context.state_folder)
 
     async def close(self) -> None:
         """Stop all queries; they go on from their last commit at the next start."""

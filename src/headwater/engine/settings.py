@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from headwater.engine.processing_log import ProcessingLogSettings
 from headwater.engine.properties import canonical_name, describe, known_properties
@@ -55,6 +56,13 @@ class EngineSettings:
     def command_topic(self) -> str:
         """The topic whose replay is the state of the SQL side."""
         return f"_confluent-ksql-{self.service_id}_command_topic"
+
+    @property
+    def state_folder(self) -> Path | None:
+        """Where queries keep state that may be larger than memory; None: state is in memory, which is faster."""
+        if self.text("default.dsl.store") != "rocksDB":
+            return None
+        return Path(self.text("state.dir"))
 
     @cached_property
     def processing_log(self) -> ProcessingLogSettings:
