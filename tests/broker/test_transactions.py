@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from headwater.broker.errors import Code
 from headwater.broker.transactions.transaction import ProducerId
-from headwater.log.storage import MemoryStorage
+from headwater.log.storage import DiskStorage, MemoryStorage, Storage
 from headwater.wire.messages import (
     AddOffsetsToTxnRequest,
     AddOffsetsToTxnResponse,
@@ -163,9 +164,7 @@ class Transactional:
 
 
 @asynccontextmanager
-async def producing(
-    storage: MemoryStorage | None = None, time: ManualTime | None = None
-) -> AsyncIterator[Transactional]:
+async def producing(storage: Storage | None = None, time: ManualTime | None = None) -> AsyncIterator[Transactional]:
     time = time or ManualTime()
     async with running_broker(storage=storage, clock=time, timers=time) as running:
         if running.broker.log.topic("t") is None:
@@ -203,6 +202,20 @@ async def test_aborted_records_and_offsets_are_as_if_never_written() -> None:
             assert await x.end(commit=commit) == 0
         assert await x.committed() == [b"0", b"2"]
         assert await x.committed_offset() == (0, 2)
+
+
+async def test_a_commit_is_not_seen_before_it_is_on_disk(tmp_path: Path) -> None:
+    async with producing(DiskStorage(tmp_path)) as x:
+        await x.init()
+        await x.add()
+        await x.produce(b"v")
+        log, partition = x.running.broker.log, x.running.broker.log.partition("t", 0)
+        assert partition.high_watermark == 1
+        code, _ = x.running.broker.transactions.end("x", x.producer, commit=True, bumps=False)
+        assert not code
+        assert partition.last_stable_offset == 0
+        await log.durable()
+        assert partition.last_stable_offset == 2
 
 
 async def test_who_wants_a_stable_offset_waits_for_the_end_of_the_transaction() -> None:

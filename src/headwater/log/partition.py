@@ -84,6 +84,7 @@ class Partition:
     """
 
     __slots__ = (
+        "_ends",
         "_host",
         "_noted",
         "_producer_log",
@@ -115,6 +116,8 @@ class Partition:
         self._producer_log: ProducerLog | None = None
         self._stable = Stable(0, 0, 0)
         self._noted = 0
+        self._ends: list[tuple[int, int]] = []
+        """First offset and marker of transactions whose marker is not visible yet: to readers they are open."""
         self._subscribers: list[Callable[[], None]] | None = None
 
     def __repr__(self) -> str:
@@ -129,9 +132,10 @@ class Partition:
     def last_stable_offset(self) -> int:
         """Below it every transaction is decided: the first offset of the oldest open one, or the high watermark."""
         producers = self.producers
-        if producers is None or producers.first_open < 0:
+        if producers is None:
             return self.high_watermark
-        return min(producers.first_open, self.high_watermark)
+        stable = self.high_watermark if producers.first_open < 0 else min(producers.first_open, self.high_watermark)
+        return min(stable, min(self._ends)[0]) if self._ends else stable
 
     @property
     def size_bytes(self) -> int:
@@ -210,6 +214,8 @@ class Partition:
         for header, base in zip(prepared.headers, prepared.bases, strict=True):
             newest = header.max_timestamp if append_time < 0 else append_time
             segment.note(index, base, position + header.start, newest)
+            if header.is_control and self._host.syncer.gated:
+                self._note_end(header, base)
             if header.producer_id >= 0:
                 self._note_producer(header, base, prepared.data)
         syncer = self._host.syncer
@@ -239,6 +245,12 @@ class Partition:
                 first = producers.check(header) or first
         return first
 
+    def _note_end(self, header: BatchHeader, base: int) -> None:
+        producers = self.producers
+        ending = None if producers is None else producers.by_id.get(header.producer_id)
+        if ending is not None and ending.transaction_start >= 0:
+            self._ends.append((ending.transaction_start, base))
+
     def _note_producer(self, header: BatchHeader, base: int, data: Buffer) -> None:
         if self._producer_log is None:
             self._producer_log = ProducerLog(self._host.storage, self.segments.folder)
@@ -267,6 +279,8 @@ class Partition:
         self._stable = stable
         if self._host.syncer.gated and stable.offset > self.high_watermark:
             self.high_watermark = min(stable.offset, self.log_end)
+            if self._ends:
+                self._ends = [end for end in self._ends if end[1] >= self.high_watermark]
             self.segments.remember(stable.offset, stable.segment, stable.position)
             if self._subscribers:
                 self._wake()
