@@ -15,6 +15,7 @@ from bench import startup, throughput
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", choices=["queries", "startup"], help="default: all")
+    parser.add_argument("--pipeline", default="", help="only pipelines with this in their name")
     parser.add_argument("--records", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
@@ -22,7 +23,7 @@ def main() -> None:
     console = Console()
     if "queries" in parts:
         show(console, f"Queries, {args.records:,} records of about 140 bytes, median of {args.rounds}",
-             throughput.measure(args.records, args.rounds))  # fmt: skip
+             throughput.measure(args.records, args.rounds, args.pipeline))  # fmt: skip
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
         console.print(f"peak memory of the process that ran all of these, data included: {peak:.0f} MB\n")
     if "startup" in parts:

@@ -41,12 +41,13 @@ def orders(count: int, seed: int = 7) -> Iterator[bytes]:
                   f"{rng.randrange(400)} Market Street, San Francisco", rng.randrange(1, 2001)))  # fmt: skip
 
 
-def order_batches(count: int) -> list[bytes]:
-    """Record batches of orders, with times 1 ms apart."""
+def order_batches(count: int, *, keyed: bool = False) -> list[bytes]:
+    """Record batches of orders, with times 1 ms apart; with `keyed` under one of `KEYS` keys in turn."""
     batches = []
     chunk: list[tuple[bytes | None, bytes, int, tuple[()]]] = []
     for i, value in enumerate(orders(count)):
-        chunk.append((None, value, 1_700_000_000_000 + i, ()))
+        key = b"%d" % (i % KEYS) if keyed else None
+        chunk.append((key, value, 1_700_000_000_000 + i, ()))
         if len(chunk) == BATCH_RECORDS:
             batches.append(build_batch(chunk))
             chunk = []
@@ -100,6 +101,77 @@ class CountAndSum:
         return writer.close()
 
 
+class HoppingCount:
+    """COUNT(*) … WINDOW HOPPING (SIZE 10 SECONDS, ADVANCE BY 5 SECONDS) GROUP BY customer_id: two windows a record."""
+
+    def __init__(self) -> None:
+        self.windows: dict[int, dict[str, int]] = {}
+
+    def __call__(self, data: bytes) -> bytes:
+        decode, encode, writer = msgspec.json.Decoder(Order).decode, msgspec.json.Encoder().encode, BatchWriter()
+        windows, out = self.windows, []
+        for record in read_records(data):
+            order = decode(record.value or b"")
+            key = order.customer_id.encode()
+            last = record.timestamp // 5_000 * 5_000
+            for start in (last - 5_000, last):
+                groups = windows.get(start)
+                if groups is None:
+                    groups = windows[start] = {}
+                count = groups[order.customer_id] = groups.get(order.customer_id, 0) + 1
+                out.append((key + start.to_bytes(8, "big"), encode(Number(count)), record.timestamp, ()))
+        writer.extend(out)
+        return writer.close()
+
+
+class Number(msgspec.Struct, rename={"n": "N"}):
+    n: int
+
+
+class SessionCount:
+    """COUNT(*) … WINDOW SESSION (500 MILLISECONDS) GROUP BY customer_id over ordered input."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, list[int]] = {}
+
+    def __call__(self, data: bytes) -> bytes:
+        decode, encode, writer = msgspec.json.Decoder(Order).decode, msgspec.json.Encoder().encode, BatchWriter()
+        sessions = self.sessions
+        out: list[tuple[bytes, bytes | None, int, tuple[()]]] = []
+        for record in read_records(data):
+            order = decode(record.value or b"")
+            key, at = order.customer_id.encode(), record.timestamp
+            session = sessions.get(order.customer_id)
+            if session is None or at - session[1] > 500:
+                session = sessions[order.customer_id] = [at, at, 0]
+            else:
+                bounds = session[1].to_bytes(8, "big") + session[0].to_bytes(8, "big")
+                out.append((key + bounds, None, session[1], ()))
+            session[1] = at
+            session[2] += 1
+            bounds = at.to_bytes(8, "big") + session[0].to_bytes(8, "big")
+            out.append((key + bounds, encode(Number(session[2])), at, ()))
+        writer.extend(out)
+        return writer.close()
+
+
+def ten_filters_by_hand(data: bytes) -> bytes:
+    """Ten selections of one fetch, each written: what ten independent programs would do, in one."""
+    decode, encode = msgspec.json.Decoder(Order).decode, msgspec.json.Encoder().encode
+    result = b""
+    for part in range(10):
+        writer = BatchWriter()
+        out = []
+        for record in read_records(data):
+            order = decode(record.value or b"")
+            if order.price_quoted > part * 200:
+                row = Priced(order.job_id, order.customer_id, order.price_quoted * 2)
+                out.append((record.key, encode(row), record.timestamp, ()))
+        writer.extend(out)
+        result += writer.close()
+    return result
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """A query to measure, with its peer; `expected` is the least acceptable ratio to it (None: none stated)."""
@@ -109,12 +181,19 @@ class Pipeline:
     by_hand: Callable[[], Callable[[bytes], bytes]] | None
     expected: float | None
     inputs: tuple[str, ...] = ("orders",)
+    setup: str = ""
+    """Queries that prepare the input, not measured."""
 
 
 ORDERS = """CREATE STREAM orders (job_id BIGINT, customer_id VARCHAR, service_option VARCHAR, contractor_id VARCHAR,
   location VARCHAR, price_quoted BIGINT) WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON', PARTITIONS=1);"""
 JOBS = """CREATE STREAM jobs (job_id BIGINT, customer_id VARCHAR, price_quoted BIGINT)
   WITH (KAFKA_TOPIC='jobs', VALUE_FORMAT='JSON', PARTITIONS=1);"""
+
+CUSTOMERS = """CREATE TABLE customers (id VARCHAR PRIMARY KEY, job_id BIGINT, location VARCHAR)
+  WITH (KAFKA_TOPIC='customers', VALUE_FORMAT='JSON', PARTITIONS=1);
+CREATE TABLE contacts (id VARCHAR PRIMARY KEY, contractor_id VARCHAR)
+  WITH (KAFKA_TOPIC='contacts', VALUE_FORMAT='JSON', PARTITIONS=1);"""
 
 PIPELINES = (
     Pipeline(
@@ -139,5 +218,57 @@ PIPELINES = (
         None,
         None,
         ("orders", "jobs"),
+    ),
+    Pipeline(
+        "hopping count",
+        """CREATE TABLE out AS SELECT customer_id, COUNT(*) AS n
+           FROM orders WINDOW HOPPING (SIZE 10 SECONDS, ADVANCE BY 5 SECONDS) GROUP BY customer_id;""",
+        HoppingCount,
+        None,
+    ),
+    Pipeline(
+        "session count",
+        """CREATE TABLE out AS SELECT customer_id, COUNT(*) AS n
+           FROM orders WINDOW SESSION (500 MILLISECONDS) GROUP BY customer_id;""",
+        SessionCount,
+        None,
+    ),
+    Pipeline(
+        "stream-table join",
+        """CREATE STREAM out AS SELECT o.customer_id, o.job_id, c.location
+           FROM orders AS o JOIN customers AS c ON o.customer_id = c.id;""",
+        None,
+        None,
+        ("customers", "orders"),
+    ),
+    Pipeline(
+        "table-table join",
+        """CREATE TABLE out AS SELECT a.id, a.location, b.contractor_id
+           FROM customers AS a JOIN contacts AS b ON a.id = b.id;""",
+        None,
+        None,
+        ("customers", "contacts"),
+    ),
+    Pipeline(
+        "ten queries on one topic",
+        "".join(
+            f"""CREATE STREAM out{part} AS SELECT job_id, customer_id, price_quoted * 2 AS total
+                FROM orders WHERE price_quoted > {part * 200};"""
+            for part in range(10)
+        ),
+        lambda: ten_filters_by_hand,
+        None,
+    ),
+    *(
+        Pipeline(
+            f"filter-project, {value_format}",
+            """CREATE STREAM out AS SELECT job_id, customer_id, price_quoted * 2 AS total
+               FROM encoded WHERE price_quoted > 1000;""",
+            None,
+            None,
+            setup=f"""CREATE STREAM encoded WITH (KAFKA_TOPIC='encoded', VALUE_FORMAT='{value_format}', PARTITIONS=1)
+                      AS SELECT * FROM orders;""",
+        )
+        for value_format in ("AVRO", "PROTOBUF")
     ),
 )

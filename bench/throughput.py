@@ -9,20 +9,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.pipelines import JOBS, ORDERS, PIPELINES, Pipeline, order_batches
+from bench.pipelines import CUSTOMERS, JOBS, ORDERS, PIPELINES, Pipeline, order_batches
 from headwater.cluster.api import Append, Commit, TopicPartition, TopicSpec
 from headwater.cluster.local import LocalCluster
 from headwater.core.clock import SystemClock
 from headwater.engine.engine import Engine
+from headwater.formats.schema_registry import LocalSchemaRegistry
 from headwater.log.log import Log
 from headwater.log.offsets import OffsetStore
 from headwater.log.storage import DiskStorage
 from headwater.plan.functions import builtin_functions
 
 _FETCH = 1 << 20
+KEYED = ("customers", "contacts")
+"""Topics of tables."""
 
 
-async def run_sql(pipeline: Pipeline, batches: list[bytes], folder: Path) -> float:
+async def run_sql(pipeline: Pipeline, batches: list[bytes], keyed: list[bytes], folder: Path) -> float:
     """Seconds from the start of the query until every input record is processed and committed."""
     clock = SystemClock()
     log = Log(DiskStorage(folder), clock)
@@ -30,12 +33,15 @@ async def run_sql(pipeline: Pipeline, batches: list[bytes], folder: Path) -> flo
     try:
         cluster = LocalCluster(log, OffsetStore(log, clock), clock)
         await cluster.start()
-        engine = Engine(cluster, clock, builtin_functions(), None)
+        engine = Engine(cluster, clock, builtin_functions(), LocalSchemaRegistry())
         await engine.start()
-        await engine.execute(ORDERS + JOBS)
+        await engine.execute(ORDERS + JOBS + CUSTOMERS)
         for topic in pipeline.inputs:
-            for batch in batches:
+            for batch in keyed if topic in KEYED else batches:
                 await cluster.commit(Commit([Append(TopicPartition(topic, 0), batch)]))
+        if pipeline.setup:
+            await engine.execute(pipeline.setup, {"auto.offset.reset": "earliest"})
+            await engine.runtime.settle()
         started = time.perf_counter()
         await engine.execute(pipeline.sql, {"auto.offset.reset": "earliest"})
         await engine.runtime.settle()
@@ -75,15 +81,17 @@ async def run_by_hand(make: Callable[[], Callable[[bytes], bytes]], batches: lis
         log.close()
 
 
-def measure(records: int, rounds: int) -> list[dict[str, object]]:
+def measure(records: int, rounds: int, only: str = "") -> list[dict[str, object]]:
     """One row per pipeline: medians of `rounds`, alternating between the query and its peer."""
-    batches = order_batches(records)
+    batches, keyed = order_batches(records), order_batches(records, keyed=True)
     rows: list[dict[str, object]] = []
     for pipeline in PIPELINES:
+        if only not in pipeline.name:
+            continue
         sql, hand = [], []
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as folder:
-                sql.append(asyncio.run(run_sql(pipeline, batches, Path(folder) / "sql")))
+                sql.append(asyncio.run(run_sql(pipeline, batches, keyed, Path(folder) / "sql")))
                 if pipeline.by_hand is not None:
                     hand.append(asyncio.run(run_by_hand(pipeline.by_hand, batches, Path(folder) / "hand")))
         count = records * len(pipeline.inputs)

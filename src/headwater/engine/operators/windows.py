@@ -187,7 +187,14 @@ class SessionMerger:
         sessions = store.get(key)
         if not sessions:
             return fresh, []
-        reach = [s for s in sessions if s[1] >= ts - self._gap and s[0] <= ts + self._gap]
+        high, low = ts + self._gap, ts - self._gap
+        end = len(sessions)  # sessions do not overlap, so their ends are in order too; most records concern the last
+        while end and sessions[end - 1][0] > high:
+            end -= 1
+        start = end
+        while start and sessions[start - 1][1] >= low:
+            start -= 1
+        reach = sessions[start:end]
         merged = fresh
         for each in reach:
             states = [merge(a, b) for merge, a, b in zip(self._merges, merged[2:-1], each[2:-1], strict=True)]
@@ -197,9 +204,11 @@ class SessionMerger:
 
 def replace_sessions(store: SessionStore, key: object, merged: Session, absorbed: list[Session]) -> None:
     """Put the merged session in place of those it absorbed, in order of start."""
-    sessions = [s for s in store.get(key) or () if not any(s is gone for gone in absorbed)]
-    sessions.append(merged)
-    sessions.sort(key=lambda s: s[0])
+    sessions = store.get(key) or []
+    at = len(sessions)
+    while at and sessions[at - 1][0] > merged[0] and not (absorbed and sessions[at - 1] is absorbed[-1]):
+        at -= 1
+    sessions[at - len(absorbed) : at] = [merged]
     store.put(key, sessions)
 
 
