@@ -42,11 +42,12 @@ class Endpoint:
     name: str
     address: str
 
+
 _PROCESSING_LOG = {
     "ksql.logging.processing.topic.auto.create": "true",
     "ksql.logging.processing.stream.auto.create": "true",
 }
-"""As ksqlDB's own server file has it: why a record was skipped can be asked of KSQL_PROCESSING_LOG from the start."""
+"""Of a server, as ksqlDB's own server file has it: KSQL_PROCESSING_LOG tells why a record was skipped."""
 
 
 class Node:
@@ -126,8 +127,9 @@ class Node:
 
     async def _sql(self, cluster: Cluster) -> None:
         ksql, host = self.settings.ksql, self.settings.node.host
+        defaults = _PROCESSING_LOG if "ksqldb" in self.listeners else {}
         settings = EngineSettings(
-            properties={"ksql.service.id": ksql.service_id, **_PROCESSING_LOG, **ksql.properties},
+            properties={"ksql.service.id": ksql.service_id, **defaults, **ksql.properties},
             advertised=_address(host, ksql.port),
         )
         self.engine = Engine(cluster, self._clock, builtin_functions(), await self._registry(cluster), settings)

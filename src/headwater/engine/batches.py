@@ -65,7 +65,7 @@ def _chunks(records: Sequence[OutputRecord]) -> Iterable[Sequence[OutputRecord]]
     for at in range(0, len(records), _CHUNK):
         chunk = records[at : at + _CHUNK]
         added = sum([len(key or b"") + len(value or b"") for key, value, _, _ in chunk])
-        if size + added <= _BATCH_BYTES and not any([headers for _, _, _, headers in chunk]):
+        if size + added <= _BATCH_BYTES and not any(headers for _, _, _, headers in chunk):
             size += added
             continue
         for place, record in enumerate(chunk, at):

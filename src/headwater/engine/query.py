@@ -137,6 +137,11 @@ class PersistentQuery:
         """What has been consumed of each input partition, exclusive."""
         return {place: offset for task in self.tasks for place, offset in task.positions().items()}
 
+    @property
+    def failures(self) -> int:
+        """Records skipped and expressions that failed since the tasks were built."""
+        return sum(task.failures for task in self.tasks)
+
     def pause(self) -> None:
         self._paused.clear()
 

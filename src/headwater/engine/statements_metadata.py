@@ -203,7 +203,7 @@ def _statistics(writers: Iterable[QuerySpec], context: Answering) -> str:
 
 def _error_statistics(writers: Iterable[QuerySpec], context: Answering) -> str:
     running = [context.services.runtime.queries.get(spec.query_id) for spec in writers]
-    return f"total-errors: {sum(len(query.errors) for query in running if query is not None)}"
+    return f"total-errors: {sum(len(query.errors) + query.failures for query in running if query is not None)}"
 
 
 async def _offsets(spec: QuerySpec, context: Answering) -> entities.QueryOffsetSummary | None:

@@ -309,7 +309,13 @@ class JoinBuffer:
         """Remember a row of this side."""
         if time < self.time.now - self.retention_ms:
             return
-        self._insert(key, time, row)
+        rows = self.data.get(key)
+        if rows is None:
+            self.data[key] = [(time, row)]
+        elif rows[-1][0] <= time:
+            rows.append((time, row))
+        else:
+            self._insert(key, time, row)
         stretch = time // self._stretch
         number = self._counts.get(stretch, 0)
         self._counts[stretch] = number + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import InputRecord, OutputRecord, Program, QueryFailedError, Report, Stage, TaskContext
 from headwater.wire.records import read_records
 
+_LOGGER = logging.getLogger(__name__)
 _FIRST_CHUNK = 256
 _LARGEST_CHUNK = 8192
 
@@ -24,12 +26,15 @@ class Feed:
 
     place: TopicPartition
     stage: Stage
-    position: int
-    """Offset of the next record to process: what is committed as consumed."""
+    fetched_to: int
+    """Where to fetch next, once `records` is used up."""
     records: Sequence[InputRecord] = ()
     at: int = 0
-    fetched_to: int = 0
-    """Where to fetch next, once `records` is used up."""
+
+    @property
+    def position(self) -> int:
+        """Offset of the next record to process: what is committed as consumed."""
+        return self.records[self.at].offset if self.at < len(self.records) else self.fetched_to
 
     @property
     def empty(self) -> bool:
@@ -64,6 +69,8 @@ class Task:
         self.outputs: list[list[OutputRecord]] = [[] for _ in unit.outputs]
         self.rows: list[tuple[tuple[object, ...], bool]] = []
         self.feeds: list[Feed] = []
+        self.failures = 0
+        """Records skipped and expressions that failed."""
         self.uncommitted_since: float | None = None
         """Monotonic time of the first slice that is not committed yet."""
         self._chunk = _FIRST_CHUNK
@@ -75,15 +82,23 @@ class Task:
         log, query_id = self.log, self.query_id
 
         def report(message: str, cause: BaseException) -> None:
+            self._count_failure(message)
             log.record_error(query_id, operator, message, cause)
 
         return report
 
     def bad_record(self, topic: str, target: str, error: Exception, payload: bytes | None, record: InputRecord) -> None:
         message = f"The {target} of the record at offset {record.offset} of topic {topic} cannot be read: {error}"
+        self._count_failure(message)
         self.log.deserialization_error(self.query_id, "Source", topic, target, message, error, payload)
         if self.fail_on_bad_record:
             raise QueryFailedError(message) from error
+
+    def _count_failure(self, message: str) -> None:
+        """The first failure of a task is worth a line in the node's log: it tells where to look for the others."""
+        if self.failures == 0:
+            _LOGGER.warning("Query %s: %s Further failures are in the processing log.", self.query_id, message)
+        self.failures += 1
 
     # --- input --------------------------------------------------------------------------------------------------
 
@@ -93,7 +108,7 @@ class Task:
             if feed.place == place:
                 feed.stage = _one_by_one(feed.stage, stage)
                 return
-        self.feeds.append(Feed(place, stage, start, fetched_to=start))
+        self.feeds.append(Feed(place, stage, start))
 
     def accept(self, fetched: Fetched) -> None:
         """Take over fetched batches for one of the feeds."""
@@ -102,8 +117,6 @@ class Task:
                 feed.records = read_records(fetched.data, feed.fetched_to)
                 feed.at = 0
                 feed.fetched_to = fetched.next_offset
-                if not feed.records:
-                    feed.position = fetched.next_offset
                 return
 
     @property
@@ -131,24 +144,26 @@ class Task:
         Stops early when a feed that could have older records is used up, so that the runtime fetches first.
         """
         clock = time.perf_counter
-        started = clock()
-        done = 0
+        started = before = clock()
+        done = unmeasured = 0
         while done < limit:
-            feed = self._next_feed()
+            feed, count = self._next_run(limit - done)
             if feed is None:
                 break
-            count = min(self._run_length(feed), self._chunk, limit - done)
-            before = clock()
-            records = feed.records[feed.at : feed.at + count] if count < len(feed.records) else feed.records
+            at = feed.at
+            records = feed.records[at : at + count] if count < len(feed.records) else feed.records
             self.partition = feed.place.partition
             feed.stage(self, records)
-            feed.at += count
-            feed.position = feed.fetched_to if feed.empty else feed.records[feed.at - 1].offset + 1
+            feed.at = at + count
             done += count
-            now = clock()
-            self._adapt(count, now - before, seconds)
-            if now - started > seconds or feed.empty:
-                break
+            unmeasured += count
+            empty = feed.empty
+            if unmeasured >= self._chunk or empty:
+                now = clock()
+                self._adapt(unmeasured, now - before, seconds)
+                if now - started > seconds or empty:
+                    break
+                before, unmeasured = now, 0
         return done
 
     def _adapt(self, count: int, took: float, seconds: float) -> None:
@@ -159,26 +174,30 @@ class Task:
             elif took > seconds and self._chunk > 16:
                 self._chunk //= 2
 
-    def _next_feed(self) -> Feed | None:
-        """The feed whose next record is the oldest; ties go to the first input of the plan."""
-        best: Feed | None = None
-        for feed in self.feeds:
-            if not feed.empty and (best is None or feed.records[feed.at].timestamp < best.records[best.at].timestamp):
-                best = feed
-        return best
+    def _next_run(self, limit: int) -> tuple[Feed | None, int]:
+        """The feed whose next record is the oldest, and how many of its records come before the next of any other.
 
-    def _run_length(self, feed: Feed) -> int:
-        """How many records of the feed come before the next record of any other."""
-        bounds = [other.records[other.at].timestamp for other in self.feeds if other is not feed and not other.empty]
-        if not bounds:
-            return len(feed.records) - feed.at
-        bound = min(bounds)
-        count = 1
-        records = feed.records
-        end = min(len(records), feed.at + self._chunk)
-        while feed.at + count < end and records[feed.at + count].timestamp <= bound:
-            count += 1
-        return count
+        Ties go to the first input of the plan.
+        """
+        best: Feed | None = None
+        oldest = bound = 1 << 63
+        for feed in self.feeds:
+            if feed.at < len(feed.records):
+                timestamp = feed.records[feed.at].timestamp
+                if best is None or timestamp < oldest:
+                    best, oldest, bound = feed, timestamp, oldest
+                elif timestamp < bound:
+                    bound = timestamp
+        if best is None:
+            return None, 0
+        records, start = best.records, best.at
+        end = min(len(records), start + self._chunk, start + limit)
+        if bound == 1 << 63:
+            return best, end - start
+        at = start + 1
+        while at < end and records[at].timestamp <= bound:
+            at += 1
+        return best, at - start
 
     # --- output -------------------------------------------------------------------------------------------------
 
