@@ -121,6 +121,8 @@ REFUSED = [
     ("SELECT A, COUNT(*) FROM T WINDOW TUMBLING (SIZE 1 HOUR) GROUP BY A", "WINDOW clause is not supported on a table"),
     ("SELECT ID, A FROM S WINDOW TUMBLING (SIZE 1 HOUR)", "WINDOW clause requires a GROUP BY clause."),
     ("SELECT A, COUNT(*) FROM S GROUP BY A EMIT FINAL", "EMIT FINAL is only supported for windowed aggregations."),
+    ("SELECT A, COUNT(*) FROM S WINDOW HOPPING (SIZE 10 DAYS, ADVANCE BY 1 MILLISECOND) GROUP BY A",
+     "With SIZE 864000000 ms and ADVANCE BY 1 ms every record would fall into 864000000 windows"),
     ("SELECT A, COUNT(*) FROM S WINDOW HOPPING (SIZE 1 HOUR, ADVANCE BY 2 HOURS) GROUP BY A",
      "not larger than the window size"),
     ("SELECT A, COUNT(*) FROM S WINDOW TUMBLING (SIZE 2 HOURS, RETENTION 1 HOUR) GROUP BY A", "must not be smaller"),

@@ -8,6 +8,8 @@ from headwater.sql.ast import Window, WindowKind
 
 DAY_MS = 24 * 60 * 60 * 1000
 """ksqlDB's default for size + grace: late records count for a day."""
+MOST_WINDOWS = 10_000
+"""Windows that one record may fall into: each is an update of the table, and none of the others can wait that long."""
 
 
 def window_spec(window: Window, *, final: bool) -> WindowSpec:
@@ -22,6 +24,11 @@ def window_spec(window: Window, *, final: bool) -> WindowSpec:
             raise problem(
                 f"Window advancement interval must be more than zero and not larger than the window size. "
                 f"Got ADVANCE BY {advance} ms with SIZE {size} ms."
+            )
+        if -(-size // advance) > MOST_WINDOWS:
+            raise problem(
+                f"With SIZE {size} ms and ADVANCE BY {advance} ms every record would fall into {-(-size // advance)} "
+                f"windows. At most {MOST_WINDOWS} are possible: choose a larger ADVANCE BY or a smaller SIZE."
             )
     default_grace = 0 if final else max(DAY_MS - size, 0)
     grace = default_grace if window.grace is None else window.grace.ms

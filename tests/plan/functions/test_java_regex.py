@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import pytest
 
 from headwater.core.errors import FunctionError
-from headwater.plan.functions.java_regex import compile_regex, compile_replacement
+from headwater.plan.functions.java_regex import Regex, compile_regex, compile_replacement
 
 FOUND: list[tuple[str, str, str | None]] = [
     (r"\d+", "a12", "12"),
@@ -43,8 +46,46 @@ FOUND: list[tuple[str, str, str | None]] = [
 
 @pytest.mark.parametrize(("pattern", "text", "expected"), FOUND)
 def test_the_first_match(pattern: str, text: str, expected: str | None) -> None:
-    found = compile_regex(pattern).search(text)
+    regex = compile_regex(pattern)
+    found = regex.search(text)
     assert (found[0] if found else None) == expected
+
+
+@pytest.mark.parametrize(("pattern", "text", "expected"), FOUND)
+def test_the_engine_with_a_time_limit_agrees(pattern: str, text: str, expected: str | None) -> None:
+    quick = compile_regex(pattern)
+    limited = Regex(pattern, quick.translated, choices=None)
+    found = limited.search(text)
+    assert (found[0] if found else None) == expected
+    assert [m.span() for m in limited.find_all(text)] == [m.span() for m in quick.find_all(text)]
+    assert limited.replace(lambda m: "!", text) == quick.replace(lambda m: "!", text)
+
+
+ENDLESS = [
+    ("(a+)+$", "b"),
+    ("^(a|a)*$", "b"),
+    (r"(\w+\s?)+[!x]?$", "-"),
+    ("(a|aa)+$", "b"),
+    ("a?" * 30 + "a" * 30 + "$", "b"),
+    ("(?:a|a)" * 30 + "b", "c"),
+    ("a*" * 30 + "$", "b"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "last"), ENDLESS)
+def test_no_pattern_runs_for_long(pattern: str, last: str) -> None:
+    regex = compile_regex(pattern)
+    for text in ("a" * 29 + last, "a" * 5_000 + last):
+        for call in (regex.search, regex.find_all, lambda text: regex.replace(lambda m: "", text)):
+            started = time.process_time()
+            with contextlib.suppress(FunctionError):
+                call(text)
+            assert time.process_time() - started < 1
+
+
+def test_a_pattern_that_takes_too_long_says_so() -> None:
+    with pytest.raises(FunctionError, match=r"'\^\(a\|a\)\*\$' takes too long on a text of 41 characters"):
+        compile_regex("^(a|a)*$").search("a" * 40 + "b")
 
 
 @pytest.mark.parametrize("pattern", ["(", ")", "[a", r"\y", "*", r"\p{Nonsense9}", "a{2,1}", "\\"])
@@ -55,7 +96,7 @@ def test_bad_patterns_are_refused(pattern: str) -> None:
 
 def test_replacements_mention_groups() -> None:
     regex = compile_regex(r"(?<first>\w)(\w)")
-    assert regex.sub(compile_replacement(r"$2${first}\$\\$11"), "ab") == "ba$\\a1"
+    assert regex.replace(compile_replacement(r"$2${first}\$\\$11"), "ab") == "ba$\\a1"
 
 
 @pytest.mark.parametrize("text", ["$", "${", "\\", "$x"])

@@ -2,6 +2,11 @@
 
 What differs is rewritten: classes of characters, union and intersection inside brackets, flags in the middle, quoting,
 `.` and named groups. Classes are ASCII unless a property says otherwise, as in Java.
+
+Engines that know lookahead and backreferences try alternatives one after the other, and some patterns have more of
+them than there is time: `^(a|a)*$` never ends on forty a's and a b. Python's engine cannot be stopped, so it gets only
+what is known to be quick: patterns with few choices on short text. Everything else goes to the `regex` package, which
+is slower but stops at a time limit. A linear-time engine would refuse patterns that run on ksqlDB.
 """
 
 from __future__ import annotations
@@ -9,7 +14,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
+
+import regex as limited_engine
 
 from headwater.core.errors import FunctionError
 
@@ -57,11 +65,72 @@ _PREDICATES: dict[str, Callable[[str], bool]] = {
 }
 
 
+QUICK_STEPS = 1_000_000
+"""What may go to Python's engine: some 10 ms at worst, and few patterns come near theirs."""
+BASE_SECONDS, SECONDS_PER_CHARACTER = 0.02, 1e-6
+"""The time limit of one call: a thousand times what harmless patterns take on short text, ten times on long text."""
+
+T = TypeVar("T")
+
+
+class Regex:
+    """A Java pattern, ready to match within bounds. Methods raise `FunctionError` when a text takes too long."""
+
+    def __init__(self, pattern: str, translated: str, choices: int | None) -> None:
+        """`choices` are the places in the pattern where there is something to try; None for no bound."""
+        self._pattern = pattern
+        self.translated = translated
+        self._quick = re.compile(translated, re.ASCII)
+        # With n characters every choice multiplies the work by n at most, and so does the place where a match begins.
+        self._quick_length = -1 if choices is None else int(QUICK_STEPS ** (1 / (choices + 1)))
+        self.groups = self._quick.groups
+
+    def search(self, text: str) -> Any:
+        """The first match, or None."""
+        if len(text) <= self._quick_length:
+            return self._quick.search(text)
+        return self._in_time(text, lambda limit: self._limited.search(text, timeout=limit))
+
+    def find_all(self, text: str) -> list[Any]:
+        """All matches."""
+        if len(text) <= self._quick_length:
+            return list(self._quick.finditer(text))
+        return self._in_time(text, lambda limit: list(self._limited.finditer(text, timeout=limit)))
+
+    def replace(self, new: Callable[[Any], str], text: str) -> str:
+        """The text with every match replaced."""
+        if len(text) <= self._quick_length:
+            return self._quick.sub(new, text)
+        return self._in_time(text, lambda limit: str(self._limited.sub(new, text, timeout=limit)))
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether the empty text is a match."""
+        return self._quick.fullmatch("") is not None
+
+    @cached_property
+    def _limited(self) -> Any:
+        try:
+            return limited_engine.compile(self.translated, limited_engine.ASCII)
+        except limited_engine.error as error:
+            raise FunctionError(f"Invalid regular expression pattern: {self._pattern}: {error}") from error
+
+    def _in_time(self, text: str, call: Callable[[float], T]) -> T:
+        try:
+            return call(BASE_SECONDS + len(text) * SECONDS_PER_CHARACTER)
+        except TimeoutError:
+            raise FunctionError(
+                f"The regular expression '{self._pattern}' takes too long on a text of {len(text)} characters: it tries"
+                " too many ways to match. Avoid repetitions inside repetitions, and alternatives that begin alike."
+            ) from None
+
+
 @lru_cache(maxsize=1000)
-def compile_regex(pattern: str) -> re.Pattern[str]:
-    """The compiled Python regular expression for a Java one. Raises `FunctionError` for a bad one."""
+def compile_regex(pattern: str) -> Regex:
+    """A Java pattern as one that Python's engines match. Raises `FunctionError` for a bad one."""
+    translator = _Translator(pattern)
     try:
-        return re.compile(_Translator(pattern).translate(), re.ASCII)
+        return Regex(pattern, translator.translate(), translator.choices)
     except (re.error, IndexError, OverflowError, RecursionError) as error:
         raise FunctionError(f"Invalid regular expression pattern: {pattern}: {error}") from error
 
@@ -103,6 +172,8 @@ class _Translator:
         self._at = 0
         self._open_flags = [0]
         self._dotall = [False]
+        self.choices: int | None = 0
+        """Quantifiers and alternatives met so far; None once a group is repeated, which has no bound."""
 
     def translate(self) -> str:
         parts = []
@@ -130,13 +201,16 @@ class _Translator:
                 raise re.error("Unmatched closing ')'")
             self._dotall.pop()
             return ")" * (self._open_flags.pop() + 1)
-        if char == "|":
-            return self._alternative()
+        if char in "|?*+{":
+            self._count_choice(char)
         return char
 
-    def _alternative(self) -> str:
-        """Flags set in the middle hold for later alternatives, too; their group is closed and opened again."""
-        return "|"
+    def _count_choice(self, char: str) -> None:
+        before = self._text[: self._at - 1]
+        if before.endswith(")") and char in "*+{":
+            self.choices = None
+        elif self.choices is not None and not re.match(r"[0-9]+\}", self._text[self._at :] if char == "{" else ""):
+            self.choices += 1
 
     def _group(self) -> str:
         rest = self._text[self._at :]
@@ -294,7 +368,7 @@ def _ranges(codes: list[int]) -> str:
 
 
 @lru_cache(maxsize=1000)
-def compile_replacement(text: str) -> Callable[[re.Match[str]], str]:
+def compile_replacement(text: str) -> Callable[[Any], str]:
     """A Java replacement (`$1`, `${name}`, `\\$`) as a function of the match. Raises `FunctionError`."""
     parts: list[str | int] = []
     at = 0
@@ -317,7 +391,7 @@ def compile_replacement(text: str) -> Callable[[re.Match[str]], str]:
     return lambda match: "".join(_part(part, match) for part in parts)
 
 
-def _part(part: str | int, match: re.Match[str]) -> str:
+def _part(part: str | int, match: Any) -> str:
     if isinstance(part, int):
         groups = match.re.groups
         digits = str(part)

@@ -55,6 +55,11 @@ class Product:
 
 A state is plain data: numbers, text, lists, dicts, tuples. With `undo(state, *values)` an aggregate also works over
 tables; parameters of `__init__` are literal arguments.
+
+## Regular expressions
+
+The `REGEXP_` functions take Java's patterns. A pattern that has too many ways to match, such as `(a+)+$`, is stopped
+after 20 ms and 1 µs per character of the text: the call fails. LIKE is quick with any pattern.
 """
 
 
