@@ -168,6 +168,7 @@ class PersistentQuery:
                 await self._commit_all()
             except HeadwaterError as error:
                 _LOGGER.warning("Query %s: its last commit failed and will be done again: %s", self.id, error)
+        self._take_tasks([])
 
     async def cleanup(self) -> None:
         """Delete internal topics and the group's offsets."""
@@ -247,8 +248,15 @@ class PersistentQuery:
     async def _prepare(self) -> None:
         """Topics and tasks; nothing of the tasks shows before all state is restored."""
         await self._create_topics()
-        self.tasks = await self._build_tasks()
+        self._take_tasks(await self._build_tasks())
         self._failed = False
+
+    def _take_tasks(self, tasks: list[Task]) -> None:
+        """Put new tasks in place of the old ones, whose state on disk is given up."""
+        before, self.tasks = self.tasks, tasks
+        for task in before:
+            if task.disk is not None:
+                task.disk.close()
 
     async def _build_tasks(self) -> list[Task]:
         context = self._context
