@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from headwater.app.loop import loop_factory
+from headwater.app.loop import collect_seldom, loop_factory
 from headwater.app.node import Node
 from headwater.core.config import load
 from headwater.core.settings import Settings
@@ -26,6 +26,7 @@ def run_node(config: Path | None, overrides: Mapping[str, Any]) -> None:
     """
     settings = load(config, os.environ, overrides)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    collect_seldom()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(settings))
 
