@@ -148,3 +148,19 @@ def test_the_same_node_runs_on_a_kafka_cluster(kafka: Kafka) -> None:
             if not expected:
                 ksql(node.endpoints["ksqldb"], CREATE.replace("orders", "up_orders"))
             assert node.stop() == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('"auto.offset.reset" = "bogus"', "it must be one of"),
+        ('"ksql.servce.id" = "x"', "Did you mean 'ksql.service.id'?"),
+    ],
+)
+def test_a_wrong_ksql_property_ends_the_start_with_a_line_that_names_it(tmp_path: Path, line: str, told: str) -> None:
+    config = tmp_path / "headwater.toml"
+    config.write_text(f"[ksql.properties]\n{line}\n")
+    done = run("up", "--memory", "--config", str(config), "--kafka-port", "0", "--ksql-port", "0")
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr

@@ -17,10 +17,11 @@ from headwater.cluster.api import Cluster
 from headwater.cluster.kafka import KafkaCluster
 from headwater.cluster.local import LocalCluster
 from headwater.core.clock import Clock, SystemClock
-from headwater.core.errors import HeadwaterError
+from headwater.core.errors import ConfigError, HeadwaterError
 from headwater.core.settings import LogSettings as LogPart
 from headwater.core.settings import Settings
 from headwater.engine.engine import Engine
+from headwater.engine.properties import PropertyError, check_server_property
 from headwater.engine.settings import EngineSettings
 from headwater.formats.api import SchemaRegistry
 from headwater.http.server import KsqlServer
@@ -127,6 +128,11 @@ class Node:
 
     async def _sql(self, cluster: Cluster) -> None:
         ksql, host = self.settings.ksql, self.settings.node.host
+        for name, value in ksql.properties.items():
+            try:
+                check_server_property(name, value)
+            except PropertyError as error:
+                raise ConfigError(f"ksql.properties: {error}") from error
         defaults = _PROCESSING_LOG if "ksqldb" in self.listeners else {}
         settings = EngineSettings(
             properties={"ksql.service.id": ksql.service_id, **defaults, **ksql.properties},
@@ -170,6 +176,8 @@ def log_settings(part: LogPart) -> LogSettings:
         fsync=FsyncPolicy(part.fsync),
         fsync_interval_ms=part.fsync_interval_ms,
         checkpoint_interval_ms=part.checkpoint_interval_ms,
+        max_partitions_per_topic=part.max_partitions_per_topic,
+        max_partitions=part.max_partitions,
         topic_defaults=part.topic_defaults,
     )
 

@@ -141,13 +141,24 @@ def check_override(name: str, value: object, server: Mapping[str, str]) -> tuple
     return canonical, describe(canonical).check(as_text(value))
 
 
-def check_overridable(name: str, server: Mapping[str, str]) -> str:
-    """The canonical form of a name that a session may change; raises `PropertyError` for any other name."""
+def check_server_property(name: str, value: object) -> tuple[str, str]:
+    """(canonical name, value as text) of a property of the server's own; raises `PropertyError` as `check_override`."""
+    canonical = _known_name(name)
+    return canonical, describe(canonical).check(as_text(value))
+
+
+def _known_name(name: str) -> str:
     canonical = canonical_name(name)
     if canonical is None or canonical.startswith(REQUEST_PREFIX):
         near = difflib.get_close_matches(name, known_properties(), 1, 0.8)
         hint = f" Did you mean '{near[0]}'?" if near else " SHOW PROPERTIES lists the names."
         raise PropertyError(f"Not recognizable as ksql, streams, consumer, or producer property: '{name}'.{hint}")
+    return canonical
+
+
+def check_overridable(name: str, server: Mapping[str, str]) -> str:
+    """The canonical form of a name that a session may change; raises `PropertyError` for any other name."""
+    canonical = _known_name(name)
     if _denied(canonical, server):
         raise PropertyError(
             f"Property '{name}' cannot be changed by a session or request: the server forbids overriding [{canonical}]."
