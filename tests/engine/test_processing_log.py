@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import Any
 
 import msgspec
@@ -105,3 +106,28 @@ async def test_a_log_without_a_topic_disturbs_nobody(node: SqlNode) -> None:
     log.record_error("Q", "Project", "failed")
     await log.close()
     assert node.cluster.topic("log") is None
+
+
+async def test_no_text_is_too_odd_or_too_long_to_be_reported(node: SqlNode) -> None:
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    log = ProcessingLog(node.cluster, node.clock, SETTINGS)
+    await log.start()
+    log.record_error("Q", "Project", "bad: \ud83d", Odd(), "\udc00")
+    cause: Exception = ValueError("😀" * 10_000)
+    for _ in range(20):
+        outer = ValueError(str(len(str(cause))) + "😀" * 10_000)
+        outer.__cause__ = cause
+        cause = outer
+    log.deserialization_error("Q", "S", "t", "value", "\ud83d" + "é" * 100_000, cause, b"x" * 100_000)
+    log.serialization_error("Q", "S", "t", "value", "x" * 5_000, None, "y" * 5_000)
+    await log.close()
+    odd, long, halved = await entries(node)
+    shown = {"errorMessage": "bad: ?", "record": "?", "cause": ["Odd"]}
+    assert odd["message"]["recordProcessingError"] == shown
+    assert all(len(record.value or b"") <= 8192 for record in await node.records("log"))
+    payload = long["message"]["deserializationError"]["recordB64"]
+    assert set(base64.b64decode(payload, validate=True)) == set(b"x")
+    assert len(halved["message"]["serializationError"]["record"]) == 2_000

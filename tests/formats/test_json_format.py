@@ -241,7 +241,7 @@ def test_a_null_key_of_a_map_is_called_null() -> None:
 
 def test_what_json_cannot_say_is_a_serialization_error() -> None:
     with pytest.raises(SerializationError):
-        writer(("S", t.STRING), ("B", t.INTEGER)).encode("\ud800", 1)
+        writer(("S", t.STRING), ("B", t.INTEGER)).encode("\ud800", object())
 
 
 # The quick decoder and the exact one agree on everything.

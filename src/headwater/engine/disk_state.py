@@ -19,9 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from headwater.core.errors import StartupError
+from headwater.engine.packing import pack
 from headwater.engine.stores import ChangelogRecord, KeyValueStore, Store, WindowStore
 
 CACHE_ENTRIES = 50_000
@@ -29,7 +28,6 @@ CACHE_ENTRIES = 50_000
 _PREFIX = "task-"
 _LOGGER = logging.getLogger(__name__)
 _MISSING = object()
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class DiskMap(MutableMapping[Any, Any]):
@@ -52,7 +50,7 @@ class DiskMap(MutableMapping[Any, Any]):
     def get(self, key: Any, default: Any = None) -> Any:
         value = self._cache.get(key, _MISSING)
         if value is _MISSING:
-            found = self._db.get(self._head + _encode(key))
+            found = self._db.get(self._head + pack(key))
             value = self._cache[key] = None if found is None else self._decode_entry(found)
         return default if value is None else value
 
@@ -147,7 +145,7 @@ class DiskState:
 
             def window(start: int) -> DiskMap:
                 # A window's keys are those of the changelog, pairs of its start and the key: so they lie side by side.
-                return self._map(head + b"\x92" + _encode(start), windows.decode_name, windows.decode_entry)
+                return self._map(head + b"\x92" + pack(start), windows.decode_name, windows.decode_entry)
 
             store.new_window = window
         else:

@@ -14,19 +14,25 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from headwater.cluster.api import Append, Cluster, Commit, TopicInfo, TopicPartition, TopicSpec
 from headwater.core.clock import Clock
 from headwater.core.errors import HeadwaterError, TopicExistsError
+from headwater.core.surrogates import cleaned
 from headwater.wire.records import build_batch
 
 _LOGGER = logging.getLogger(__name__)
 _ENTRIES_PER_FLUSH = 50
 """Entries kept per query and operator between two flushes: five flushes a second make 250 a second, some 100 KB."""
 _FLUSH_SECONDS = 0.2
+_ENTRY_BYTES = 8192
+"""Largest entry; the texts of a larger one are cut."""
+_CUTS = (2000, 400, 80)
+"""To how many characters texts are cut, in turn. A dozen texts of the last, of 4 bytes each, are an entry. Multiples of
+four, so that what is left of a payload in base64 can be decoded."""
 _CAUSES = 10
 """Longest chain of causes that is written; deeper ones are cut."""
 
@@ -255,8 +261,14 @@ class ProcessingLog:
 
     def _entry(self, logger: str, kind: Kind, body: Mapping[str, object]) -> tuple[int, bytes]:
         now = self._clock.now_ms()
-        message = {"type": int(kind), _MEMBERS[kind]: body}
-        return now, msgspec.json.encode({"level": "ERROR", "logger": logger, "time": now, "message": message})
+        message = {"type": int(kind), _MEMBERS[kind]: cleaned(body)}
+        entry = {"level": "ERROR", "logger": cleaned(logger), "time": now, "message": message}
+        text = msgspec.json.encode(entry)
+        for length in _CUTS:
+            if len(text) <= _ENTRY_BYTES:
+                break
+            text = msgspec.json.encode(_cut(entry, length))
+        return now, text
 
     def _count_suppressed(self, entries: list[tuple[int, bytes]]) -> None:
         for logger, count in self._kept.items():
@@ -273,13 +285,29 @@ class ProcessingLog:
             await self.flush()
 
 
+def _cut(value: Any, length: int) -> Any:
+    """The value with all its texts cut to a number of characters."""
+    if isinstance(value, str):
+        return value[:length]
+    if isinstance(value, dict):
+        return {name: _cut(item, length) for name, item in value.items()}
+    return [_cut(item, length) for item in value] if isinstance(value, list) else value
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - of exceptions that users' functions define, reporting must not fail
+        return type(error).__name__
+
+
 def _causes(error: BaseException | None) -> list[str]:
     """The messages of the error's chain of causes, outermost first, each once."""
     out: list[str] = []
     seen: set[int] = set()
     while error is not None and id(error) not in seen and len(out) < _CAUSES:
         seen.add(id(error))
-        text = str(error) or type(error).__name__
+        text = _text_of(error)
         if not out or out[-1] != text:
             out.append(text)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

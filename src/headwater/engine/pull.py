@@ -134,7 +134,7 @@ def _plain(plan: PullPlan, store: KeyValueStore, wanted: list[object] | None) ->
 
 def _in_range(plan: PullPlan, bounds: KeyRange, store: KeyValueStore) -> list[object]:
     sql_type = plan.source.schema.key[0].type
-    order: Callable[[object], object] = (lambda k: k.encode()) if sql_type == STRING else (lambda k: k)  # type: ignore[attr-defined]
+    order: Callable[[object], object] = (lambda k: k.encode(errors="replace")) if sql_type == STRING else (lambda k: k)  # type: ignore[attr-defined]
     assert sql_type in (STRING, BYTES)
     keys = sorted((key for key in store.data if key is not None), key=order)  # type: ignore[arg-type]
     return [key for key in keys if _inside(order(key), bounds, order)]

@@ -19,10 +19,10 @@ import msgspec
 
 from headwater.core import types
 from headwater.core.types import SqlType
+from headwater.engine.packing import pack
 
 ChangelogRecord = tuple[bytes, bytes | None]
 
-_encode = msgspec.msgpack.Encoder().encode
 _decode_time = msgspec.msgpack.Decoder(tuple[int, int]).decode
 
 
@@ -87,7 +87,7 @@ class StreamTime:
 
     def save(self) -> bytes:
         """For the changelog."""
-        return _encode((self.now, self.closed))
+        return pack((self.now, self.closed))
 
     def restore(self, saved: bytes) -> None:
         """As it was when it was saved."""
@@ -142,7 +142,7 @@ class KeyValueStore:
 
     def changes(self) -> Iterator[ChangelogRecord]:
         for key, value in self.dirty.items():
-            yield _encode(key), None if value is None else _encode(value)
+            yield pack(key), None if value is None else pack(value)
         self.dirty.clear()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
@@ -209,7 +209,7 @@ class WindowStore:
 
     def changes(self) -> Iterator[ChangelogRecord]:
         for key, value in self.dirty.items():
-            yield _encode(key), None if value is None else _encode(value)
+            yield pack(key), None if value is None else pack(value)
         self.dirty.clear()
 
     def decode_entry(self, value: bytes) -> Any:
@@ -347,11 +347,11 @@ class JoinBuffer:
 
     def changes(self) -> Iterator[ChangelogRecord]:
         for stretch, number, item in self._added:
-            yield _encode((stretch, number)), _encode(item)
+            yield pack((stretch, number)), pack(item)
         self._added.clear()
         for stretch, count in self._gone:
             for number in range(count):
-                yield _encode((stretch, number)), None
+                yield pack((stretch, number)), None
         self._gone.clear()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
@@ -420,7 +420,7 @@ class PendingOuter:
 
     def changes(self) -> Iterator[ChangelogRecord]:
         for place, rows in self._dirty.items():
-            yield _encode(place), None if rows is None else _encode(rows)
+            yield pack(place), None if rows is None else pack(rows)
         self._dirty.clear()
 
     def restore(self, key: bytes, value: bytes | None) -> None:

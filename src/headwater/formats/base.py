@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from headwater.core.errors import SerializationError
 from headwater.core.schema import Column
+from headwater.core.surrogates import cleaned
 from headwater.formats import checks
 from headwater.formats.api import Capabilities, Reader, SchemaRegistry, SerdeOptions, Writer
 from headwater.formats.capabilities import MATRIX, is_wrapped
@@ -42,7 +46,7 @@ class FormatBase:
         """A writer of these columns; a side without columns writes null payloads unless it is an object."""
         if not columns and (options.is_key or not self.capabilities.nested):
             return empty_writer()
-        return self.column_writer(columns, options, topic, registry)
+        return _of_any_text(self.column_writer(columns, options, topic, registry))
 
     def column_reader(
         self, columns: tuple[Column, ...], options: SerdeOptions, topic: str, registry: SchemaRegistry | None
@@ -63,3 +67,19 @@ def empty_reader() -> Reader:
 def empty_writer() -> Writer:
     """Writes null payloads."""
     return Writer((), lambda: None, "None", {})
+
+
+def _of_any_text(writer: Writer) -> Writer:
+    """The writer, with lone surrogates written as Java writes them. They fail first, so that nothing else is slower."""
+    inner = writer.encode
+
+    def encode(*values: object) -> bytes | None:
+        try:
+            return inner(*values)
+        except SerializationError:
+            encodable = cleaned(values)
+            if encodable is values:
+                raise
+        return inner(*encodable)
+
+    return replace(writer, encode=encode)

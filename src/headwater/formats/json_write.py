@@ -17,6 +17,7 @@ import msgspec
 from headwater.core import types as t
 from headwater.core.javatext import decimal_text, double_text
 from headwater.core.schema import Column
+from headwater.core.surrogates import cleaned
 from headwater.formats.api import Writer
 from headwater.formats.failures import unwritable
 from headwater.formats.json_names import is_plain
@@ -80,7 +81,7 @@ def _bare(column: Column) -> Made:
 def _struct_class(fields: tuple[t.Field, ...]) -> Any:
     """What makes an object to encode out of one value per field."""
     if not all(is_plain(f.name) for f in fields):
-        members = tuple(f.name for f in fields)
+        members: tuple[str, ...] = cleaned(tuple(f.name for f in fields))
         return lambda *values: dict(zip(members, values, strict=True))
     names = [f"c{i}" for i in range(len(fields))]
     rename = dict(zip(names, (f.name for f in fields), strict=True))

@@ -13,6 +13,7 @@ import msgspec
 
 from headwater.core.names import quote
 from headwater.core.schema import Column, Role, Schema
+from headwater.core.surrogates import cleaned
 from headwater.formats.api import SerdeOptions
 from headwater.formats.protobuf_nosr import FORMAT as PROTOBUF
 from headwater.http.values import Row, compile_converter
@@ -22,7 +23,27 @@ JSON = "application/json"
 KSQL_JSON = "application/vnd.ksql.v1+json"
 KSQL_PROTOBUF = "application/vnd.ksql.v1+protobuf"
 
-_ENCODER = msgspec.json.Encoder()
+
+class RowEncoder:
+    """JSON, with lone surrogates written as Java writes them."""
+
+    def __init__(self) -> None:
+        self._encoder = msgspec.json.Encoder()
+
+    def encode(self, value: object) -> bytes:
+        try:
+            return self._encoder.encode(value)
+        except UnicodeEncodeError:
+            return self._encoder.encode(cleaned(value))
+
+    def encode_lines(self, values: list[object]) -> bytes:
+        try:
+            return self._encoder.encode_lines(values)
+        except UnicodeEncodeError:
+            return self._encoder.encode_lines(cleaned(values))
+
+
+_ENCODER = RowEncoder()
 
 
 class Framing(Protocol):

@@ -15,6 +15,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.errors import ErrorCode, RequestError
 from headwater.engine.results import PrintResult, RowResult
 from headwater.http.errors import error_body
+from headwater.http.framing import RowEncoder
 from headwater.http.guard import Guard
 from headwater.http.queries import final_message
 from headwater.http.requests import KsqlRequest, decode
@@ -73,7 +74,7 @@ class WebSocketEndpoint:
 async def _send_rows(socket: WebSocket, result: RowResult) -> None:
     await socket.send_text(msgspec.json.encode(field_infos(result.schema)).decode())
     convert = compile_converter([column.type for column in result.schema.columns])
-    encode = msgspec.json.Encoder().encode
+    encode = RowEncoder().encode
     async for rows in result:
         for values, row in zip(convert(rows), rows, strict=True):
             body: dict[str, object] = {"columns": values, "tombstone": True} if row[1] else {"columns": values}

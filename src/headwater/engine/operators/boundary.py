@@ -16,6 +16,7 @@ from headwater.core.types import BIGINT, INTEGER, STRING, SqlType
 from headwater.engine.operators import aggregate, stateless
 from headwater.engine.operators.sink import key_bytes
 from headwater.engine.operators.source import reader_for
+from headwater.engine.packing import pack
 from headwater.engine.program import StageInput
 from headwater.engine.rows import Change, RawKey, Row
 from headwater.engine.stores import annotation, tuple_of
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from headwater.engine.compiler import StageCompiler
     from headwater.plan.steps import Step
 
-_encode = msgspec.msgpack.Encoder().encode
 _PSEUDO: dict[str, SqlType] = {"ROWPARTITION": INTEGER, "ROWOFFSET": BIGINT}
 
 
@@ -67,7 +67,7 @@ def _send(stage: StageCompiler, step: Rekey | Aggregate, row: Row, columns: tupl
     index = stage.program.output(stage.unit, id(step), name, internal=True)
     emit = stage.local(f"task.outputs[{index}].append", "emit")
     key = key_bytes(stage, replace(row, window=None), columns, step.key_format, name)
-    encode = stage.names.add(_encode, "pack")
+    encode = stage.names.add(pack, "pack")
     payload = "None" if value == "None" else f"{encode}({value})"
     stage.body.line(f"{emit}(({key}, {payload}, {row.ts}, {row.headers}))")
 
