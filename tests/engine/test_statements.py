@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -487,3 +488,15 @@ async def test_a_join_of_streams_without_grace_is_carried_out_with_a_notice(
     assert created["commandStatus"]["status"] == "SUCCESS"
     assert len(created["warnings"]) == notices
     assert all("GRACE PERIOD" in notice["message"] for notice in created["warnings"])
+
+
+async def test_a_statement_whose_caller_goes_away_is_carried_out_all_the_same() -> None:
+    async with sql_node() as node:
+        create = "CREATE STREAM s (a INT) WITH (KAFKA_TOPIC='s', PARTITIONS=1, VALUE_FORMAT='JSON');"
+        waiting = asyncio.create_task(node.run(create))
+        while node.engine.sequence < 0:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert node.engine.metastore.get("S") is not None
+        await node.run("CREATE STREAM t AS SELECT * FROM s PARTITION BY a;")

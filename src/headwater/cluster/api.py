@@ -1,4 +1,4 @@
-"""The port `Cluster`: everything above the log speaks to topics through it, whether the log is embedded or a Kafka cluster.
+"""The port `Cluster`: everything above the log speaks to topics through it, be the log embedded or a Kafka cluster.
 
 The unit of I/O is Kafka's v2 record batch, as bytes. Offsets are absolute record offsets; an "end" offset is exclusive.
 One inherited conformance suite (`headwater.testing.cluster_suite`) runs against every implementation.
@@ -49,9 +49,9 @@ class TopicInfo:
 class Fetched:
     """Raw batches of one partition.
 
-    `data` is a whole number of v2 record batches; the first may start before the offset asked for. `next_offset` is where
-    to fetch next (it is past `data`'s last record, also when trailing batches were control batches). `high_watermark`
-    is exclusive. Only committed records are in `data`.
+    `data` is a whole number of v2 record batches; the first may start before the offset asked for. `next_offset` is
+    where to fetch next (it is past `data`'s last record, also when trailing batches were control batches).
+    `high_watermark` is exclusive. Only committed records are in `data`.
     """
 
     partition: TopicPartition

@@ -55,6 +55,7 @@ class CommandRunner:
         self._services = services
         self._topic = CommandTopic(services.cluster, services.clock, services.settings.command_topic)
         self._turn = asyncio.Lock()
+        self._running: set[asyncio.Task[tuple[Change | Unchanged, CommandStatus]]] = set()
 
     async def replay(self) -> None:
         """Apply every command there is, then start the queries that should run."""
@@ -102,13 +103,22 @@ class CommandRunner:
     async def _restart(self, query: QuerySpec) -> None:
         try:
             await self._start(query)
-        except HeadwaterError as error:
+        except Exception as error:
             _LOGGER.exception("Query %s could not be started", query.query_id)
             message = f"The query could not be started: {error}"
             self._services.log.task_error(query.query_id, query.query_id, message, error)
 
     async def run(self, statement: ast.Statement, session: Session) -> tuple[Change | Unchanged, CommandStatus]:
-        """Decide, write down and carry out one statement. Raises `HeadwaterError` while nothing is written down."""
+        """Decide, write down and carry out one statement. Raises `HeadwaterError` while nothing is written down.
+
+        A caller that is cancelled goes away alone: what is written down is applied, or state and topic would part.
+        """
+        running = asyncio.create_task(self._run(statement, session), name="statement")
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return await asyncio.shield(running)
+
+    async def _run(self, statement: ast.Statement, session: Session) -> tuple[Change | Unchanged, CommandStatus]:
         async with self._turn:
             if self.degraded is not None:
                 raise RequestError(

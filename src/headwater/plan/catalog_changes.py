@@ -59,7 +59,7 @@ def plan_drop(statement: DropSource, metastore: MetaStore) -> DropPlan:
     if statement.delete_topic:
         _check_topic_deletable(source, metastore)
     own = {source.created_by_query, source.materialized_by} - {None}
-    return DropPlan(source, statement.delete_topic, tuple(sorted(q for q in own if q in metastore.queries)))  # type: ignore[type-var]
+    return DropPlan(source, statement.delete_topic, tuple(sorted(q for q in own if q in metastore.queries)))
 
 
 def _check_kind(source: DataSource, kind: SourceKind, verb: str) -> None:

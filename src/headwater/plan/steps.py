@@ -146,7 +146,7 @@ class Rekey(Step):
 
 @dataclass(frozen=True)
 class AggregateCall:
-    """One aggregate: its result column (`KSQL_AGG_VARIABLE_n`), the function, its arguments over the input's columns."""
+    """One aggregate: its result column (`KSQL_AGG_VARIABLE_n`), the function, its arguments over the input."""
 
     column: str
     function: str
