@@ -492,11 +492,14 @@ async def test_a_join_of_streams_without_grace_is_carried_out_with_a_notice(
 
 async def test_a_statement_whose_caller_goes_away_is_carried_out_all_the_same() -> None:
     async with sql_node() as node:
-        create = "CREATE STREAM s (a INT) WITH (KAFKA_TOPIC='s', PARTITIONS=1, VALUE_FORMAT='JSON');"
-        waiting = asyncio.create_task(node.run(create))
-        while node.engine.sequence < 0:
-            await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        assert node.engine.metastore.get("S") is not None
-        await node.run("CREATE STREAM t AS SELECT * FROM s PARTITION BY a;")
+        for moment in range(20):
+            create = f"CREATE STREAM s{moment} (a INT) WITH (KAFKA_TOPIC='s', PARTITIONS=1, VALUE_FORMAT='JSON');"
+            waiting = asyncio.create_task(node.run(create))
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            await node.run(f"CREATE TYPE t{moment} AS INT;")
+        known = set(node.engine.metastore.sources)
+        await node.restart()
+        assert set(node.engine.metastore.sources) == known
