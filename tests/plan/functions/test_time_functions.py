@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headwater.core.errors import FunctionError
 from headwater.plan import civil
@@ -130,12 +132,21 @@ FORMATS = [
     ("[yyyy][-MM]", "2018-05"),
     ("ppppd|'{'", "  11|{"),
     ("''yyyy''", "'2018'"),
+    ("yyyy''\"x\"''", "2018'\"+00\"'"),
+    ("yyyy'\"x\"'", '2018"x"'),
+    ('yyyy\'{0}\\n\n\\{year}"""\'', '2018{0}\\n\n\\{year}"""'),
 ]
 
 
 @pytest.mark.parametrize(("pattern", "text"), FORMATS)
 def test_a_pattern_formats(pattern: str, text: str) -> None:
     assert compile_formatter(pattern)(MOMENT) == text
+
+
+@given(st.text(st.sampled_from("'\"\\{}\nax $") | st.characters(), min_size=1))
+def test_quoted_text_is_printed_as_it_is(text: str) -> None:
+    quoted = "'" + text.replace("'", "''") + "'"
+    assert compile_formatter(f"HH{quoted}yyyy")(MOMENT) == f"21{text}2018"
 
 
 def test_offsets_are_printed_as_the_letters_say() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -24,6 +25,7 @@ from headwater.plan.datetime.patterns import (
 from headwater.plan.datetime.zones import Zone, fixed_zone, long_name, offset_text
 
 UTC_ZONE = fixed_zone(0, "GMT")
+_SEPARATORS = re.compile(r"[A-Za-z0-9 .,:/_-]*")
 Formatter = Callable[..., str]
 """(ms since the epoch, zone) -> text. Days and times of day are given as ms, too, without a zone."""
 
@@ -38,13 +40,14 @@ def compile_formatter(pattern: str, *, allowed: str = "date time zone") -> Forma
     elements = parse_pattern(pattern)
     _check_kinds(letters_of(elements), allowed)
     names = {**_NAMES}
-    exec(_source(elements), names)  # noqa: S102 - the source is made of the pieces below and quoted literals
+    exec(_source(elements, names), names)  # noqa: S102 - the source is made of the pieces below and harmless literals
     formatted: Formatter = names["formatted"]  # type: ignore[assignment]
     return formatted
 
 
-def _source(elements: tuple[Element, ...]) -> str:
-    """The formatter's source. What depends on the day alone is cached by day: timestamps of one stream are close."""
+def _source(elements: tuple[Element, ...], names: dict[str, object]) -> str:
+    """The formatter's source, and in `names` what it refers to. What depends on the day alone is cached by day:
+    timestamps of one stream are close."""
     lines = ["def formatted(ms, zone=UTC_ZONE):", "    local = ms if zone is UTC_ZONE else ms + zone.offset_at(ms)"]
     if letters_of(elements) & TIME_LETTERS:
         lines += [
@@ -56,7 +59,7 @@ def _source(elements: tuple[Element, ...]) -> str:
     parts: list[str] = []
     cached: list[str] = []
     for by_day, run in itertools.groupby(_flat(elements), key=_depends_on_day):
-        text = "".join(map(_piece, run))
+        text = "".join(_piece(element, names) for element in run)
         if by_day:
             name = f"day_text_{len(cached)}"
             cached.append(
@@ -95,16 +98,20 @@ def _flat(elements: tuple[Element, ...]) -> list[Element]:
     ]
 
 
-def _piece(element: Element) -> str:
+def _piece(element: Element, names: dict[str, object]) -> str:
     """One element as part of an f-string."""
     if isinstance(element, Literal):
-        return _literal(element.text)
+        return _literal(element.text, names)
     return _padded(element) if isinstance(element, FieldLetter) else ""
 
 
-def _literal(text: str) -> str:
-    escaped = repr("'" + text)[2:-1]  # repr uses double quotes then, so single ones stay as they are
-    return escaped.replace('"', '\\"').replace("{", "{{").replace("}", "}}")
+def _literal(text: str, names: dict[str, object]) -> str:
+    """Separators stand in the source; any other text is an object there, so that it needs no quoting."""
+    if _SEPARATORS.fullmatch(text):
+        return text
+    name = f"text_{len(names)}"
+    names[name] = text
+    return f"{{{name}}}"
 
 
 def _padded(field: FieldLetter) -> str:
