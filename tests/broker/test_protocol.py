@@ -396,6 +396,7 @@ async def test_a_topic_grows_and_goes(client: RawClient, running: Running) -> No
 
     assert await grow("t", 2) == Code.INVALID_PARTITIONS
     assert await grow("nowhere", 2) == Code.UNKNOWN_TOPIC_OR_PARTITION
+    assert await grow("t", 10_001) == Code.INVALID_PARTITIONS
     assert await grow("t", 4) == Code.NONE
     assert len(running.broker.log.topics()["t"].partitions) == 4
     names = [DeleteTopicsRequest.DeleteTopicState(name=name) for name in ("t", "nowhere", "__consumer_offsets")]

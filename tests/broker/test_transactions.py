@@ -404,7 +404,7 @@ async def test_a_topic_deleted_meanwhile_does_not_keep_a_transaction_from_ending
         await x.add(topic="short-lived")
         await x.add()
         await x.produce(b"v")
-        x.running.broker.delete_topic("short-lived")
+        await x.running.broker.delete_topics(["short-lived"])
         assert await x.end(commit=True) == 0
         assert await x.committed() == [b"v"]
 

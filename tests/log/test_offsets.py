@@ -144,7 +144,7 @@ def test_deleted_offsets_stay_deleted() -> None:
 def test_offsets_of_a_deleted_topic_go() -> None:
     log, store = new_store()
     commit(log, store, "g", {KEY: (1, -1, ""), ("u", 0): (2, -1, "")})
-    store.delete_topic("t")
+    store.delete_topics(["t"])
     assert list(store.fetch("g")) == [("u", 0)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.broker.apis import APIS
@@ -26,6 +26,7 @@ from headwater.core.errors import LogError
 from headwater.log.log import Log
 from headwater.log.offsets import Key, Offset, OffsetStore
 from headwater.log.partition import Partition
+from headwater.log.slices import run_in_slices
 from headwater.log.topic import Topic
 
 _EXPIRY_S = 600.0
@@ -164,10 +165,10 @@ class Broker:
         """Create a topic because a client asked for it. Raises `HeadwaterError`."""
         return self.log.create_topic(name, self.settings.default_partitions)
 
-    def delete_topic(self, name: str) -> None:
-        """Delete the topic and what groups committed for it. Raises `HeadwaterError`."""
-        self.log.delete_topic(name)
-        self.offsets.delete_topic(name)
+    async def delete_topics(self, names: Collection[str]) -> None:
+        """Delete the topics, which exist, and what groups committed for them. Raises `HeadwaterError`."""
+        await run_in_slices(self.log.delete_topics(names))
+        self.offsets.delete_topics(names)
 
     def delete_group(self, name: str) -> Code:
         """Forget a group and its offsets."""

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from headwater.cluster.api import EARLIEST, LATEST, Commit, Fetched, TopicInfo, TopicPartition, TopicSpec
 from headwater.core.clock import Clock, SystemClock
+from headwater.core.errors import HeadwaterError, UnknownTopicError
 from headwater.log.errors import OffsetOutOfRangeError
 from headwater.log.log import Log
 from headwater.log.offsets import Offset, OffsetStore
 from headwater.log.partition import Partition
 from headwater.log.producers import Aborted
-from headwater.log.topic import Topic
+from headwater.log.slices import run_in_slices
+from headwater.log.topic import NewTopic, Topic
 from headwater.wire.records import batch_headers
 
 
@@ -55,15 +57,21 @@ class LocalCluster:
         """Nothing to do: what is known is what is there."""
 
     async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
-        """Create all, in order. Raises `TopicExistsError` or `LogError` for the first that cannot be; earlier stay."""
-        for spec in specs:
-            self._log.create_topic(spec.name, spec.partitions, spec.replication, spec.configs)
+        """Create all that can be, at once. Raises the `TopicExistsError` or `LogError` of the first that cannot."""
+        wanted = [NewTopic(spec.name, spec.partitions, spec.replication, spec.configs) for spec in specs]
+        for made in await run_in_slices(self._log.create_topics(wanted)):
+            if isinstance(made, HeadwaterError):
+                raise made
 
     async def delete_topics(self, names: Sequence[str]) -> None:
-        """Delete all, in order, with the offsets committed for them. Raises `UnknownTopicError`; earlier are gone."""
-        for name in names:
-            self._log.delete_topic(name)
-            self._offsets.delete_topic(name)
+        """Delete all that exist, with the offsets committed for them. Raises `UnknownTopicError` if one does not."""
+        existing = {name for name in names if self._log.topic(name) is not None}
+        if existing:
+            await run_in_slices(self._log.delete_topics(existing))
+            self._offsets.delete_topics(existing)
+        missing = next((name for name in names if name not in existing), None)
+        if missing is not None:
+            raise UnknownTopicError(f"Topic {missing} does not exist.")
 
     # Reading
 

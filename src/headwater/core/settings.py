@@ -122,6 +122,14 @@ class LogSettings:
         "Time between two notes of how far the files are known good; bounds the scan after a crash.",
         minimum=100,
     )
+    max_partitions_per_topic: int = setting(
+        10_000, "Most partitions that one topic may have. More are refused when it is created or grows.", minimum=1
+    )
+    max_partitions: int = setting(
+        200_000,
+        "Most partitions that all topics together may have. Each takes about 0.5 KB of memory even when it is empty.",
+        minimum=1,
+    )
     topic_defaults: Mapping[str, str] = setting(
         {}, "Topic configurations that hold where a topic has none of its own, for example `retention.ms`."
     )

@@ -10,11 +10,11 @@ import base64
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from headwater.core.clock import Clock
-from headwater.core.errors import LogError, StartupError, TopicExistsError, UnknownTopicError
+from headwater.core.errors import HeadwaterError, LogError, StartupError, TopicExistsError, UnknownTopicError
 from headwater.log.checkpoint import Recovered, decode_checkpoint, encode_checkpoint
 from headwater.log.configs import check_topic_name, limits_of
 from headwater.log.errors import InvalidPartitionsError, StorageError
@@ -23,9 +23,10 @@ from headwater.log.meta import META, Meta, TopicMeta, decode_meta, encode_meta
 from headwater.log.partition import Partition, PartitionHost, Prepared
 from headwater.log.segments import Place
 from headwater.log.settings import FsyncPolicy, LogSettings
+from headwater.log.slices import run
 from headwater.log.storage import Storage
 from headwater.log.sync import Syncer
-from headwater.log.topic import Topic
+from headwater.log.topic import NewTopic, Topic
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,9 @@ class Log:
         self._random_bytes = random_bytes
         self._topics: dict[str, Topic] = {}
         self._by_id: dict[bytes, Topic] = {}
-        self._deleting: list[str] = []
+        self._deleting: dict[str, None] = {}
+        """Folders of deleted topics that may still be there, in order."""
+        self._partition_count = 0
         self._syncer = Syncer(storage, clock, self.settings.fsync, self.settings.fsync_interval_ms)
         self._host = PartitionHost(storage, clock, self._syncer, self._want_checkpoint)
         self._journal = Journal(storage)
@@ -120,40 +123,100 @@ class Log:
     ) -> Topic:
         """Create a topic. Raises `TopicExistsError`, `InvalidTopicError`, `InvalidPartitionsError`,
         `InvalidTopicConfigError` or `StorageError`."""
-        topic = self._new_topic(name, partitions, replication, configs or {})
-        self._finish_deletions()
-        self._write_meta([*self._topics.values(), topic])
-        self._register(topic)
-        return topic
+        (made,) = run(self.create_topics([NewTopic(name, partitions, replication, configs or {})]))
+        if isinstance(made, HeadwaterError):
+            raise made
+        return made
+
+    def create_topics(self, wanted: Iterable[NewTopic]) -> Generator[None, None, list[Topic | HeadwaterError]]:
+        """Create many topics with one write of the metadata: give it to `run` or `run_in_slices`.
+
+        Returns, for each in order, the topic or what `create_topic` would raise for it. Raises `StorageError`; then
+        none of them was created. After a crash all of them are there or none.
+        """
+        drafts: list[Topic | HeadwaterError] = []
+        growth = 0
+        for new in wanted:
+            try:
+                self._check_new(new.name, new.partitions, growth)
+                drafts.append(self._new_topic(new))
+                growth += new.partitions
+            except HeadwaterError as error:
+                drafts.append(error)
+            yield
+        made: list[Topic | HeadwaterError] = []
+        fresh: dict[str, Topic] = {}
+        growth = 0
+        for draft in drafts:  # again, all at once: others may have created some between the steps
+            try:
+                if isinstance(draft, HeadwaterError):
+                    raise draft
+                self._check_new(draft.name, len(draft.partitions), growth, fresh)
+                fresh[draft.name] = draft
+                growth += len(draft.partitions)
+                made.append(draft)
+            except HeadwaterError as error:
+                made.append(error)
+        if fresh:
+            for topic in fresh.values():
+                self._make_room(topic.partitions)
+            self._write_meta([*self._topics.values(), *fresh.values()])
+            for topic in fresh.values():
+                self._register(topic)
+        return made
 
     def check_create_topic(self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> None:
         """Raises what `create_topic` would for these arguments, and creates nothing."""
-        self._new_topic(name, partitions, 1, configs or {})
+        self._check_new(name, partitions, 0)
+        limits_of({**self.settings.topic_defaults, **(configs or {})})
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic and its records. Raises `UnknownTopicError` or `StorageError`."""
-        topic = self._existing(name)
-        folders = [partition.segments.folder for partition in topic.partitions]
-        self._write_meta([t for t in self._topics.values() if t is not topic], [*self._deleting, *folders])
-        del self._topics[name], self._by_id[topic.topic_id]
-        self._deleting += folders
-        self._finish_deletions()
-        for partition in topic.partitions:
+        run(self.delete_topics([name]))
+
+    def delete_topics(self, names: Iterable[str]) -> Generator[None, None, None]:
+        """Delete topics and their records with one write of the metadata: give it to `run` or `run_in_slices`.
+
+        All are gone after the first step, for good; the others remove files. Raises `UnknownTopicError` or
+        `StorageError` in the first step; then none of them was deleted.
+        """
+        doomed = {name: self._existing(name) for name in names}
+        partitions = [partition for topic in doomed.values() for partition in topic.partitions]
+        folders = [partition.segments.folder for partition in partitions]
+        self._write_meta([t for t in self._topics.values() if t.name not in doomed], [*self._deleting, *folders])
+        for topic in doomed.values():
+            del self._topics[topic.name], self._by_id[topic.topic_id]
+        self._partition_count -= len(partitions)
+        self._deleting.update(dict.fromkeys(folders))
+        for partition in partitions:
             partition.deleted()
+        yield
+        try:
+            yield from self._finish_deletions()
+        except StorageError as error:
+            logger.warning("Files of deleted topics stay until another one is deleted: %s", error)
 
     def add_partitions(self, name: str, total: int) -> None:
         """Grow a topic to `total` partitions. Raises `UnknownTopicError`, `InvalidPartitionsError`, `StorageError`."""
+        self.check_add_partitions(name, total)
         topic = self._existing(name)
         present = len(topic.partitions)
-        if total <= present:
-            raise InvalidPartitionsError(f"Topic {name} has {present} partitions; it can only get more, not {total}.")
         added = [Partition(self._host, name, topic.topic_id, index, topic.limits) for index in range(present, total)]
+        self._make_room(added)
         topic.partitions += added
         try:
             self._write_meta(self._topics.values())
         except StorageError:
             del topic.partitions[present:]
             raise
+        self._partition_count += len(added)
+
+    def check_add_partitions(self, name: str, total: int) -> None:
+        """Raises what `add_partitions` would for these arguments, and adds nothing."""
+        present = len(self._existing(name).partitions)
+        if total <= present:
+            raise InvalidPartitionsError(f"Topic {name} has {present} partitions; it can only get more, not {total}.")
+        self._check_partitions(name, total, total - present)
 
     def alter_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
         """Set configs, or with None go back to the default. Raises `UnknownTopicError`, `InvalidTopicConfigError`,
@@ -168,14 +231,37 @@ class Log:
             topic.set_configs(before)
             raise
 
-    def _new_topic(self, name: str, partitions: int, replication: int, configs: Mapping[str, str]) -> Topic:
+    def _check_new(self, name: str, partitions: int, growth: int, fresh: Collection[str] = ()) -> None:
+        """Raises if there can be no new topic like this, with `growth` partitions and `fresh` topics coming too."""
         check_topic_name(name)
-        if name in self._topics:
+        if name in self._topics or name in fresh:
             raise TopicExistsError(f"Topic '{name}' already exists.")
         if partitions < 1:
             raise InvalidPartitionsError(f"Number of partitions must be larger than 0, not {partitions}.")
-        topic = Topic(name, self._random_bytes(16), max(replication, 1), configs, self.settings.topic_defaults)
-        topic.partitions = [Partition(self._host, name, topic.topic_id, i, topic.limits) for i in range(partitions)]
+        self._check_partitions(name, partitions, growth + partitions)
+
+    def _check_partitions(self, name: str, partitions: int, growth: int) -> None:
+        """Raises if that many are too many for the topic, or `growth` more for the node."""
+        limit = self.settings.max_partitions_per_topic
+        if partitions > limit:
+            raise InvalidPartitionsError(
+                f"Topic '{name}' cannot have {partitions} partitions: the limit is {limit} "
+                "(setting log.max_partitions_per_topic)."
+            )
+        limit = self.settings.max_partitions
+        if self._partition_count + growth > limit:
+            raise InvalidPartitionsError(
+                f"There is no room for the {partitions} partitions of topic '{name}': the node would have "
+                f"{self._partition_count + growth}, its limit is {limit} (setting log.max_partitions)."
+            )
+
+    def _new_topic(self, new: NewTopic) -> Topic:
+        topic = Topic(
+            new.name, self._random_bytes(16), max(new.replication, 1), new.configs, self.settings.topic_defaults
+        )
+        topic.partitions = [
+            Partition(self._host, new.name, topic.topic_id, index, topic.limits) for index in range(new.partitions)
+        ]
         return topic
 
     def _existing(self, name: str) -> Topic:
@@ -187,17 +273,28 @@ class Log:
     def _register(self, topic: Topic) -> None:
         self._topics[topic.name] = topic
         self._by_id[topic.topic_id] = topic
+        self._partition_count += len(topic.partitions)
 
-    def _write_meta(self, topics: Iterable[Topic], deleting: Sequence[str] | None = None) -> None:
+    def _write_meta(self, topics: Iterable[Topic], deleting: Iterable[str] | None = None) -> None:
         metas = [TopicMeta(t.name, t.topic_id, len(t.partitions), t.replication, t.configs) for t in topics]
         data = encode_meta(self.cluster_id, metas, self._deleting if deleting is None else deleting)
         self._storage.replace(META, data, sync=True)
 
-    def _finish_deletions(self) -> None:
+    def _finish_deletions(self) -> Generator[None, None, None]:
         """Remove the folders of deleted topics; those that resist are tried again at the next chance."""
         while self._deleting:
-            self._storage.remove_folder(self._deleting[-1])
-            self._deleting.pop()
+            self._remove_deleted(next(iter(self._deleting)))
+            yield
+
+    def _make_room(self, partitions: Iterable[Partition]) -> None:
+        """A new partition may take the folder of a deleted one: that has to be gone before."""
+        for partition in partitions:
+            if partition.segments.folder in self._deleting:
+                self._remove_deleted(partition.segments.folder)
+
+    def _remove_deleted(self, folder: str) -> None:
+        self._storage.remove_folder(folder)
+        del self._deleting[folder]
 
     # Commits
 
@@ -295,9 +392,9 @@ class Log:
     def _recover(self) -> None:
         was_clean = self._storage.size(_CLEAN) is not None
         meta = self._read_meta()
-        self._deleting = meta.deleting
+        self._deleting = dict.fromkeys(meta.deleting)
         self._storage.remove(_CLEAN)
-        self._finish_deletions()
+        run(self._finish_deletions())
         if self._storage.size(_PRODUCER_IDS):
             self._producer_id = self._producer_id_end = int(self._storage.read(_PRODUCER_IDS))
         has_checkpoint = self._storage.size(_CHECKPOINT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from struct import Struct
 from typing import NamedTuple
 
@@ -159,10 +159,10 @@ class OffsetStore:
             self._offsets.pop(group, None)
             self._groups.pop(group, None)
 
-    def delete_topic(self, topic: str) -> None:
-        """Forget every group's offsets of a topic that was deleted. Raises `LogError`."""
+    def delete_topics(self, topics: Collection[str]) -> None:
+        """Forget every group's offsets of topics that were deleted. Raises `LogError`."""
         for group, offsets in list(self._offsets.items()):
-            gone = [key for key in offsets if key[0] == topic]
+            gone = [key for key in offsets if key[0] in topics]
             if gone:
                 self.delete(group, gone)
 

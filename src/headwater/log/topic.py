@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from headwater.log.configs import TOPIC_CONFIGS, ConfigValue, Limits, limits_of, parse_config
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
 
 INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state"})
 """Kafka's own topics: listed as internal, clients do not write to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewTopic:
+    """A topic to create, as `Log.create_topics` takes it."""
+
+    name: str
+    partitions: int = 1
+    replication: int = 1
+    configs: Mapping[str, str] = field(default_factory=dict)
 
 
 class Topic:

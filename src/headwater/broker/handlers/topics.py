@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from headwater.broker.acls import Operation, Resource
@@ -10,7 +11,8 @@ from headwater.broker.errors import Code, code_of
 from headwater.broker.handlers.configs import config_entries
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
-from headwater.log.topic import INTERNAL_TOPICS, Topic
+from headwater.log.slices import run_in_slices
+from headwater.log.topic import INTERNAL_TOPICS, NewTopic, Topic
 from headwater.wire.messages import (
     CreatePartitionsRequest,
     CreatePartitionsResponse,
@@ -23,11 +25,9 @@ from headwater.wire.messages import (
 if TYPE_CHECKING:
     from headwater.broker.broker import Broker
 
-MAX_PARTITIONS = 10_000
-"""Of one topic: each is a folder with open files, so a typing error must not take the machine down."""
-
 CreatableTopic = CreateTopicsRequest.CreatableTopic
 CreatedTopic = CreateTopicsResponse.CreatableTopicResult
+DeletableTopicResult = DeleteTopicsResponse.DeletableTopicResult
 PartitionsResult = CreatePartitionsResponse.CreatePartitionsTopicResult
 
 
@@ -39,42 +39,72 @@ class _Refusal(Exception):
         self.code = code
 
 
-def create_topics(broker: Broker, context: Context, request: CreateTopicsRequest) -> CreateTopicsResponse:
+async def create_topics(broker: Broker, context: Context, request: CreateTopicsRequest) -> CreateTopicsResponse:
     """Create each topic or say why not. Replication above one node is accepted, so that scripts for clusters work."""
     seen = Counter(topic.name for topic in request.topics)
     results = []
+    accepted: list[tuple[NewTopic, CreatedTopic]] = []
     for wanted in request.topics:
         result = CreatedTopic(name=wanted.name)
+        results.append(result)
         try:
             if seen[wanted.name] > 1:
                 raise _Refusal(Code.INVALID_REQUEST, f"The request names topic '{wanted.name}' more than once.")
             if not broker.allows_creation(context, wanted.name):
                 raise _Refusal(Code.TOPIC_AUTHORIZATION_FAILED, f"Creating topic '{wanted.name}' is not allowed.")
-            _create(broker, wanted, result, request.validate_only)
+            accepted.append((_new_topic(broker, wanted), result))
         except _Refusal as refusal:
             result.error_code, result.error_message = refusal.code, str(refusal)
-        except HeadwaterError as error:
-            result.error_code, result.error_message = code_of(error), str(error)
-        results.append(result)
+    await (_validate if request.validate_only else _create)(broker, accepted)
     return CreateTopicsResponse(topics=results)
 
 
-def _create(broker: Broker, wanted: CreatableTopic, result: CreatedTopic, validate_only: bool) -> None:
+def _new_topic(broker: Broker, wanted: CreatableTopic) -> NewTopic:
     partitions, replication = _shape(broker, wanted)
-    configs = {config.name: config.value or "" for config in wanted.configs}
     if wanted.name in INTERNAL_TOPICS:
         raise _Refusal(Code.INVALID_TOPIC_EXCEPTION, f"Topic '{wanted.name}' is created by the broker only.")
-    if validate_only:
-        broker.log.check_create_topic(wanted.name, partitions, configs)
-    else:
-        topic = broker.log.create_topic(wanted.name, partitions, replication, configs)
-        result.topic_id = topic.topic_id
-        configs = dict(topic.configs)
-    result.num_partitions, result.replication_factor = partitions, replication
-    result.configs = [
-        CreateTopicsResponse.CreatableTopicConfigs(name=e.name, value=e.value, config_source=e.config_source)
-        for e in config_entries(broker, configs)
-    ]
+    configs = {config.name: config.value or "" for config in wanted.configs}
+    return NewTopic(wanted.name, partitions, replication, configs)
+
+
+async def _create(broker: Broker, accepted: Sequence[tuple[NewTopic, CreatedTopic]]) -> None:
+    made: Sequence[Topic | HeadwaterError]
+    try:
+        made = await run_in_slices(broker.log.create_topics(new for new, _ in accepted))
+    except HeadwaterError as error:
+        made = [error] * len(accepted)
+    await run_in_slices(_describe(broker, accepted, made))
+
+
+async def _validate(broker: Broker, accepted: Sequence[tuple[NewTopic, CreatedTopic]]) -> None:
+    checked: list[HeadwaterError | None] = []
+    for new, _ in accepted:
+        try:
+            broker.log.check_create_topic(new.name, new.partitions, new.configs)
+            checked.append(None)
+        except HeadwaterError as error:
+            checked.append(error)
+    await run_in_slices(_describe(broker, accepted, checked))
+
+
+def _describe(
+    broker: Broker,
+    accepted: Sequence[tuple[NewTopic, CreatedTopic]],
+    made: Sequence[Topic | HeadwaterError | None],
+) -> Generator[None, None, None]:
+    """Fill in what became of the topics; None is one that could be created."""
+    for (new, result), topic in zip(accepted, made, strict=True):
+        if isinstance(topic, HeadwaterError):
+            result.error_code, result.error_message = code_of(topic), str(topic)
+            continue
+        if topic is not None:
+            result.topic_id = topic.topic_id
+        result.num_partitions, result.replication_factor = new.partitions, new.replication
+        result.configs = [
+            CreateTopicsResponse.CreatableTopicConfigs(name=e.name, value=e.value, config_source=e.config_source)
+            for e in config_entries(broker, new.configs)
+        ]
+        yield
 
 
 def _shape(broker: Broker, wanted: CreatableTopic) -> tuple[int, int]:
@@ -90,21 +120,20 @@ def _shape(broker: Broker, wanted: CreatableTopic) -> tuple[int, int]:
     replication = 1 if wanted.replication_factor == -1 else wanted.replication_factor
     if partitions < 1:
         raise _Refusal(Code.INVALID_PARTITIONS, f"Number of partitions must be larger than 0, not {partitions}.")
-    if partitions > MAX_PARTITIONS:
-        raise _Refusal(Code.INVALID_PARTITIONS, f"{partitions} partitions are more than one node's {MAX_PARTITIONS}.")
     if replication < 1:
         raise _Refusal(Code.INVALID_REPLICATION_FACTOR, f"Replication factor must be at least 1, not {replication}.")
     return partitions, replication
 
 
-def delete_topics(broker: Broker, context: Context, request: DeleteTopicsRequest) -> DeleteTopicsResponse:
+async def delete_topics(broker: Broker, context: Context, request: DeleteTopicsRequest) -> DeleteTopicsResponse:
     """Delete topics by name or, from version 6 on, by id, and the offsets that groups committed for them."""
     results = []
+    doomed: dict[str, DeletableTopicResult] = {}
     wanted = [(t.name, t.topic_id) for t in request.topics] if context.version >= 6 else None
     for name, topic_id in wanted if wanted is not None else [(name, bytes(16)) for name in request.topic_names]:
         topic = broker.log.topic_by_id(topic_id) if name is None else broker.log.topic(name)
-        result = DeleteTopicsResponse.DeletableTopicResult(name=name, topic_id=topic_id)
-        if topic is None:
+        result = DeletableTopicResult(name=name, topic_id=topic_id)
+        if topic is None or topic.name in doomed:
             result.error_code = Code.UNKNOWN_TOPIC_ID if name is None else Code.UNKNOWN_TOPIC_OR_PARTITION
         elif not broker.allows(context, Operation.DELETE, Resource.TOPIC, topic.name):
             result.error_code = Code.TOPIC_AUTHORIZATION_FAILED
@@ -113,11 +142,14 @@ def delete_topics(broker: Broker, context: Context, request: DeleteTopicsRequest
             result.error_message = f"Topic '{topic.name}' belongs to the broker."
         else:
             result.name, result.topic_id = topic.name, topic.topic_id
-            try:
-                broker.delete_topic(topic.name)
-            except HeadwaterError as error:
-                result.error_code, result.error_message = code_of(error), str(error)
+            doomed[topic.name] = result
         results.append(result)
+    try:
+        if doomed:
+            await broker.delete_topics(doomed)
+    except HeadwaterError as error:
+        for result in doomed.values():
+            result.error_code, result.error_message = code_of(error), str(error)
     return DeleteTopicsResponse(responses=results)
 
 
@@ -150,7 +182,7 @@ def _add_partitions(
             Code.INVALID_PARTITIONS,
             f"The topic {wanted.name} currently has {present} partition(s); {wanted.count} would not be an increase.",
         )
-    if wanted.count > MAX_PARTITIONS:
-        raise _Refusal(Code.INVALID_PARTITIONS, f"{wanted.count} partitions are more than one node's {MAX_PARTITIONS}.")
-    if not validate_only:
+    if validate_only:
+        broker.log.check_add_partitions(wanted.name, wanted.count)
+    else:
         broker.log.add_partitions(wanted.name, wanted.count)
