@@ -50,6 +50,13 @@ async def test_many_nodes_leave_no_descriptor_and_no_thread() -> None:
     assert (open_files(), threading.active_count(), len(asyncio.all_tasks())) == before
 
 
+async def test_the_health_of_a_node_includes_what_runs_in_the_background() -> None:
+    node = Node(in_memory())
+    await node.start()
+    assert node.engine.health().items() >= {"processingLog": True, "logMaintenance": True}.items()
+    await node.close()
+
+
 async def test_a_node_that_does_not_start_leaves_its_folder_free(tmp_path: Path) -> None:
     first = Node(in_memory())
     await first.start()

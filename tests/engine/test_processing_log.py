@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from headwater.cluster.api import Commit
+from headwater.cluster.local import LocalCluster
 from headwater.engine.processing_log import ProcessingLog, ProcessingLogSettings
 from headwater.testing.clock import ManualClock
 from tests.engine.sql_node import SqlNode
@@ -106,6 +108,39 @@ async def test_a_log_without_a_topic_disturbs_nobody(node: SqlNode) -> None:
     log.record_error("Q", "Project", "failed")
     await log.close()
     assert node.cluster.topic("log") is None
+
+
+class FaultyCluster(LocalCluster):
+    """Its next commit fails with a defect, once."""
+
+    faulty = True
+
+    async def commit(self, work: Commit) -> list[int]:
+        if self.faulty:
+            self.faulty = False
+            raise RuntimeError("a defect")
+        return await super().commit(work)
+
+
+async def test_a_defect_does_not_end_the_log() -> None:
+    clock = ManualClock()
+    node = SqlNode(clock, cluster=FaultyCluster)
+    log = ProcessingLog(node.cluster, clock, SETTINGS)
+    await log.start()
+    log.record_error("Q", "Project", "lost")
+    await clock.until_sleeping()
+    clock.advance(200)
+    await clock.until_sleeping()
+    assert log.writing.problem == "a defect"
+    log.record_error("Q", "Project", "written")
+    clock.advance(1_000)
+    await clock.until_sleeping()
+    clock.advance(200)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert log.writing.healthy
+    assert [entry["message"]["recordProcessingError"]["errorMessage"] for entry in await entries(node)] == ["written"]
+    await log.close()
 
 
 async def test_no_text_is_too_odd_or_too_long_to_be_reported(node: SqlNode) -> None:

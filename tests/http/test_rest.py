@@ -250,7 +250,7 @@ async def test_the_server_describes_itself(rest: RestServer) -> None:
     assert (redirect.status_code, redirect.headers["location"]) == (307, "/info")
     health = (await rest.http1.get("/healthcheck")).json()
     assert health["isHealthy"] is True
-    assert set(health["details"]) == {"metastore", "kafka", "commandRunner"}
+    assert set(health["details"]) == {"metastore", "kafka", "commandRunner", "processingLog"}
     metadata = (await rest.http1.get("/v1/metadata")).json()
     assert metadata["clusterId"] == (await rest.http1.get("/v1/metadata/id")).json()
     assert (await rest.http1.get("/clusterStatus")).status_code == 404

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from headwater.app.access import check_exposure, rest_authorizer
 from headwater.broker.auth import ApiKeys
@@ -17,9 +17,10 @@ from headwater.cluster.api import Cluster
 from headwater.cluster.kafka import KafkaCluster
 from headwater.cluster.local import LocalCluster
 from headwater.core.clock import Clock, SystemClock
-from headwater.core.errors import ConfigError, HeadwaterError
+from headwater.core.errors import ConfigError
 from headwater.core.settings import LogSettings as LogPart
 from headwater.core.settings import Settings
+from headwater.core.supervisor import Supervised
 from headwater.engine.engine import Engine
 from headwater.engine.properties import PropertyError, check_server_property
 from headwater.engine.settings import EngineSettings
@@ -29,8 +30,6 @@ from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStor
 from headwater.log.offsets import OffsetStore
 from headwater.plan.functions import builtin_functions
 from headwater.registry.topic_registry import TopicSchemaRegistry
-
-logger = logging.getLogger(__name__)
 
 LISTENERS = frozenset({"kafka", "ksqldb"})
 """Everything a node can listen with, by the names of its endpoints."""
@@ -70,6 +69,7 @@ class Node:
         """What accepts connections; filled by `start`."""
         self._clock = clock or SystemClock()
         self._stack = AsyncExitStack()
+        self._background: list[Supervised] = []
         keys = settings.node.api_keys
         self._keys = ApiKeys(keys) if keys else None
 
@@ -105,8 +105,10 @@ class Node:
         await cluster.start()
         self._stack.push_async_callback(cluster.close)
         await self._kafka(log, offsets)
-        upkeep = asyncio.create_task(self._maintain(log), name="log maintenance")
-        self._stack.push_async_callback(_cancelled, upkeep)
+        upkeep = Supervised("logMaintenance", self._clock, partial(self._maintain, log))
+        upkeep.start()
+        self._stack.push_async_callback(upkeep.close)
+        self._background.append(upkeep)
         return cluster
 
     async def _kafka(self, log: Log, offsets: OffsetStore) -> None:
@@ -139,6 +141,7 @@ class Node:
             advertised=_address(host, ksql.port),
         )
         self.engine = Engine(cluster, self._clock, builtin_functions(), await self._registry(cluster), settings)
+        self.engine.background += self._background
         self._stack.push_async_callback(self.engine.close)
         if "ksqldb" not in self.listeners:
             await self.engine.start()
@@ -160,14 +163,9 @@ class Node:
         return registry
 
     async def _maintain(self, log: Log) -> None:
-        interval = self.settings.node.maintenance_interval_ms / 1000
-        while True:
-            await self._clock.sleep(interval)
-            try:
-                for _ in log.maintenance_steps():
-                    await asyncio.sleep(0)
-            except HeadwaterError:
-                logger.exception("Log maintenance failed; it is tried again in %g s", interval)
+        await self._clock.sleep(self.settings.node.maintenance_interval_ms / 1000)
+        for _ in log.maintenance_steps():
+            await asyncio.sleep(0)
 
 
 def log_settings(part: LogPart) -> LogSettings:
@@ -180,11 +178,6 @@ def log_settings(part: LogPart) -> LogSettings:
         max_partitions=part.max_partitions,
         topic_defaults=part.topic_defaults,
     )
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
 
 
 def _address(host: str, port: int) -> str:

@@ -63,6 +63,8 @@ class Engine:
         self.settings = settings or EngineSettings()
         self.ready = False
         self.log = ProcessingLog(cluster, clock, self.settings.processing_log)
+        self.background = [self.log.writing]
+        """Work whose health is shown with the engine's; whoever runs the engine adds what else there is."""
         context = QueryContext(
             cluster,
             clock,
@@ -141,7 +143,8 @@ class Engine:
 
     def health(self) -> dict[str, bool]:
         """Whether each part works, by the names of /healthcheck."""
-        return {"metastore": self.ready, "kafka": True, "commandRunner": self.degraded is None}
+        parts = {"metastore": self.ready, "kafka": True, "commandRunner": self.degraded is None}
+        return parts | {work.name: work.healthy for work in self.background}
 
     def inputs(self) -> dict[str, list[tuple[str, int]]]:
         """The topic partitions that each persistent query reads."""

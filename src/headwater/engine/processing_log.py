@@ -21,6 +21,7 @@ import msgspec
 from headwater.cluster.api import Append, Cluster, Commit, TopicInfo, TopicPartition, TopicSpec
 from headwater.core.clock import Clock
 from headwater.core.errors import HeadwaterError, TopicExistsError
+from headwater.core.supervisor import Supervised
 from headwater.core.surrogates import cleaned
 from headwater.wire.records import build_batch
 
@@ -155,7 +156,7 @@ class ProcessingLog:
         self._entries: list[tuple[int, bytes]] = []
         self._kept: dict[str, int] = {}
         self._pending = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.writing = Supervised("processingLog", clock, self._write)
 
     async def start(self) -> None:
         """Create the topic if that is wanted and begin to write."""
@@ -163,15 +164,11 @@ class ProcessingLog:
             spec = TopicSpec(self.settings.topic, self.settings.partitions, self.settings.replication)
             with contextlib.suppress(TopicExistsError):
                 await self._cluster.create_topics([spec])
-        self._task = asyncio.create_task(self._run(), name="processing-log")
+        self.writing.start()
 
     async def close(self) -> None:
         """Write what is pending and stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self.writing.close()
         await self.flush()
 
     async def flush(self) -> None:
@@ -278,11 +275,10 @@ class ProcessingLog:
                 entries.append(self._entry(logger, Kind.RECORD, body))
         self._kept.clear()
 
-    async def _run(self) -> None:
-        while True:
-            await self._pending.wait()
-            await self._clock.sleep(_FLUSH_SECONDS)
-            await self.flush()
+    async def _write(self) -> None:
+        await self._pending.wait()
+        await self._clock.sleep(_FLUSH_SECONDS)
+        await self.flush()
 
 
 def _cut(value: Any, length: int) -> Any:
