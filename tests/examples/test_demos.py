@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from tests.app.processes import headwater_up
 from tests.kafka_fixture import Server
 
 EXAMPLES = ("bike-share", "delivery", "hotel-stays", "pizza-shop", "promotions", "service-management")
@@ -33,5 +36,35 @@ def test_example_gives_the_calculated_results(name: str) -> None:
 @pytest.mark.parametrize("name", ["delivery", "hotel-stays", "pizza-shop", "service-management"])
 def test_example_gives_the_same_on_apache_kafka(own_kafka: Server, name: str) -> None:
     done = run_check(name, "--bootstrap-servers", own_kafka.addresses.bootstrap_servers)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all results are as calculated" in done.stdout
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(SECONDS + 70)
+def test_example_runs_in_transactions_on_apache_kafka(own_kafka: Server, tmp_path: Path) -> None:
+    config = tmp_path / "headwater.toml"
+    config.write_text('[ksql.properties]\n"processing.guarantee" = "exactly_once_v2"\n')
+    bootstrap = own_kafka.addresses.bootstrap_servers
+    examples = Path(__file__).parents[2] / "examples"
+    options = ("--config", str(config), "--bootstrap-servers", bootstrap)
+    with headwater_up(*options, expect=("ksqldb",)) as node:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "demo.py",
+                "--check",
+                "--server",
+                node.endpoints["ksqldb"],
+                "--bootstrap-servers",
+                bootstrap,
+            ],
+            cwd=examples / "service-management",
+            env={**os.environ, "PYTHONPATH": str(examples)},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all results are as calculated" in done.stdout
