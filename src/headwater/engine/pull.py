@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import cast
 
 from headwater.core.schema import Schema
@@ -24,6 +24,9 @@ from headwater.plan.pull_keys import KeyRange
 from headwater.plan.steps import Filter, Project, QueryPlan, SourceStep, Step
 from headwater.sql.ast import Expression
 
+_SLICE = 2000
+"""Entries that are worked on before others get their turn: some milliseconds."""
+
 Entry = tuple[object, object, int | None, int | None]
 """Store key, store entry, window start, window end."""
 
@@ -43,15 +46,15 @@ def scan_plan(plan: PullPlan) -> QueryPlan:
     return QueryPlan(step, plan.schema, (source.name,), limit=plan.limit)
 
 
-def rows(
+async def read_rows(
     plan: PullPlan,
     program: Program,
     tasks: Sequence[Task],
     functions: FunctionRegistry,
     registry: SchemaRegistry | None,
     options: CompileOptions,
-) -> Iterator[tuple[object, ...]]:
-    """The rows of a table as they are when they are read. Read the iterator without letting queries run in between.
+) -> list[tuple[object, ...]]:
+    """The rows of a table, at most `plan.limit`; each as it is when it is read, while queries go on in between.
 
     Lookups come in the order of the query's keys, anything else partition by partition in the order of the keys' bytes.
     """
@@ -60,19 +63,36 @@ def rows(
     read = program.functions[materialized.function]
     answer = compile_answer(plan, materialized.schema, functions, options)
     window_size = plan.source.window.size_ms if plan.source.window is not None else None
-    holding = [task for task in tasks if task.unit == materialized.unit]
     order = None if plan.lookups is not None else _bytes_order(plan, registry)
-    found: list[Entry] = []
-    for task in holding:
-        entries = candidates(plan, task.stores[materialized.store], window_size)
-        found += entries if order is None else sorted(entries, key=order)
-    report = holding[0].reporter("Pull") if holding else None
-    for key, entry, start, end in found:
-        values = read(holding[0], key, entry, start, end)
-        if values is not None and report is not None:
-            row = answer(cast("tuple[object, ...]", values), start, end, report)
+    rows: list[tuple[object, ...]] = []
+    for task in tasks:
+        if task.unit != materialized.unit:
+            continue
+        entries = list(candidates(plan, task.stores[materialized.store], window_size))
+        if order is not None:
+            entries = await _sorted(entries, order)
+        report = task.reporter("Pull")
+        for number, (key, entry, start, end) in enumerate(entries):
+            if plan.limit is not None and len(rows) >= plan.limit:
+                return rows
+            values = read(task, key, entry, start, end)
+            row = None if values is None else answer(cast("tuple[object, ...]", values), start, end, report)
             if row is not None:
-                yield row
+                rows.append(row)
+            if number % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+    return rows
+
+
+async def _sorted(entries: list[Entry], order: Callable[[Entry], tuple[bytes, int]]) -> list[Entry]:
+    """Sorted, with the keys computed in slices."""
+    places: list[tuple[tuple[bytes, int], int]] = []
+    for number, entry in enumerate(entries):
+        places.append((order(entry), number))
+        if number % _SLICE == _SLICE - 1:
+            await asyncio.sleep(0)
+    places.sort()
+    return [entries[number] for _, number in places]
 
 
 def _bytes_order(plan: PullPlan, registry: SchemaRegistry | None) -> Callable[[Entry], tuple[bytes, int]]:
@@ -182,8 +202,3 @@ def compile_answer(plan: PullPlan, schema: Schema, functions: FunctionRegistry, 
             evaluate(expression, f"x{i}")
         text.line(f"return ({''.join(f'x{i}, ' for i in range(len(plan.projection)))})")
     return compile_functions(str(text), names.objects, f"<pull on {plan.source.name}>")["answer"]
-
-
-def limited(found: Iterator[tuple[object, ...]], limit: int | None) -> list[tuple[object, ...]]:
-    """The rows, all read at once: the state they come from must not change under the reader."""
-    return list(found if limit is None else islice(found, limit))

@@ -150,8 +150,8 @@ class QueryRuntime:
                 f"Table '{plan.source.name}' cannot be read now: its query {query.id} is in state ERROR. "
                 f"{query.errors[-1].message if query.errors else ''}"
             )
-        found = pull.rows(plan, query.program, query.tasks, self._functions, self._registry, options)
-        return StateRows(query_id, plan.schema, pull.limited(found, plan.limit))
+        found = await pull.read_rows(plan, query.program, query.tasks, self._functions, self._registry, options)
+        return StateRows(query_id, plan.schema, found)
 
     async def settle(self) -> None:
         """Return once every running query has consumed and committed everything there is."""
