@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -105,6 +106,44 @@ def test_a_closed_pipe_ends_it_quietly(server: str) -> None:
     errors = process.stderr.read()
     process.stderr.close()
     assert (process.wait(KEYS_SECONDS), errors) == (0, "")
+
+
+def first_line_of(statement: str, server: str, *more: str) -> tuple[subprocess.Popen[str], str]:
+    """A running `headwater sql` that has written a line of JSON, and this line."""
+    process = subprocess.Popen(
+        command("sql", "--server", server, "--output", "json", "-e", statement, *more),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline()
+
+
+LOST = "The connection to the server was lost while the query ran"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_node_that_goes_away_is_not_the_end_of_a_query(number: signal.Signals) -> None:
+    with headwater_up("--memory") as node:
+        server = node.endpoints["ksqldb"]
+        text = "CREATE STREAM s (id INT) WITH (KAFKA_TOPIC='s', PARTITIONS=1, VALUE_FORMAT='JSON');"
+        run("sql", "--server", server, "-e", f"{text} INSERT INTO s VALUES (7);")
+        process, line = first_line_of(
+            "SET 'auto.offset.reset'='earliest'; SELECT * FROM s EMIT CHANGES; SHOW STREAMS;", server
+        )
+        printing, printed = first_line_of("PRINT 's' FROM BEGINNING;", server)
+        if line.startswith('{"@type"'):  # the answer to SET
+            assert process.stdout is not None
+            line = process.stdout.readline()
+        assert (line, "Key format" in printed) == ('{"ID":7}\n', True)
+        node.stop(number)
+        out, errors = process.communicate(timeout=KEYS_SECONDS)
+        assert (out, errors.count("\n"), process.returncode) == ("", 1, 1)
+        assert errors.startswith(LOST)
+        _, errors = printing.communicate(timeout=KEYS_SECONDS)
+        assert (errors.startswith(LOST), printing.returncode) == (True, 1)
 
 
 class Terminal:

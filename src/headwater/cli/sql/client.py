@@ -6,6 +6,7 @@ It blocks on purpose: a person's Ctrl-C interrupts the read, the connection is c
 from __future__ import annotations
 
 import base64
+import select
 import ssl
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -18,6 +19,8 @@ from headwater.core.errors import ConfigError, HeadwaterError, StartupError
 
 DEFAULT_SERVER = "http://127.0.0.1:8088"
 CONNECT_SECONDS = 10.0
+STOP_SECONDS = 1.0
+"""How long a stopping server may take to close a connection whose response it has just ended."""
 _DELIMITED = "application/vnd.ksqlapi.delimited.v1"
 _JSON = "application/vnd.ksql.v1+json"
 T = TypeVar("T")
@@ -33,6 +36,16 @@ class ServerError(HeadwaterError):
         super().__init__(message)
         self.entities = entities or []
         """What statements before the failing one answered."""
+
+
+class ConnectionLost(ServerError):
+    """The server went away in the middle of a response."""
+
+    def __init__(self, server: str, reason: str) -> None:
+        super().__init__(
+            f"The connection to the server was lost while the query ran ({server}: {reason}). "
+            "The rows so far may not be all there are."
+        )
 
 
 class Header(msgspec.Struct, rename="camel"):
@@ -56,17 +69,58 @@ _header = msgspec.json.Decoder(Header)
 _cells = msgspec.json.Decoder(list[msgspec.Raw])
 
 
+class Stream:
+    """The lines of a streamed response as they come. Closing it ends the query on the server."""
+
+    def __init__(self, server: str, connection: HTTPConnection, response: HTTPResponse) -> None:
+        self._server = server
+        self._connection = connection
+        self._response = response
+        self._pending = b""
+
+    def lines(self) -> Iterator[bytes]:
+        """Every line without its line break. Raises `ConnectionLost` unless the transfer ends as HTTP has it.
+
+        `read1` tells a broken transfer from a finished one; `readline` of the standard library does not.
+        """
+        while chunk := self._read():
+            *complete, self._pending = (self._pending + chunk).split(b"\n")
+            yield from complete
+        if self._pending:
+            yield self._pending
+
+    def _read(self) -> bytes:
+        try:
+            return self._response.read1()
+        except (OSError, HTTPException) as error:
+            raise ConnectionLost(self._server, getattr(error, "strerror", None) or "it was closed") from error
+
+    def require_alive(self) -> None:
+        """Raises `ConnectionLost` if the server closes the connection after the response, as it does when it stops."""
+        sock = self._connection.sock  # None where something between us and the server uses a connection only once
+        if sock is not None and select.select([sock], [], [], STOP_SECONDS)[0]:
+            raise ConnectionLost(self._server, "it has stopped")
+
+    def close(self) -> None:
+        """End the query."""
+        self._connection.close()
+
+
 class Rows:
     """The rows of a running query, each a list of JSON texts as the server wrote them. Closing ends the query."""
 
-    def __init__(self, connection: HTTPConnection, response: HTTPResponse) -> None:
-        self._connection = connection
-        self._response = response
-        self.header = _header.decode(_line(response) or b"{}")
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._lines = (line for line in stream.lines() if line.strip())
+        first = next(self._lines, None)
+        if first is None:
+            stream.require_alive()
+            raise ServerError("The server answered the query with nothing at all.")
+        self.header = _header.decode(first)
 
     def __iter__(self) -> Iterator[list[bytes]]:
-        """Raises `ServerError` for an error in mid-stream."""
-        while line := _line(self._response):
+        """Raises `ServerError` for an error in mid-stream, `ConnectionLost` when the server goes away."""
+        for line in self._lines:
             if line.startswith(b"["):
                 yield [bytes(cell) for cell in _cells.decode(line)]
             else:
@@ -75,22 +129,22 @@ class Rows:
                     raise ServerError(problem.message)
 
     def close(self) -> None:
-        self._connection.close()
+        self.stream.close()
 
 
 class Lines:
     """The lines that PRINT answers."""
 
-    def __init__(self, connection: HTTPConnection, response: HTTPResponse) -> None:
-        self._connection = connection
-        self._response = response
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
 
     def __iter__(self) -> Iterator[str]:
-        while line := self._response.readline():
-            yield line.decode("utf-8", "replace").rstrip("\n")
+        """Raises `ConnectionLost` when the server goes away."""
+        for line in self.stream.lines():
+            yield line.decode("utf-8", "replace")
 
     def close(self) -> None:
-        self._connection.close()
+        self.stream.close()
 
 
 class Client:
@@ -117,25 +171,23 @@ class Client:
 
     def query(self, text: str, properties: Mapping[str, str], variables: Mapping[str, str]) -> Rows:
         """Start one SELECT."""
-        connection, response = self._stream(text, properties, variables)
+        stream = self._stream(text, properties, variables)
         try:
-            return Rows(connection, response)
+            return Rows(stream)
         except BaseException:
-            connection.close()
+            stream.close()
             raise
 
     def print_topic(self, text: str, properties: Mapping[str, str], variables: Mapping[str, str]) -> Lines:
         """Start one PRINT."""
-        return Lines(*self._stream(text, properties, variables))
+        return Lines(self._stream(text, properties, variables))
 
-    def _stream(
-        self, text: str, properties: Mapping[str, str], variables: Mapping[str, str]
-    ) -> tuple[HTTPConnection, HTTPResponse]:
+    def _stream(self, text: str, properties: Mapping[str, str], variables: Mapping[str, str]) -> Stream:
         body = {"sql": text, "properties": properties, "sessionVariables": variables}
         connection, response = self._send("POST", "/query-stream", body, _DELIMITED)
         if connection.sock is not None:
             connection.sock.settimeout(None)  # a push query may be silent for hours
-        return connection, response
+        return Stream(self.server, connection, response)
 
     def _read(self, method: str, path: str, body: object, kind: type[T]) -> T:
         connection, response = self._send(method, path, body, _JSON)
@@ -186,14 +238,6 @@ def _parse(server: str) -> SplitResult:
     if not valid:
         raise ConfigError(f"--server must be a URL such as {DEFAULT_SERVER}, not `{server}`")
     return address
-
-
-def _line(response: HTTPResponse) -> bytes:
-    """The next line that is not empty; b"" at the end."""
-    while line := response.readline():
-        if line := line.strip():
-            return line
-    return b""
 
 
 def _refusal(response: HTTPResponse) -> ServerError:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from headwater.cli.sql.client import Client, ServerError
+from headwater.cli.sql.client import Client, ServerError, Stream
 from headwater.cli.sql.outputs import Output
 from headwater.core.errors import ConfigError, ParseError
 from headwater.sql import ast
@@ -91,15 +91,43 @@ class Session:
             except BaseException:
                 self.output.end(count)
                 raise
-        self.output.end(count)
+            self.output.end(count)
+            self._require_whole(statement, rows.stream, count)
 
     def _print(self, statement: str) -> None:
+        count = 0
         with closing(self.client.print_topic(statement, self.properties, self.variables)) as lines:
             try:
                 for line in lines:
                     self.output.line(line)
+                    count += 1
             except KeyboardInterrupt:
                 self.output.note("Topic printing ceased")
+                return
+            self._require_whole(statement, lines.stream, count)
+
+    def _require_whole(self, statement: str, stream: Stream, rows: int) -> None:
+        """Raises `ServerError` if the server ended, after so many rows, a query that has no end of its own yet.
+
+        A node that stops ends its streams as HTTP demands, so the transfer's end alone proves nothing.
+        """
+        try:
+            parsed = parse_statement(statement, self.variables, dialect=Dialect.SHELL)
+        except ParseError:
+            return  # a newer server knows statements that we do not
+        if isinstance(parsed, ast.QueryStatement):
+            if parsed.query.emit is None:
+                return
+            limit = parsed.query.limit
+        elif isinstance(parsed, ast.PrintTopic):
+            limit = parsed.limit
+        else:
+            return
+        if limit is None:
+            stream.require_alive()
+            raise ServerError("The server ended the query: someone terminated it.")
+        if rows < limit:  # deleted rows count, too, and are not shown: this may be the proper end
+            stream.require_alive()
 
     def _change_session(self, statement: str) -> None:
         try:
