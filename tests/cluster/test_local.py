@@ -11,7 +11,7 @@ import pytest
 from headwater.cluster.api import LATEST, Append, Cluster, Commit, TopicPartition, TopicSpec
 from headwater.cluster.local import LocalCluster
 from headwater.core.clock import SystemClock
-from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStorage
+from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStorage, StorageError
 from headwater.log.markers import build_marker
 from headwater.log.offsets import OffsetStore
 from headwater.testing import ManualClock
@@ -179,3 +179,19 @@ async def test_a_commit_survives_a_kill_as_a_whole() -> None:
         committed = await cluster.committed("g", [source])
         written = await cluster.list_offset(sink, LATEST)
         assert (committed, written) in (({}, 0), ({source: 1}, 1)), f"killed at {operation}"
+
+
+async def test_a_full_disk_is_known_until_a_write_succeeds(clock: ManualClock) -> None:
+    storage = FaultyStorage()
+    log = Log(storage, clock)
+    log.open()
+    cluster = LocalCluster(log, OffsetStore(log, clock), clock)
+    await cluster.create_topics([TopicSpec("t")])
+    work = Commit([Append(TopicPartition("t", 0), batch("a"))])
+    storage.capacity = storage.used
+    with pytest.raises(StorageError):
+        await cluster.commit(work)
+    assert "No space left" in (cluster.write_failure or "")
+    storage.capacity = None
+    await cluster.commit(work)
+    assert cluster.write_failure is None

@@ -11,6 +11,7 @@ import httpx
 import psutil
 import pytest
 
+from headwater.cluster.local import LocalCluster
 from headwater.core.errors import StartupError
 from headwater.http.framing import DELIMITED, JSON, KSQL_JSON, KSQL_PROTOBUF
 from headwater.http.server import KsqlServer
@@ -255,6 +256,19 @@ async def test_the_server_describes_itself(rest: RestServer) -> None:
     assert metadata["clusterId"] == (await rest.http1.get("/v1/metadata/id")).json()
     assert (await rest.http1.get("/clusterStatus")).status_code == 404
     assert (await rest.http1.get("/chc/ready")).json() == {}
+
+
+class FullCluster(LocalCluster):
+    """The disk under it has no space left."""
+
+    @property
+    def write_failure(self) -> str | None:
+        return "Cannot write: No space left on device."
+
+
+async def test_a_server_that_cannot_write_is_not_healthy() -> None:
+    health = SqlNode(cluster=FullCluster).engine.health()
+    assert health["kafka"] is False
 
 
 async def test_command_statuses_can_be_asked_for(orders: RestServer) -> None:

@@ -357,3 +357,33 @@ def test_producer_ids_are_never_given_out_twice() -> None:
             seen.add(producer_id)
         storage.kill()
         storage.restart()
+
+
+def test_a_full_disk_is_told_once_a_minute_and_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    storage = FaultyStorage()
+    clock = ManualClock()
+    log = open_log(storage, clock)
+    partitions = log.create_topic("t", 2).partitions
+    storage.capacity = storage.used + 30
+
+    def refuse() -> None:
+        with pytest.raises(StorageError):
+            partitions[0].append(batch(b"b" * 100))
+        with pytest.raises(StorageError):
+            log.commit([(partition, batch(b"b" * 100)) for partition in partitions])
+
+    for _ in range(3):
+        refuse()
+    assert "No space left" in str(log.write_failure)
+    clock.advance(61_000)
+    refuse()
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "Writes to the log are refused (1 so far)",
+        "Writes to the log are refused (7 so far)",
+    ]
+    caplog.clear()
+    storage.capacity = None
+    log.maintenance()
+    assert log.write_failure is None
+    partitions[0].append(batch(b"c"))
+    assert caplog.messages == ["The log can be written again; 8 writes were refused in 61 s"]

@@ -89,6 +89,11 @@ class Cluster(Protocol):
     @property
     def cluster_id(self) -> str: ...
 
+    @property
+    def write_failure(self) -> str | None:
+        """Why topics cannot be written to, for the operator; None while they can, as far as is known."""
+        ...
+
     async def start(self) -> None:
         """Connect or recover; raises `StartupError`."""
         ...

@@ -44,6 +44,11 @@ class KafkaCluster:
     def cluster_id(self) -> str:
         return self._brokers.cluster_id
 
+    @property
+    def write_failure(self) -> str | None:
+        """Always None: the brokers know, and refuse or delay each write on their own."""
+        return None
+
     async def start(self) -> None:
         servers = self._brokers.settings.bootstrap_servers
         try:

@@ -34,6 +34,12 @@ class LocalCluster:
         """Stable over restarts."""
         return self._log.cluster_id
 
+    @property
+    def write_failure(self) -> str | None:
+        """What the disk said when it last refused a write; None while writes succeed."""
+        failure = self._log.write_failure
+        return None if failure is None else str(failure)
+
     async def start(self) -> None:
         """Read the committed offsets. Raises `LogError`."""
         if self._load_offsets:

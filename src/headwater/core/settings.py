@@ -97,6 +97,11 @@ class KsqlSettings:
     max_request_bytes: int = setting(
         16 << 20, "Largest body of a request, and largest line of /inserts-stream; more is answered 413.", minimum=1024
     )
+    extensions: str = setting(
+        "",
+        """File, or folder of files, with functions in Python; see docs/extensions.md. Empty: what ksqlDB's property
+        `ksql.extension.dir` says, where it is set. Functions of installed packages need no setting.""",
+    )
     properties: Mapping[str, str] = setting(
         {},
         """Server-wide values of ksqlDB's properties, as `ksql-server.properties` has them: `ksql.*`,
@@ -127,7 +132,7 @@ class LogSettings:
     )
     max_partitions: int = setting(
         200_000,
-        "Most partitions that all topics together may have. Each takes about 0.5 KB of memory even when it is empty.",
+        "Most partitions that all topics together may have. Each takes about 0.6 KB of memory even when it is empty.",
         minimum=1,
     )
     topic_defaults: Mapping[str, str] = setting(

@@ -143,7 +143,8 @@ class Engine:
 
     def health(self) -> dict[str, bool]:
         """Whether each part works, by the names of /healthcheck."""
-        parts = {"metastore": self.ready, "kafka": True, "commandRunner": self.degraded is None}
+        writable = self.cluster.write_failure is None
+        parts = {"metastore": self.ready, "kafka": writable, "commandRunner": self.degraded is None}
         return parts | {work.name: work.healthy for work in self.background}
 
     def inputs(self) -> dict[str, list[tuple[str, int]]]:

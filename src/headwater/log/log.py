@@ -27,6 +27,7 @@ from headwater.log.slices import run
 from headwater.log.storage import Storage
 from headwater.log.sync import Syncer
 from headwater.log.topic import NewTopic, Topic
+from headwater.log.write_health import WriteHealth
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,8 @@ class Log:
         """Folders of deleted topics that may still be there, in order."""
         self._partition_count = 0
         self._syncer = Syncer(storage, clock, self.settings.fsync, self.settings.fsync_interval_ms)
-        self._host = PartitionHost(storage, clock, self._syncer, self._want_checkpoint)
+        self._health = WriteHealth(clock)
+        self._host = PartitionHost(storage, clock, self._syncer, self._health, self._want_checkpoint)
         self._journal = Journal(storage)
         self._checkpoint_wanted = False
         self._checkpoint_at = clock.monotonic()
@@ -94,6 +96,11 @@ class Log:
     async def durable(self) -> None:
         """Return when everything appended so far is as safe as the fsync policy promises. Raises `StorageError`."""
         await self._syncer.durable()
+
+    @property
+    def write_failure(self) -> StorageError | None:
+        """Why nothing could be written when it was last tried; None while writes succeed."""
+        return self._syncer.failure or self._health.failure
 
     # Topics
 
@@ -245,7 +252,7 @@ class Log:
         limit = self.settings.max_partitions_per_topic
         if partitions > limit:
             raise InvalidPartitionsError(
-                f"Topic '{name}' cannot have {partitions} partitions: the limit is {limit} "
+                f"{partitions} partitions are too many for topic '{name}': the limit is {limit} "
                 "(setting log.max_partitions_per_topic)."
             )
         limit = self.settings.max_partitions
@@ -278,7 +285,11 @@ class Log:
     def _write_meta(self, topics: Iterable[Topic], deleting: Iterable[str] | None = None) -> None:
         metas = [TopicMeta(t.name, t.topic_id, len(t.partitions), t.replication, t.configs) for t in topics]
         data = encode_meta(self.cluster_id, metas, self._deleting if deleting is None else deleting)
-        self._storage.replace(META, data, sync=True)
+        try:
+            self._storage.replace(META, data, sync=True)
+        except StorageError as error:
+            self._health.refused(error)
+            raise
 
     def _finish_deletions(self) -> Generator[None, None, None]:
         """Remove the folders of deleted topics; those that resist are tried again at the next chance."""
@@ -318,7 +329,13 @@ class Log:
             joined = b"".join(whole) if isinstance(whole, list) else whole
             prepared.append((partition, partition.prepare(joined, partition.check(joined))))
         bases = _bases(appends, prepared)
-        written = self._write_all(prepared)
+        try:
+            written = self._write_all(prepared)
+        except StorageError as error:
+            self._health.refused(error)
+            raise
+        if self._health.failure is not None:
+            self._health.accepted()
         for (partition, batches), position in zip(prepared, written, strict=True):
             partition.finish(batches, position)
         return bases
@@ -484,10 +501,10 @@ class Log:
                 if partition.must_compact(now):
                     to_compact.append(partition)
             yield
-        interval = self.settings.checkpoint_interval_ms / 1000
+        is_due = self.clock.monotonic() - self._checkpoint_at >= self.settings.checkpoint_interval_ms / 1000
         if to_compact:
             self._write_checkpoint(sync=True)  # the old one speaks of positions that compaction changes
-        elif self._checkpoint_wanted or self.clock.monotonic() - self._checkpoint_at >= interval:
+        elif is_due or self._checkpoint_wanted or self._health.failure:  # after a failure: to find that it is over
             self._write_checkpoint(sync=False)
         for partition in to_compact:
             with _reported("compact", partition):
@@ -510,6 +527,7 @@ class Log:
                 if entry is not None:
                     entries.append(entry)
         self._storage.replace(_CHECKPOINT, encode_checkpoint(entries), sync=sync)
+        self._health.accepted()
         for topic in self._topics.values():
             for partition in topic.partitions:
                 partition.drop_old_snapshots()

@@ -17,7 +17,7 @@ from headwater.core.errors import UnknownTopicError
 from headwater.log import compaction
 from headwater.log.checkpoint import Recovered
 from headwater.log.configs import Limits
-from headwater.log.errors import OffsetOutOfRangeError
+from headwater.log.errors import OffsetOutOfRangeError, StorageError
 from headwater.log.producer_log import ProducerLog
 from headwater.log.producers import Aborted, Producers, Sequenced
 from headwater.log.segments import Place, Segments
@@ -25,6 +25,7 @@ from headwater.log.settings import FsyncPolicy
 from headwater.log.storage import Storage
 from headwater.log.sync import Syncer
 from headwater.log.validation import check_batches, check_from_client
+from headwater.log.write_health import WriteHealth
 from headwater.wire.records import LENGTH_END, BatchHeader, Buffer, read_records, stamp_append_time
 
 _BASE_OFFSET = Struct(">q")
@@ -48,11 +49,12 @@ class AppendResult(NamedTuple):
 
 @dataclass(slots=True)
 class PartitionHost:
-    """What partitions share: where files are, what time it is, who syncs."""
+    """What partitions share: where files are, what time it is, who syncs, whether writes succeed."""
 
     storage: Storage
     clock: Clock
     syncer: Syncer
+    health: WriteHealth
     log_start_moved: Callable[[], None]
     """Called when a partition's log start moved inside a segment, which no file name tells."""
 
@@ -165,7 +167,15 @@ class Partition:
         self._host.syncer.check()
         prepared = self.prepare(data, headers, leader_epoch)
         base = self.log_end
-        self.finish(prepared, self.write(prepared))
+        health = self._host.health
+        try:
+            position = self.write(prepared)
+        except StorageError as error:
+            health.refused(error)
+            raise
+        if health.failure is not None:
+            health.accepted()
+        self.finish(prepared, position)
         return AppendResult(base, prepared.end - 1, prepared.append_time, self.log_start)
 
     def check(self, data: Buffer, *, from_client: bool = False) -> list[BatchHeader]:

@@ -50,9 +50,9 @@ class LogSettings:
     offsets_segment_bytes: int = 16 << 20
     """Segment size of `__consumer_offsets`: only closed segments are compacted."""
     max_partitions_per_topic: int = 10_000
-    """More are refused: a partition costs about 0.5 KB from the start, and files once it is written to, so that a
+    """More are refused: a partition costs about 0.6 KB from the start, and files once it is written to, so that a
     typing error must not take the node down."""
     max_partitions: int = 200_000
-    """Of all topics together: about 100 MB of memory."""
+    """Of all topics together: about 120 MB of memory."""
     producer_id_expiration_ms: int = 24 * 3_600_000
     """An idempotent producer that wrote nothing for so long is forgotten."""

@@ -6,6 +6,7 @@ Threads do nothing here but wait for the disk: everything else runs in the loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from headwater.log.storage import Storage
 
 if TYPE_CHECKING:
     from headwater.log.partition import Partition, Stable
+
+logger = logging.getLogger(__name__)
 
 _THREADS = 5
 """One leads a sync, the others wait for a file each: file systems write several files' syncs together, so that four at
@@ -183,6 +186,8 @@ class Syncer:
 
     def fail(self, error: StorageError) -> None:
         """From now on refuse appends: what is on disk is not what it should be."""
+        if self.failure is None:
+            logger.error("The log takes no more writes until it is opened again: %s", error)
         self.failure = error
         waiters, self._waiters = self._waiters, []
         for _, future in waiters:

@@ -1,0 +1,45 @@
+"""Whether the storage takes what is to be written; whoever runs the node is told when that ends and comes back."""
+
+from __future__ import annotations
+
+import logging
+
+from headwater.core.clock import Clock
+from headwater.log.errors import StorageError
+
+logger = logging.getLogger(__name__)
+
+_REMIND_S = 60.0
+"""Between two warnings while writes are refused: a full disk refuses thousands a second."""
+
+
+class WriteHealth:
+    """Counts refused writes, from the first to the next one that succeeds."""
+
+    __slots__ = ("_clock", "_count", "_remind_at", "_since", "failure")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.failure: StorageError | None = None
+        """Why the last write was refused; None if it was not."""
+        self._count = 0
+        self._since = self._remind_at = 0.0
+
+    def refused(self, error: StorageError) -> None:
+        """A write failed and was taken back."""
+        now = self._clock.monotonic()
+        if self.failure is None:
+            self._count, self._since, self._remind_at = 0, now, now
+        self.failure = error
+        self._count += 1
+        if now >= self._remind_at:
+            self._remind_at = now + _REMIND_S
+            logger.warning("Writes to the log are refused (%d so far): %s", self._count, error)
+
+    def accepted(self) -> None:
+        """A write succeeded after one that did not."""
+        if self.failure is not None:
+            self.failure = None
+            seconds = self._clock.monotonic() - self._since
+            # A warning too: whoever saw the first must see that it is over.
+            logger.warning("The log can be written again; %d writes were refused in %.0f s", self._count, seconds)
