@@ -28,7 +28,7 @@ from headwater.formats.api import SchemaRegistry
 from headwater.http.server import KsqlServer
 from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStorage
 from headwater.log.offsets import OffsetStore
-from headwater.plan.functions import builtin_functions
+from headwater.plan.functions.extensions import all_functions
 from headwater.registry.topic_registry import TopicSchemaRegistry
 
 LISTENERS = frozenset({"kafka", "ksqldb"})
@@ -140,7 +140,8 @@ class Node:
             properties={"ksql.service.id": ksql.service_id, **defaults, **ksql.properties},
             advertised=_address(host, ksql.port),
         )
-        self.engine = Engine(cluster, self._clock, builtin_functions(), await self._registry(cluster), settings)
+        functions = all_functions(*filter(None, [ksql.extensions or ksql.properties.get("ksql.extension.dir")]))
+        self.engine = Engine(cluster, self._clock, functions, await self._registry(cluster), settings)
         self.engine.background += self._background
         self._stack.push_async_callback(self.engine.close)
         if "ksqldb" not in self.listeners:

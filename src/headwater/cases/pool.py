@@ -9,8 +9,8 @@ from pathlib import Path
 
 from headwater.cases.execution import TIME_LIMIT_SECONDS, execute
 from headwater.cases.model import Result, Run
-from headwater.plan.functions import FunctionRegistry, builtin_functions
-from headwater.plan.functions.extensions import load
+from headwater.plan.functions import FunctionRegistry
+from headwater.plan.functions.extensions import all_functions
 
 _LOGGER = logging.getLogger("headwater")
 _CHUNK = 8
@@ -57,8 +57,5 @@ def _execute(run: Run) -> Result:
 
 
 def load_functions(extensions: Path | None) -> FunctionRegistry:
-    """The built-in functions and those that the Python files in a folder define. Raises `ConfigError`."""
-    functions = builtin_functions().copy()
-    if extensions is not None:
-        load(functions, extensions)
-    return functions
+    """The functions that a node with these extensions has. Raises `ConfigError`."""
+    return all_functions(*([] if extensions is None else [extensions]))

@@ -31,6 +31,9 @@ def up(
     bootstrap_servers: Annotated[
         str | None, typer.Option(help="An Apache Kafka cluster to use instead of the log inside.")
     ] = None,
+    extensions: Annotated[
+        Path | None, typer.Option(help="Folder with Python modules that define functions; see docs/extensions.md.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings; see docs/settings.md.")] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen on other addresses than loopback without a password.")
@@ -46,6 +49,7 @@ def up(
         "node.insecure": insecure or None,
         "kafka.port": kafka_port,
         "ksql.port": ksql_port,
+        "ksql.extensions": str(extensions) if extensions else None,
         "cluster.bootstrap_servers": bootstrap_servers,
     }
     run_node(config, overrides)

@@ -13,9 +13,18 @@ from pathlib import Path
 from types import ModuleType
 
 from headwater.core.errors import AnalysisError, ConfigError
-from headwater.plan.functions.registry import FunctionRegistry
+from headwater.plan.functions.registry import FunctionRegistry, builtin_functions
 
 ENTRY_POINTS = "headwater.functions"
+
+
+def all_functions(*places: str | Path) -> FunctionRegistry:
+    """A new registry with the built-in functions, those of installed packages, and those that the files or folders
+    declare. Raises `ConfigError`."""
+    registry = builtin_functions()
+    load_entry_points(registry)
+    load(registry, *places)
+    return registry
 
 
 def load(registry: FunctionRegistry, *places: str | Path) -> list[str]:

@@ -20,7 +20,8 @@ reason goes to the processing log. INTEGER widens to BIGINT, DECIMAL and DOUBLE 
 ## Your own functions
 
 Decorate Python functions and put the file into a folder of functions, or announce a module under the entry point group
-`headwater.functions` of your package. Types are read from the annotations; several functions of one name are overloads.
+`headwater.functions` of your package: [extensions.md](extensions.md) shows how. Types are read from the annotations;
+several functions of one name are overloads.
 
 ```python
 from headwater.plan.functions import udaf, udf, udtf
