@@ -60,6 +60,17 @@ def test_a_variable_is_kept_for_the_statements_that_follow(server: str, stream: 
     assert (result.returncode, result.stdout.splitlines()[1]) == (0, "ID,INTEGER")
 
 
+def test_output_is_spooled_to_a_file_until_off(server: str, stream: str, tmp_path: Path) -> None:
+    file = tmp_path / "spooled.txt"
+    text = f"SPOOL '{file}'; DESCRIBE {stream}; SPOOL OFF; SHOW STREAMS;"
+    result = run("sql", "--server", server, "-e", text)
+    assert (result.returncode, result.stderr) == (0, "")
+    spooled = file.read_text("utf-8")
+    assert spooled.startswith(f"sql> DESCRIBE {stream};\n")
+    assert result.stdout.startswith(spooled.partition("\n")[2])
+    assert "Key format" not in spooled
+
+
 def test_what_the_server_refuses_is_said_in_its_own_words(server: str) -> None:
     result = run(
         "sql", "--server", server, "-e", "SHOW STREAMS; SELECT * FROM nowhere EMIT CHANGES;", "--output", "json"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
 from headwater.cli.sql.blocks import blocks, schema_text
 from headwater.cli.sql.client import Header
-from headwater.cli.sql.grid import Grid, column_widths
+from headwater.cli.sql.grid import Grid, column_widths, layout
 from headwater.cli.sql.outputs import FORMATS, make_output
+from headwater.cli.sql.spool import Spool
+from headwater.core.errors import ConfigError
 
 HEADER = Header(["ID", "NAME"], ["BIGINT", "STRING"], "q1")
 ROWS = [[b"1", b'"caf\xc3\xa9"'], [b"null", b'"a, \\"b\\""'], [b"12.50", b'{"X":[1]}']]
@@ -49,14 +52,73 @@ def test_rows_as_a_table_name_null_and_count() -> None:
 def test_columns_fit_the_terminal(total: int) -> None:
     names = ["A", "LONGER_NAME", "C"]
     widths = column_widths(names, ["INTEGER", "STRING", "STRING"], [["1", "x" * 300, "y" * 30]], total)
-    lines = [*Grid(widths, wrap=True).row(["1", "x" * 300, "y" * 30])]
+    lines = [*Grid(widths).row(["1", "x" * 300, "y" * 30])]
     assert max(map(len, lines)) <= max(total, 3 * 9 + 1)
     assert "".join(lines).count("x") == 300
 
 
 def test_a_wide_character_takes_two_cells() -> None:
-    (line,) = Grid([6], wrap=True).row(["日本"])
+    (line,) = Grid([6]).row(["日本"])
     assert line == "│ 日本   │"
+
+
+class Window(StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("stream", [StringIO(), Window()])
+def test_a_row_wider_than_all_before_it_keeps_the_frame(stream: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    output = make_output("table", stream)
+    output.head(HEADER)
+    output.row([b"1", b'"short"'])
+    output.row([b"12345678901234567890", b'"long\\ttext\\nand \\u001b[31m' + b"y" * 90 + b'"'])
+    output.end(2)
+    lines = [line.lstrip("\r") for line in stream.getvalue().split("\n")[:-2]]
+    assert len({len(line) for line in lines}) == 1
+    assert sum(line.count("y") for line in lines) == 90
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_resized_terminal_gets_a_new_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Window()
+    output = make_output("table", stream)
+    for columns in ("80", "30"):
+        monkeypatch.setenv("COLUMNS", columns)
+        if columns == "80":
+            output.head(HEADER)
+        output.row([b"1", b'"' + b"x" * 60 + b'"'])
+    lines = stream.getvalue().splitlines()
+    heads = [n for n, line in enumerate(lines) if line.startswith("┌")]
+    assert len(heads) == 2
+    assert max(map(len, lines[heads[1] :])) <= 30
+
+
+def test_many_columns_come_one_per_line() -> None:
+    names = [f"COLUMN_{n}" for n in range(12)]
+    drawn = layout(names, ["STRING"] * 12, (), 40)
+    lines = [*drawn.head(names), *drawn.row([*"abcdefghijk", "z" * 50])]
+    assert lines[0].startswith("── row 1 ──")
+    assert lines[1] == "COLUMN_0  │ a"
+    assert lines[-2:] == ["COLUMN_11 │ " + "z" * 28, "          │ " + "z" * 22]
+    assert max(map(len, lines)) == 40
+
+
+def test_what_is_spooled_is_what_is_shown_without_colours(tmp_path: Path) -> None:
+    screen = StringIO()
+    spool = Spool(screen)
+    spool.start(tmp_path / "out.txt")
+    with pytest.raises(ConfigError, match="already: SPOOL OFF ends that"):
+        spool.start(tmp_path / "other.txt")
+    spool.record("sql> SHOW STREAMS;")
+    spool.write("\x1b[1mStreams\x1b[0m\n")
+    spool.stop()
+    spool.write("later\n")
+    assert (tmp_path / "out.txt").read_text("utf-8") == "sql> SHOW STREAMS;\nStreams\n"
+    assert screen.getvalue() == "\x1b[1mStreams\x1b[0m\nlater\n"
 
 
 STRUCT = {"type": "STRUCT", "fields": [{"name": "A", "schema": {"type": "INTEGER"}}]}

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headwater.cli.sql.client import Client, ServerError
-from headwater.cli.sql.outputs import make_output
 from headwater.cli.sql.session import Session
 
 INTERRUPTED = 130
@@ -25,7 +24,7 @@ def run_sql(server: str, texts: Sequence[str], files: Sequence[Path], output_for
 
         Shell(client, output_format).run()
         return 0
-    session = Session(client, make_output(output_format))
+    session = Session(client, output_format)
     try:
         for file in files:
             session.run_file(file)
@@ -35,6 +34,7 @@ def run_sql(server: str, texts: Sequence[str], files: Sequence[Path], output_for
             session.run_script(sys.stdin.read())
     except ServerError as error:
         sys.stderr.write(f"{error}\n")
+        session.spool.record(str(error))
         return 1
     except BrokenPipeError:
         # Whoever read our output has seen enough, as `head` does. Python must not complain when it flushes at exit.
@@ -42,4 +42,6 @@ def run_sql(server: str, texts: Sequence[str], files: Sequence[Path], output_for
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        session.spool.stop()
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from typing import Protocol
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
@@ -19,7 +20,7 @@ def column_widths(
 ) -> list[int]:
     """A width per column: what header, type and the rows at hand need, shrunk evenly until `total` cells hold all.
 
-    `total` None is a pipe, where nothing is shrunk.
+    `total` None is a pipe, where columns may be as wide as they like.
     """
     widths = [max(cell_len(n), _TYPE_WIDTHS.get(t, _OTHER_WIDTH)) for n, t in zip(names, types, strict=True)]
     for row in rows:
@@ -40,12 +41,34 @@ def _shrunk(widths: Sequence[int], room: int) -> list[int]:
     return [min(width, limit) for width in widths]
 
 
-class Grid:
-    """Renders lines for given widths. Long cells are wrapped where `wrap` is set, else they stick out."""
+class Layout(Protocol):
+    """How rows are drawn, at one width."""
 
-    def __init__(self, widths: Sequence[int], *, wrap: bool) -> None:
+    def head(self, names: Sequence[str]) -> Iterator[str]:
+        """What comes before the rows."""
+        ...
+
+    def row(self, cells: Sequence[str]) -> Iterator[str]:
+        """The lines of one row."""
+        ...
+
+    def foot(self) -> str:
+        """What comes after the last row; "" for nothing."""
+        ...
+
+
+def layout(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[str]], total: int | None) -> Layout:
+    """A grid, or one line per column where `total` cells cannot hold all columns side by side."""
+    if total is not None and (MINIMUM_WIDTH + 3) * len(names) + 1 > total:
+        return Vertical(names, total)
+    return Grid(column_widths(names, types, rows, total))
+
+
+class Grid:
+    """Columns side by side. Cells that are too wide are folded inside their column, so the frame always holds."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
         self._widths = widths
-        self._wrap = wrap
 
     def head(self, names: Sequence[str]) -> Iterator[str]:
         yield self._rule("┌", "┬", "┐")
@@ -53,10 +76,9 @@ class Grid:
         yield self._rule("├", "┼", "┤")
 
     def row(self, cells: Sequence[str]) -> Iterator[str]:
-        """The lines of one row."""
-        parts = [self._lines(cell, width) for cell, width in zip(cells, self._widths, strict=True)]
+        parts = [folded(cell, width) for cell, width in zip(cells, self._widths, strict=True)]
         for line in zip_longest(*parts, fillvalue=""):
-            yield "│" + "│".join(f" {_padded(c, w)} " for c, w in zip(line, self._widths, strict=True)) + "│"
+            yield "│" + "│".join(f" {set_cell_size(c, w)} " for c, w in zip(line, self._widths, strict=True)) + "│"
 
     def foot(self) -> str:
         return self._rule("└", "┴", "┘")
@@ -64,11 +86,37 @@ class Grid:
     def _rule(self, left: str, middle: str, right: str) -> str:
         return left + middle.join("─" * (width + 2) for width in self._widths) + right
 
-    def _lines(self, cell: str, width: int) -> list[str]:
-        if not self._wrap:
-            return [cell.replace("\n", "\\n")]
-        return [piece for line in cell.split("\n") for piece in chop_cells(line, width) or [""]]
+
+class Vertical:
+    """A line per column, `NAME │ value`, with a rule before each row; long values go on under themselves."""
+
+    def __init__(self, names: Sequence[str], total: int) -> None:
+        self._total = max(total, 2 * MINIMUM_WIDTH + 3)
+        self._width = min(max(map(cell_len, names)), (self._total - 3) // 2)
+        self._names = [folded(name, self._width) for name in names]
+        self._rows = 0
+
+    def head(self, names: Sequence[str]) -> Iterator[str]:
+        """Nothing: each row says the names."""
+        yield from ()
+
+    def row(self, cells: Sequence[str]) -> Iterator[str]:
+        self._rows += 1
+        title = f"── row {self._rows} "
+        yield title + "─" * (self._total - len(title))
+        for name, cell in zip(self._names, cells, strict=True):
+            value = folded(cell, self._total - self._width - 3)
+            for left, right in zip_longest(name, value, fillvalue=""):
+                yield f"{set_cell_size(left, self._width)} │ {right}".rstrip()
+
+    def foot(self) -> str:
+        return "─" * self._total
 
 
-def _padded(text: str, width: int) -> str:
-    return text if cell_len(text) >= width else set_cell_size(text, width)
+def folded(cell: str, width: int) -> list[str]:
+    """The lines of a cell. Control characters are spelled out: they would move the cursor of a terminal."""
+    return [piece for line in cell.split("\n") for piece in chop_cells(_spelled_out(line), width) or [""]]
+
+
+def _spelled_out(line: str) -> str:
+    return line if line.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)

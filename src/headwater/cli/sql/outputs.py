@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from io import StringIO
-from typing import Protocol, TextIO
+from typing import Protocol
 
 import msgspec
 from rich.box import SQUARE
@@ -16,11 +16,21 @@ from rich.table import Table
 
 from headwater.cli.sql.blocks import Block, blocks
 from headwater.cli.sql.client import Entity, Header
-from headwater.cli.sql.grid import Grid, column_widths
+from headwater.cli.sql.grid import Layout, layout
 
 UNLIMITED = 100_000
 """Columns of a pipe: no line is wrapped there."""
 FORMATS = ("table", "json", "csv")
+
+
+class Stream(Protocol):
+    """Where output goes: standard output, or that and a file."""
+
+    def write(self, text: str, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool: ...
 
 
 class Output(Protocol):
@@ -47,7 +57,7 @@ class Output(Protocol):
         ...
 
 
-def make_output(name: str, stream: TextIO | None = None) -> Output:
+def make_output(name: str, stream: Stream | None = None) -> Output:
     """The output of that name, one of `FORMATS`, to a stream; default is standard output."""
     target = stream or sys.stdout
     if name == "json":
@@ -55,47 +65,66 @@ def make_output(name: str, stream: TextIO | None = None) -> Output:
     return CsvOutput(target) if name == "csv" else TableOutput(target)
 
 
-class _Console(Console):
-    """Leaves a closed pipe to the command, which ends quietly; rich would exit with code 1."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
 class TableOutput:
-    """Tables that fit the terminal; in a pipe they are as wide as they need."""
+    """Tables that fit the terminal, also after it was resized; in a pipe the first row says how wide columns are."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._is_terminal = stream.isatty()
-        self._grid: Grid | None = None
+        self._header: Header | None = None
+        self._layout: Layout | None = None
+        self._drawn_width: int | None = None
 
     @property
     def _width(self) -> int | None:
         return shutil.get_terminal_size().columns if self._is_terminal else None
 
     def entities(self, entities: Iterable[Entity]) -> None:
-        # The console asks for the size anew each time, so a resized window is honoured.
-        console = _Console(file=self._stream, width=self._width or UNLIMITED, highlight=False, markup=False)
+        text = StringIO()
+        console = Console(
+            file=text,
+            width=self._width or UNLIMITED,
+            force_terminal=self._is_terminal,
+            highlight=False,
+            markup=False,
+        )
         for entity in entities:
             for block in blocks(entity):
                 _print_block(console, block)
+        self._stream.write(text.getvalue())
+        self._stream.flush()
 
     def head(self, header: Header) -> None:
-        widths = column_widths(header.column_names, header.column_types, (), self._width)
-        self._grid = Grid(widths, wrap=self._is_terminal)
-        self._write(self._grid.head(header.column_names))
+        self._header = header
+        if self._is_terminal:  # a person sees at once that the query runs; a program waits for the first row
+            self._begin(())
 
     def row(self, cells: Sequence[bytes]) -> None:
-        if self._grid is not None:
-            self._write(self._grid.row([cell_text(cell, null="NULL") for cell in cells]))
+        texts = [cell_text(cell, null="NULL") for cell in cells]
+        if self._layout is None:
+            self._begin([texts])
+        elif self._width != self._drawn_width:
+            self._write(line for line in [self._layout.foot()] if line)
+            self._begin([texts])
+        if self._layout is not None:
+            self._write(self._layout.row(texts))
+
+    def _begin(self, rows: Sequence[Sequence[str]]) -> None:
+        """Draw the head for the width that the terminal has now."""
+        if self._header is None:
+            return
+        names, self._drawn_width = self._header.column_names, self._width
+        self._layout = layout(names, self._header.column_types, rows, self._drawn_width)
+        self._write(self._layout.head(names))
 
     def end(self, rows: int) -> None:
-        if self._grid is not None:
+        if self._layout is None:
+            self._begin(())
+        if self._layout is not None:
             # On a terminal the line may begin with the ^C that ended the query: the foot is longer and covers it.
             start = "\r" if self._is_terminal else ""
-            self._write([start + self._grid.foot(), f"{rows} row{'' if rows == 1 else 's'}"])
-            self._grid = None
+            self._write([start + self._layout.foot(), f"{rows} row{'' if rows == 1 else 's'}"])
+        self._header = self._layout = None
 
     def line(self, text: str) -> None:
         self._write([text])
@@ -126,7 +155,7 @@ def _print_block(console: Console, block: Block) -> None:
 class JsonOutput:
     """One JSON document per line: entities as the server sent them, rows as objects by column name."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._names: list[str] = []
 
@@ -159,7 +188,7 @@ class JsonOutput:
 class CsvOutput:
     """Comma-separated values with a header line, for rows and for lists; nested values are JSON."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
 
     def entities(self, entities: Iterable[Entity]) -> None:

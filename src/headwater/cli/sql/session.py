@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from headwater.cli.sql.client import Client, ServerError, Stream
-from headwater.cli.sql.outputs import Output
+from headwater.cli.sql.outputs import make_output
+from headwater.cli.sql.spool import Spool
 from headwater.core.errors import ConfigError, ParseError
 from headwater.sql import ast
 from headwater.sql.parser import Dialect, parse_statement, split_statements
@@ -23,13 +25,18 @@ class Session:
     `on_change` is called after a statement that may have changed what exists.
     """
 
-    def __init__(self, client: Client, output: Output, on_change: Callable[[], None] | None = None) -> None:
+    def __init__(self, client: Client, output_format: str, on_change: Callable[[], None] | None = None) -> None:
         self.client = client
-        self.output = output
+        self.spool = Spool(sys.stdout)
+        self.choose_output(output_format)
         self.properties: dict[str, str] = {}
         self.variables: dict[str, str] = {}
         self._on_change = on_change
         self._depth = 0
+
+    def choose_output(self, name: str) -> None:
+        """Write answers in this form, one of `FORMATS`, from now on."""
+        self.output = make_output(name, self.spool)
 
     def run_script(self, text: str) -> None:
         """All statements of a text in order; the last may lack its `;`. Raises at the first that fails."""
@@ -56,7 +63,9 @@ class Session:
 
         Ctrl-C ends a query here, not the shell.
         """
-        first = next(iter(tokenize(statement).kinds))
+        first = tokenize(statement).texts[0].upper()
+        if first != "SPOOL":
+            self.spool.record(f"sql> {statement.strip()}")
         if first == "SELECT":
             self._select(statement)
         elif first == "PRINT":
@@ -138,7 +147,11 @@ class Session:
             self.run_file(Path(parsed.path).expanduser())
             return
         if isinstance(parsed, ast.Spool):
-            raise ServerError("SPOOL is not supported: redirect the output of `headwater sql -f FILE` instead")
+            if parsed.path is None:
+                self.spool.stop()
+            else:
+                self.spool.start(Path(parsed.path).expanduser())
+            return
         # The server has the last word on names and values; what it accepts is kept for the statements to come.
         self.output.entities(self.client.execute(statement, self.properties, self.variables))
         if isinstance(parsed, ast.SetProperty):

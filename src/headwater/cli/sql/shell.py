@@ -13,7 +13,7 @@ from rich.console import Console
 
 from headwater.cli.sql.client import Client
 from headwater.cli.sql.completion import Names, SqlCompleter
-from headwater.cli.sql.outputs import FORMATS, make_output
+from headwater.cli.sql.outputs import FORMATS
 from headwater.cli.sql.session import Session
 from headwater.core.errors import HeadwaterError
 from headwater.sql.parser import split_statements
@@ -27,6 +27,7 @@ Statements end with `;` and may span lines. Ctrl-C ends a running query, Ctrl-D 
   PRINT 'topic' FROM BEGINNING;
   SELECT ... EMIT CHANGES;
   SET 'auto.offset.reset'='earliest';
+  SPOOL 'file';  SPOOL OFF;
 
   help                     this page
   output table|json|csv    how answers are written
@@ -41,7 +42,7 @@ class Shell:
     def __init__(self, client: Client, output_format: str) -> None:
         self._client = client
         self._names = Names(client)
-        self._session = Session(client, make_output(output_format), self._names.forget)
+        self._session = Session(client, output_format, self._names.forget)
         self._errors = Console(highlight=False, markup=False)
         self._prompt: PromptSession[str] = PromptSession(
             history=_history(),
@@ -87,7 +88,7 @@ class Shell:
 
     def _choose_output(self, name: str) -> None:
         if name in FORMATS:
-            self._session.output = make_output(name)
+            self._session.choose_output(name)
         else:
             self._errors.print(f"output takes one of {', '.join(FORMATS)}", style="red")
 
@@ -96,6 +97,7 @@ class Shell:
             self._session.run_script(text)
         except HeadwaterError as error:
             self._errors.print(str(error), style="red", soft_wrap=True)
+            self._session.spool.record(str(error))
         except KeyboardInterrupt:
             print("Interrupted")
 
