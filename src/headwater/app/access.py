@@ -17,13 +17,31 @@ from headwater.http.guard import Authorize, allow_all
 
 
 def check_exposure(settings: NodeSettings) -> None:
-    """Raise `ConfigError` for listeners that anybody on the network could use."""
+    """Raise `ConfigError` for listeners that anybody on the network could use, or on an address that is not ours."""
+    check_address(settings.host)
     if settings.insecure or settings.api_keys or is_loopback(settings.host):
         return
     raise ConfigError(
         f"refusing to listen on {settings.host}: it is not a loopback address and clients need no password. Set "
         "node.api_keys, or give --insecure if everybody who can reach this machine may read and write everything"
     )
+
+
+def check_address(host: str) -> None:
+    """Raise `ConfigError` if this machine has none of the host's addresses, whatever the port."""
+    reason: OSError | None = None
+    try:
+        for family, kind, _, _, address in socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM):
+            try:
+                with socket.socket(family, kind) as probe:
+                    probe.bind(address)
+            except OSError as error:
+                reason = error
+            else:
+                return
+    except OSError as error:
+        reason = error
+    raise ConfigError(f"the setting node.host, `{host}`, is not an address of this machine: {reason}") from reason
 
 
 def is_loopback(host: str) -> bool:

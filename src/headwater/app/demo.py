@@ -31,8 +31,8 @@ def examples_folder() -> Path:
 
 
 def example_names() -> list[str]:
-    """Examples that can be run."""
-    return sorted(path.parent.name for path in examples_folder().glob("*/demo.py"))
+    """Examples that can be run; `common` is what they share."""
+    return sorted(path.parent.name for path in examples_folder().glob("*/demo.py") if path.parent.name != "common")
 
 
 def run_demo(name: str, node_options: Sequence[str], options: Sequence[str] = (), *, check: bool) -> int:
@@ -41,7 +41,7 @@ def run_demo(name: str, node_options: Sequence[str], options: Sequence[str] = ()
     Raises `ConfigError` for an unknown name, `StartupError` if the node does not start.
     """
     folder = examples_folder() / name
-    if not (folder / "demo.py").is_file():
+    if name not in example_names():
         raise ConfigError(f"There is no example '{name}'. There are: {', '.join(example_names())}.")
     if find_spec("confluent_kafka") is None:
         raise ConfigError("The examples need a Kafka client: pip install 'headwater[demo]'.")
@@ -115,7 +115,7 @@ def _is_free(port: int) -> bool:
 
 def node_options(data: Path | None, bootstrap_servers: str | None) -> list[str]:
     """Options of `headwater up` for the demo's node: in memory unless told otherwise."""
-    options = ["--memory"] if data is None else ["--data", os.fspath(data)]
+    options = [] if data is None else ["--data", os.fspath(data)]
     if bootstrap_servers is not None:
         options += ["--bootstrap-servers", bootstrap_servers]
-    return options
+    return options or ["--memory"]

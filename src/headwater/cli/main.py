@@ -20,6 +20,22 @@ BAD_START = 2
 """Exit code for a setting, option or environment that does not let the command begin."""
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """An event-streaming platform in one process: Kafka-compatible log and ksqlDB's SQL."""
+
+
 @app.command()
 def up(
     *,
@@ -41,7 +57,13 @@ def up(
 ) -> None:
     """Start a node: the Kafka protocol, ksqlDB's REST API and the queries. Ctrl-C ends it."""
     from headwater.app.command import run_node
+    from headwater.core.errors import ConfigError
 
+    if bootstrap_servers is not None and (memory or data is not None):
+        raise ConfigError(
+            f"{'--memory' if memory else '--data'} is for the log inside, which --bootstrap-servers replaces: give one "
+            "or the other"
+        )
     overrides = {
         "node.data": data,
         "node.memory": memory or None,
@@ -79,7 +101,7 @@ def sql(
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def demo(
-    name: Annotated[str, typer.Argument(help="The example, such as service-management.")],
+    name: Annotated[str, typer.Argument(help="The example; without one, all are listed.")] = "",
     options: Annotated[list[str] | None, typer.Argument(help="Options of the example itself.")] = None,
     *,
     check: Annotated[
@@ -91,8 +113,11 @@ def demo(
     ] = None,
 ) -> None:
     """Run an example on a node of its own: live until Ctrl-C, or checked."""
-    from headwater.app.demo import node_options, run_demo
+    from headwater.app.demo import example_names, node_options, run_demo
 
+    if not name:
+        sys.stderr.write(f"Which example? There are: {', '.join(example_names())}.\n")
+        raise typer.Exit(BAD_START)
     raise typer.Exit(run_demo(name, node_options(data, bootstrap_servers), options or [], check=check))
 
 
