@@ -193,5 +193,6 @@ async def test_a_full_disk_is_known_until_a_write_succeeds(clock: ManualClock) -
         await cluster.commit(work)
     assert "No space left" in (cluster.write_failure or "")
     storage.capacity = None
+    clock.advance(30_000)
     await cluster.commit(work)
     assert cluster.write_failure is None

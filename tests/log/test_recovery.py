@@ -364,13 +364,13 @@ def test_a_full_disk_is_told_once_a_minute_and_when_it_is_over(caplog: pytest.Lo
     clock = ManualClock()
     log = open_log(storage, clock)
     partitions = log.create_topic("t", 2).partitions
-    storage.capacity = storage.used + 30
+    storage.capacity = storage.used + 200
 
     def refuse() -> None:
         with pytest.raises(StorageError):
-            partitions[0].append(batch(b"b" * 100))
+            partitions[0].append(batch(b"b" * 1000))
         with pytest.raises(StorageError):
-            log.commit([(partition, batch(b"b" * 100)) for partition in partitions])
+            log.commit([(partition, batch(b"b" * 1000)) for partition in partitions])
 
     for _ in range(3):
         refuse()
@@ -382,8 +382,12 @@ def test_a_full_disk_is_told_once_a_minute_and_when_it_is_over(caplog: pytest.Lo
         "Writes to the log are refused (7 so far)",
     ]
     caplog.clear()
+    partitions[0].append(batch(b""))  # small enough
+    assert log.write_failure is not None
+    storage.capacity = storage.used - 1
+    log.maintenance()  # notices too, while nobody writes
     storage.capacity = None
+    clock.advance(30_000)
     log.maintenance()
     assert log.write_failure is None
-    partitions[0].append(batch(b"c"))
-    assert caplog.messages == ["The log can be written again; 8 writes were refused in 61 s"]
+    assert caplog.messages == ["The log can be written again; 9 writes were refused in 61 s"]

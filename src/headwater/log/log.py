@@ -486,7 +486,7 @@ class Log:
     def maintenance(self) -> None:
         """Retention by time and size, compaction, checkpoint when due. Call it every few seconds.
 
-        A partition that resists is logged and tried again. Raises `StorageError` if the checkpoint cannot be written.
+        What cannot be done, as the disk is full or broken, is logged and tried again.
         """
         for _ in self.maintenance_steps():
             pass
@@ -502,10 +502,13 @@ class Log:
                     to_compact.append(partition)
             yield
         is_due = self.clock.monotonic() - self._checkpoint_at >= self.settings.checkpoint_interval_ms / 1000
-        if to_compact:
-            self._write_checkpoint(sync=True)  # the old one speaks of positions that compaction changes
-        elif is_due or self._checkpoint_wanted or self._health.failure:  # after a failure: to find that it is over
-            self._write_checkpoint(sync=False)
+        if to_compact or is_due or self._checkpoint_wanted or self._health.failure:  # that, to find that it is over
+            try:
+                # The old one speaks of positions that compaction changes.
+                self._write_checkpoint(sync=bool(to_compact))
+            except StorageError as error:
+                self._health.refused(error)
+                return
         for partition in to_compact:
             with _reported("compact", partition):
                 if not partition.is_deleted:
