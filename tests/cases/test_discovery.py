@@ -20,9 +20,9 @@ def written(path: Path, content: object) -> Path:
 
 def test_a_folder_holds_cases_of_every_kind() -> None:
     assert [(run.suite, run.case) for run in find_runs([DATA])] == [
-        (Suite.QTT, "data/count-per-window"),
-        (Suite.QTT, "data/filter-and-project"),
-        (Suite.QTT, "data/join-orders"),
+        (Suite.CASES, "data/count-per-window"),
+        (Suite.CASES, "data/filter-and-project"),
+        (Suite.CASES, "data/join-orders"),
         (Suite.SQL, "script.sql::every insert runs through the whole graph"),
         (Suite.SQL, "script.sql::a table's deletion is a tombstone"),
         (Suite.SQL, "script.sql::an assertion that does not hold"),

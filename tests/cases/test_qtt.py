@@ -1,12 +1,16 @@
 """Query tests: how cases are executed and judged."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from headwater.cases.model import Message, Verdict
+from headwater.cases.execution import execute
+from headwater.cases.model import Message, Suite, Verdict
 from headwater.cases.qtt import java_hash_order
-from tests.cases.support import outcome_of, verdict_of
+from headwater.cases.report import failure_line
+from headwater.plan.functions import builtin_functions
+from tests.cases.support import outcome_of, runs_of, verdict_of
 
 CREATE = "CREATE STREAM A (K INT KEY, V INT) WITH (kafka_topic='a', value_format='JSON');"
 COPY = "CREATE STREAM B AS SELECT * FROM A;"
@@ -60,6 +64,15 @@ def test_headers_that_are_not_expected_are_a_difference() -> None:
 def test_a_refusal_that_is_not_expected_is_unsupported() -> None:
     outcome = outcome_of(case("CREATE STREAM B AS SELECT NOPE FROM A;"))
     assert (outcome.verdict, outcome.reason) == (Verdict.FAILED, "unsupported")
+
+
+def test_a_mistake_in_ones_own_script_is_rejected_and_pointed_at() -> None:
+    run = replace(runs_of(case("CREATE STREAM B AS SELEC V FROM A;"))[0], suite=Suite.CASES)
+    result = execute(run, builtin_functions())
+    assert result.outcome.reason == "rejected"
+    lines = failure_line(result).splitlines()
+    assert lines[0].startswith("rejected  ")
+    assert lines[-1].index("^") == lines[-2].index("SELEC ")
 
 
 def negative(*statements: str, message: str | None = "cannot be resolved") -> dict[str, Any]:

@@ -60,7 +60,7 @@ def three_files(statements: Path, inputs: Path | None, outputs: Path, name: str)
     given = [] if inputs is None else _records(inputs, "inputs")
     wanted = _records(outputs, "outputs")
     return Run(
-        Suite.QTT,
+        Suite.CASES,
         name,
         name,
         [_read_text(statements)],

@@ -24,6 +24,7 @@ RunnerOf = Callable[[Run, FunctionRegistry], Awaitable[Outcome]]
 
 _RUNNERS: dict[Suite, RunnerOf] = {
     Suite.QTT: run_query_test,
+    Suite.CASES: run_query_test,
     Suite.REST: run_rest_test,
     Suite.SCHEMA: run_schema_test,
     Suite.SQL: run_script_test,

@@ -14,6 +14,8 @@ class Suite(Enum):
 
     QTT = "qtt"
     """Statements, then queries run one after the other over the inputs."""
+    CASES = "cases"
+    """The same from three files: statements, inputs and outputs."""
     REST = "rest"
     """Statements, inputs and SELECTs as clients of the REST API send them."""
     SQL = "sql"

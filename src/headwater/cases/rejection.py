@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from headwater.cases.messages import closeness
-from headwater.cases.model import Outcome, Run, Verdict
+from headwater.cases.model import Outcome, Run, Suite, Verdict
 from headwater.core.errors import HeadwaterError, ParseError
 from headwater.engine.entities import CurrentStatus, Entity
 from headwater.engine.errors import StatementError, message_of
@@ -18,7 +18,8 @@ def judge_rejection(run: Run, error: HeadwaterError) -> Outcome:
     message = message_of(error)
     expected = run.expected_error
     if expected is None:
-        return Outcome(Verdict.FAILED, "unsupported", message)
+        # Suites are of statements that the original runs; of one's own script nobody knows that.
+        return Outcome(Verdict.FAILED, "rejected" if run.suite is Suite.CASES else "unsupported", message)
     if _is_early(run, error):
         return Outcome(Verdict.REJECTED_EARLY, "rejected-early", message)
     statement = error.statement.rstrip(";") if isinstance(error, StatementError) else ""

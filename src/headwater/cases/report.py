@@ -84,8 +84,11 @@ class Summary:
 
 
 def failure_line(result: Result) -> str:
-    """One line about a run that did not pass."""
+    """About a run that did not pass: one line, and below it what points into a statement of one's own."""
     outcome = result.outcome
+    if result.suite is Suite.CASES and "\n" in outcome.detail:
+        below = "".join(f"\n    {line}" for line in outcome.detail.splitlines())
+        return f"{outcome.reason or outcome.verdict.value}  {result.run}{below}"
     detail = " ".join(outcome.detail.split())
     if len(detail) > _DETAIL_LENGTH:
         detail = detail[:_DETAIL_LENGTH] + "…"
