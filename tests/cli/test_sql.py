@@ -11,7 +11,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
 
+from headwater.cli.sql.client import Client
+from headwater.cli.sql.completion import Names, SqlCompleter
 from tests.app.processes import command, environment, headwater_up, run
 
 KEYS_SECONDS = 20.0
@@ -69,6 +73,17 @@ def test_output_is_spooled_to_a_file_until_off(server: str, stream: str, tmp_pat
     assert spooled.startswith(f"sql> DESCRIBE {stream};\n")
     assert result.stdout.startswith(spooled.partition("\n")[2])
     assert "Key format" not in spooled
+
+
+def test_columns_are_completed_once_their_source_is_named(server: str, stream: str) -> None:
+    completer = SqlCompleter(Names(Client(server)))
+
+    def offered(text: str, cursor: int) -> list[str]:
+        return [c.text for c in completer.get_completions(Document(text, cursor), CompleteEvent())]
+
+    assert offered(f"SELECT na FROM {stream};", len("SELECT na"))[0] == "NAME"
+    assert "NAME" not in offered("SELECT na", len("SELECT na"))
+    assert offered(f"SELECT * FROM {stream} WHERE i", len(f"SELECT * FROM {stream} WHERE i"))[0] == "ID"
 
 
 def test_what_the_server_refuses_is_said_in_its_own_words(server: str) -> None:
