@@ -57,6 +57,11 @@ def test_columns_fit_the_terminal(total: int) -> None:
     assert "".join(lines).count("x") == 300
 
 
+def test_room_to_spare_goes_to_texts() -> None:
+    assert column_widths(["A", "B", "C"], ["INTEGER", "STRING", "STRING"], (), 80) == [11, 29, 29]
+    assert sum(column_widths(["A", "B"], ["INTEGER", "STRING"], (), 200)) == 11 + 60
+
+
 def test_a_wide_character_takes_two_cells() -> None:
     (line,) = Grid([6]).row(["日本"])
     assert line == "│ 日本   │"

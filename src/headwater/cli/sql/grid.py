@@ -18,7 +18,8 @@ _LONGEST = 60
 def column_widths(
     names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[str]], total: int | None
 ) -> list[int]:
-    """A width per column: what header, type and the rows at hand need, shrunk evenly until `total` cells hold all.
+    """A width per column: what header, type and the rows at hand need, shrunk evenly until `total` cells hold all; room
+    to spare goes to texts and nested values.
 
     `total` None is a pipe, where columns may be as wide as they like.
     """
@@ -28,6 +29,10 @@ def column_widths(
     if total is None:
         return widths
     room = max(total - 3 * len(widths) - 1, MINIMUM_WIDTH * len(widths))
+    texts = [n for n, kind in enumerate(types) if kind not in _TYPE_WIDTHS]
+    spare = max(room - sum(widths), 0)
+    for n in texts:
+        widths[n] = max(widths[n], min(widths[n] + spare // len(texts), _LONGEST))
     return _shrunk(widths, room)
 
 
