@@ -25,7 +25,7 @@ from headwater.engine.operators import (
     stream_join,
     table_join,
 )
-from headwater.engine.program import Materialized, Program, StageInput, StageOutput, StoreSpec, Unit
+from headwater.engine.program import Program, StageOutput, StoreSpec, Unit
 from headwater.engine.rows import Change, Row
 from headwater.engine.stores import Store
 from headwater.engine.text import SourceText, compile_functions
@@ -303,14 +303,3 @@ def compile_plan(
 ) -> Program:
     """Compile; `name` appears in tracebacks of the generated code."""
     return ProgramCompiler(plan, functions, registry, options or CompileOptions(), name).compile()
-
-
-__all__ = [
-    "CompileError",
-    "CompileOptions",
-    "Materialized",
-    "ProgramCompiler",
-    "StageCompiler",
-    "StageInput",
-    "compile_plan",
-]

@@ -85,15 +85,6 @@ class ProcessingLogger(Protocol):
         ...
 
 
-class SilentLogger:
-    """Drops everything: for tools and tests that do not care."""
-
-    def _drop(self, *arguments: object, **named: object) -> None:
-        return
-
-    deserialization_error = record_error = serialization_error = production_error = task_error = _drop
-
-
 class Kind(IntEnum):
     """`message.type` of an entry."""
 

@@ -153,9 +153,6 @@ class Scope:
         self._synthetic[name] = (internal, sql_type)
         self._by_internal[internal] = sql_type
 
-    def is_synthetic(self, ref: Expression) -> bool:
-        return isinstance(ref, ColumnRef) and ref.source is None and ref.name in self._synthetic
-
     # --- qualification ----------------------------------------
 
     def qualify(self, expression: Expression, clause: str) -> Expression:
