@@ -45,7 +45,7 @@ def run_demo(name: str, node_options: Sequence[str], options: Sequence[str] = ()
         raise ConfigError(f"There is no example '{name}'. There are: {', '.join(example_names())}.")
     if find_spec("confluent_kafka") is None:
         raise ConfigError("The examples need a Kafka client: pip install 'headwater[demo]'.")
-    with _node(node_options) as endpoints:
+    with _node(_ports(standard=not check), node_options) as endpoints:
         command = [sys.executable, "demo.py", "--server", endpoints["ksqldb"]]
         if "kafka" in endpoints:
             command += ["--bootstrap-servers", endpoints["kafka"]]
@@ -63,10 +63,10 @@ def run_demo(name: str, node_options: Sequence[str], options: Sequence[str] = ()
 
 
 @contextlib.contextmanager
-def _node(options: Sequence[str]) -> Iterator[dict[str, str]]:
+def _node(ports: Sequence[str], options: Sequence[str]) -> Iterator[dict[str, str]]:
     """A `headwater up` process; gives its endpoints by name. On Ctrl-C it outlives the example, so that this can end
     first."""
-    command = [sys.executable, "-m", "headwater.cli.main", "up", *_ports(), *options]
+    command = [sys.executable, "-m", "headwater.cli.main", "up", *ports, *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         yield _endpoints(process, options)
@@ -94,12 +94,13 @@ def _endpoints(process: subprocess.Popen[str], options: Sequence[str]) -> dict[s
     return endpoints
 
 
-def _ports() -> list[str]:
-    """The standard ports where they are free, so that other clients find the demo; any others if not."""
+def _ports(*, standard: bool) -> list[str]:
+    """The `standard` ports where they are free, so that other clients find the demo; any others if not. Nobody looks for
+    a check: it takes free ones, so that several can run at once."""
     options: list[str] = []
     for label, port in _STANDARD_PORTS.items():
         name = "--kafka-port" if label == "kafka" else "--ksql-port"
-        options += [name, str(port if _is_free(port) else 0)]
+        options += [name, str(port if standard and _is_free(port) else 0)]
     return options
 
 
