@@ -27,7 +27,7 @@ QUERY = "SELECT * FROM latest WHERE sensor = 'roof';"
 @contextmanager
 def node(*options: str) -> Iterator[tuple[subprocess.Popen[str], str, float]]:
     """A node; gives its process, its REST address, and when it was started."""
-    command = [sys.executable, "-m", "headwater.cli.main", "up", "--kafka-port", "0", "--ksql-port", "0", *options]
+    command = [sys.executable, "-m", "headwater.cli.main", "up", "--free-ports", *options]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

@@ -60,9 +60,8 @@ def headwater_up(
     *arguments: str, expect: Sequence[str] = ("kafka", "ksqldb"), env: Mapping[str, str] | None = None
 ) -> Iterator[Running]:
     """`headwater up` with free ports, once it has printed all endpoints; killed at the end if it still runs."""
-    ports = ("--kafka-port", "0", "--ksql-port", "0")
     process = subprocess.Popen(
-        command("up", *ports, *arguments),
+        command("up", "--free-ports", *arguments),
         env=environment(env),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

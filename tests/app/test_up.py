@@ -64,7 +64,7 @@ def test_what_was_declared_survives_a_kill(tmp_path: Path) -> None:
 
 def test_a_folder_in_use_is_refused_with_the_pid_of_its_owner(tmp_path: Path) -> None:
     with headwater_up("--data", str(tmp_path)) as node:
-        second = run("up", "--data", str(tmp_path), "--kafka-port", "0", "--ksql-port", "0")
+        second = run("up", "--data", str(tmp_path), "--free-ports")
         assert second.returncode == 2
         assert second.stderr.count("\n") == 1
         assert f"in use by process {node.process.pid}" in second.stderr
@@ -76,7 +76,7 @@ def test_a_port_in_use_is_named(option: str) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        result = run("up", "--memory", "--kafka-port", "0", "--ksql-port", "0", option, port)
+        result = run("up", "--memory", "--free-ports", option, port)
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert f"127.0.0.1:{port}" in result.stderr
@@ -112,7 +112,7 @@ def test_an_unreachable_kafka_is_named() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
-        result = run("up", "--bootstrap-servers", address, "--ksql-port", "0")
+        result = run("up", "--bootstrap-servers", address, "--free-ports")
     assert result.returncode == 2
     assert result.stderr.startswith(f"headwater: no Kafka cluster at {address}: ")
     assert result.stderr.count("\n") == 1
@@ -160,7 +160,7 @@ def test_the_same_node_runs_on_a_kafka_cluster(kafka: Kafka) -> None:
 def test_a_wrong_ksql_property_ends_the_start_with_a_line_that_names_it(tmp_path: Path, line: str, told: str) -> None:
     config = tmp_path / "headwater.toml"
     config.write_text(f"[ksql.properties]\n{line}\n")
-    done = run("up", "--memory", "--config", str(config), "--kafka-port", "0", "--ksql-port", "0")
+    done = run("up", "--memory", "--config", str(config), "--free-ports")
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr

@@ -17,7 +17,13 @@ from pathlib import Path
 
 from headwater.core.errors import ConfigError, StartupError
 
-_STANDARD_PORTS = {"kafka": 9092, "ksqldb": 8088}
+_STANDARD_PORTS = {
+    "--kafka-port": 9092,
+    "--ksql-port": 8088,
+    "--registry-port": 8081,
+    "--connect-port": 8083,
+    "--console-port": 9021,
+}
 _STOP_SECONDS = 20
 
 
@@ -95,12 +101,14 @@ def _endpoints(process: subprocess.Popen[str], options: Sequence[str]) -> dict[s
 
 
 def _ports(*, standard: bool) -> list[str]:
-    """The `standard` ports where they are free, so that other clients find the demo; any others if not. Nobody looks for
-    a check: it takes free ones, so that several can run at once."""
-    options: list[str] = []
-    for label, port in _STANDARD_PORTS.items():
-        name = "--kafka-port" if label == "kafka" else "--ksql-port"
-        options += [name, str(port if standard and _is_free(port) else 0)]
+    """The `standard` ports where they are free, so that other clients find the demo; any others if not.
+
+    Nobody looks for a check: it takes free ones, so that several can run at once.
+    """
+    options = ["--free-ports"]
+    for option, port in _STANDARD_PORTS.items() if standard else ():
+        if _is_free(port):
+            options += [option, str(port)]
     return options
 
 

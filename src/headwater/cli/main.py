@@ -44,6 +44,16 @@ def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
     kafka_port: Annotated[int | None, typer.Option(help="Port of the Kafka protocol (default 9092).")] = None,
     ksql_port: Annotated[int | None, typer.Option(help="Port of ksqlDB's REST API (default 8088).")] = None,
+    registry_port: Annotated[
+        int | None, typer.Option(help="Port of the schema registry and the catalog (default 8081).")
+    ] = None,
+    connect_port: Annotated[int | None, typer.Option(help="Port of Kafka Connect's REST API (default 8083).")] = None,
+    console_port: Annotated[
+        int | None, typer.Option(help="Port of the console and of /metrics (default 9021).")
+    ] = None,
+    free_ports: Annotated[
+        bool, typer.Option("--free-ports", help="Take free ports instead of the default ones.")
+    ] = False,
     bootstrap_servers: Annotated[
         str | None, typer.Option(help="An Apache Kafka cluster to use instead of the log inside.")
     ] = None,
@@ -58,23 +68,28 @@ def up(
     """Start a node: the Kafka protocol, ksqlDB's REST API and the queries. Ctrl-C ends it."""
     from headwater.app.command import run_node
     from headwater.core.errors import ConfigError
+    from headwater.core.settings import free_ports as all_free
 
     if bootstrap_servers is not None and (memory or data is not None):
         raise ConfigError(
             f"{'--memory' if memory else '--data'} is for the log inside, which --bootstrap-servers replaces: give one "
             "or the other"
         )
-    overrides = {
+    named = {
         "node.data": data,
         "node.memory": memory or None,
         "node.host": host,
         "node.insecure": insecure or None,
         "kafka.port": kafka_port,
         "ksql.port": ksql_port,
+        "registry.port": registry_port,
+        "connect.port": connect_port,
+        "console.port": console_port,
         "ksql.extensions": str(extensions) if extensions else None,
         "cluster.bootstrap_servers": bootstrap_servers,
     }
-    run_node(config, overrides)
+    given = {name: value for name, value in named.items() if value is not None}
+    run_node(config, {**(all_free() if free_ports else {}), **given})
 
 
 @app.command()

@@ -110,6 +110,27 @@ class KsqlSettings:
 
 
 @dataclass(frozen=True)
+class RegistrySettings:
+    """The schema registry and the catalog, on one port."""
+
+    port: int = port(8081, "Port of the schema registry's and the catalog's REST API.")
+
+
+@dataclass(frozen=True)
+class ConnectSettings:
+    """Connectors and their REST API."""
+
+    port: int = port(8083, "Port of Kafka Connect's REST API.")
+
+
+@dataclass(frozen=True)
+class ConsoleSettings:
+    """What people and monitoring look at."""
+
+    port: int = port(9021, "Port of the console and of `/metrics`.")
+
+
+@dataclass(frozen=True)
 class LogSettings:
     """The embedded log."""
 
@@ -171,6 +192,9 @@ class Settings:
     node: NodeSettings = field(default_factory=NodeSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     ksql: KsqlSettings = field(default_factory=KsqlSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    connect: ConnectSettings = field(default_factory=ConnectSettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
     log: LogSettings = field(default_factory=LogSettings)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
 
@@ -205,6 +229,11 @@ def declared() -> Iterator[Declared]:
         types = get_type_hints(cls)
         for item in fields(cls):
             yield Declared(part, item.name, types[item.name], _default(item), item.metadata["about"])
+
+
+def free_ports() -> dict[str, int]:
+    """Every port's setting with 0 as its value: whoever starts asks for free ones."""
+    return {item.name: 0 for item in declared() if item.key == "port"}
 
 
 def _default(item: Field[Any]) -> Any:

@@ -1,14 +1,7 @@
-"""The ksqlDB listener: HTTP/1.1, HTTP/2 (prior knowledge and upgrade) and WebSocket on one port, in one loop."""
+"""ksqlDB's REST API over an engine: the application, and the listener that serves it."""
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import socket
-from functools import partial
-
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -17,20 +10,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
-from headwater.core.errors import StartupError
 from headwater.engine.engine import Engine
 from headwater.engine.settings import EngineSettings
 from headwater.http.bodies import DEFAULT_LIMIT_BYTES, Bodies
 from headwater.http.guard import Authorize, Guard, allow_all
 from headwater.http.information import InformationEndpoints
 from headwater.http.inserts import InsertEndpoints
+from headwater.http.listener import RestListener
 from headwater.http.origins import ALLOWED_ORIGINS, Origins
 from headwater.http.queries import QueryEndpoints
 from headwater.http.statements import StatementEndpoints
 from headwater.http.websocket import WebSocketEndpoint
-
-_GRACE_SECONDS = 1.0
-"""How long open requests may take to end when the server closes; push queries are ended before that begins."""
 
 
 def build_app(
@@ -93,50 +83,25 @@ class KsqlServer:
         authorize: Authorize = allow_all,
         max_request_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
-        self.host = host
-        self.port = port
         self._engine = engine
-        self._app = build_app(engine, authorize, host, max_request_bytes)
-        self._stop = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._listener = RestListener(
+            "ksqlDB's REST API",
+            build_app(engine, authorize, host, max_request_bytes),
+            host,
+            port,
+            idle_seconds=engine.settings.integer("ksql.idle.connection.timeout.seconds"),
+        )
+
+    @property
+    def port(self) -> int:
+        return self._listener.port
 
     async def start(self) -> None:
         """Begin to accept; raises `StartupError` naming the address when it cannot be bound."""
-        listener = self._bind()
-        self.port = listener.getsockname()[1]
-        config = Config()
-        config.bind = [f"fd://{listener.detach()}"]
-        config.graceful_timeout = _GRACE_SECONDS
-        config.include_server_header = False
-        config.accesslog = None
-        config.errorlog = None
-        config.keep_alive_timeout = self._engine.settings.integer("ksql.idle.connection.timeout.seconds")
-        config.h2_max_concurrent_streams = 1_000
-        run = partial(serve, self._app, config, shutdown_trigger=self._stop.wait, mode="asgi")  # type: ignore[arg-type]
-        self._task = asyncio.create_task(run(), name="ksqlDB REST")
-
-    def _bind(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            listener.bind((self.host, self.port))
-            listener.listen(100)
-            listener.setblocking(False)
-        except OSError as error:
-            listener.close()
-            reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-            raise StartupError(
-                f"Cannot listen on {self.host}:{self.port} for ksqlDB's REST API: {reason}. Choose another port."
-            ) from error
-        return listener
+        await self._listener.start()
 
     async def close(self) -> None:
         """End the streams, let other requests finish for a moment, and stop."""
-        if self._task is None:
-            return
-        await self._engine.close_results()
-        self._stop.set()
-        await self._task
-        self._task = None
+        if self._listener.running:
+            await self._engine.close_results()
+        await self._listener.close()
