@@ -42,7 +42,7 @@ class Type(StrEnum):
     DOUBLE = "DOUBLE"
     BOOLEAN = "BOOLEAN"
     LIST = "LIST"
-    PASSWORD = "PASSWORD"
+    PASSWORD = "PASSWORD"  # noqa: S105 - the name of a type
     CLASS = "CLASS"
 
 

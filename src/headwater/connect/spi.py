@@ -21,12 +21,12 @@ It is found when it stands in a module or package of `headwater.connect.connecto
 it under the entry point group `headwater.connectors`.
 
 Everything runs on the node's one event loop: a method may wait, but not compute for longer than a few milliseconds at a
-time. Calls of a client library that blocks go through `asyncio.to_thread`. Libraries beyond the base install are imported in
-`start` or `validate`, not with the module; a missing one is a `MissingExtraError`.
+time. Calls of a client library that blocks go through `asyncio.to_thread`. Libraries beyond the base install are
+imported in `start` or `validate`, not with the module; a missing one is a `MissingExtraError`.
 
-What a task raises decides: `RetriableError` repeats the call after a growing pause, until `errors.retry.timeout` where it
-is set; `ConnectError`, and any other exception, fails the task, with the cause in its status. A worker calls the methods
-of one task one after the other, never two at once.
+What a task raises decides: `RetriableError` repeats the call after a growing pause, until `errors.retry.timeout` where
+it is set; `ConnectError`, and any other exception, fails the task, with the cause in its status. A worker calls the
+methods of one task one after the other, never two at once.
 """
 
 from __future__ import annotations
@@ -117,20 +117,22 @@ class SourceTask(ABC):
 
     @abstractmethod
     async def start(self, config: Config, context: SourceContext) -> None:
-        """Connect, and find the place to go on from. `config` has what `task_configs` gave this task, secrets included."""
+        """Connect, and find the place to go on from. `config` has what `task_configs` gave this task, secrets
+        included."""
 
     @abstractmethod
     async def poll(self) -> Sequence[SourceRecord]:
         """The next records, a batch of a size that is good for the source (up to some thousand).
 
-        Waits until there are some; it may also return none after a while. It is cancelled when the task is stopped or paused:
-        what was not returned must be found again after `commit`ted offsets, so change no state before the last `await`.
-        The worker writes records and their offsets all or nothing before it polls again: after kill -9 a new task starts
-        from the offset of the last batch that was written.
+        Waits until there are some; it may also return none after a while. It is cancelled when the task is stopped or
+        paused: what was not returned must be found again after `commit`ted offsets, so change no state before the last
+        `await`. The worker writes records and their offsets all or nothing before it polls again: after kill -9 a new
+        task starts from the offset of the last batch that was written.
         """
 
     async def commit(self, offsets: Sequence[tuple[SourceOffset, SourceOffset]]) -> None:  # noqa: B027 - optional
-        """The records up to these offsets are durable, (partition, offset) each: a source may be told to forget them."""
+        """The records up to these offsets are durable, (partition, offset) each: a source may be told to forget
+        them."""
 
     async def stop(self) -> None:  # noqa: B027 - optional
         """Give up connections. Called once, also after a failure of `start` or `poll`; nothing is called after it."""
@@ -147,9 +149,9 @@ class SinkTask(ABC):
     async def put(self, records: Sequence[SinkRecord]) -> None:
         """Take a batch, in the order of each partition: write it, or keep it until `flush`.
 
-        A `RetriableError` repeats the same batch. A batch can come twice after a crash, so write by key, topic-partition-offset or
-        whatever makes the second time harmless where the target can. An empty batch comes now and then when there is
-        nothing to read, for work that depends on time.
+        A `RetriableError` repeats the same batch. A batch can come twice after a crash, so write by key,
+        topic-partition-offset or whatever makes the second time harmless where the target can. An empty batch comes now
+        and then when there is nothing to read, for work that depends on time.
         """
 
     async def flush(self, offsets: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int] | None:
@@ -180,12 +182,12 @@ class Connector(ABC):
     title: ClassVar[str] = ""
     """A few words for people: "PostgreSQL CDC". The first line of the class's docstring says more."""
     config: ClassVar[ConfigDef]
-    """The connector's own keys. Those that every connector has (`name`, `tasks.max`, converters, transforms, errors, topics of a
-    sink) are the worker's."""
+    """The connector's own keys. Those that every connector has (`name`, `tasks.max`, converters, transforms, errors,
+    topics of a sink) are the worker's."""
 
     async def validate(self, config: Config) -> Mapping[str, Sequence[str]]:
-        """Errors by key that only the outside world can tell: a host that does not answer, a wrong password. Called when every
-        value is right by itself; a few seconds at most."""
+        """Errors by key that only the outside world can tell: a host that does not answer, a wrong password. Called
+        when every value is right by itself; a few seconds at most."""
         return {}
 
     async def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:
