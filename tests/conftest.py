@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-pytest_plugins = ["tests.kafka_fixture"]
+pytest_plugins = ["tests.kafka_fixture", "tests.postgres_fixture", "tests.debezium_fixture"]
 
 IN_CI = os.environ.get("HEADWATER_CI") == "1"
 """Set by `.ci/run`: there a test that cannot run has failed."""
