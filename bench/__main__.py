@@ -9,19 +9,28 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench import startup, throughput
+from bench import broker_node, kafka_peer, startup, throughput
 from headwater.app.loop import collect_seldom
+
+PARTS = ["queries", "startup", "broker", "kafka"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=["queries", "startup"], help="default: all")
+    parser.add_argument("--only", choices=PARTS, help="default: all")
     parser.add_argument("--pipeline", default="", help="only pipelines with this in their name")
     parser.add_argument("--records", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peer-records", type=int, default=2_000_000)
+    parser.add_argument("--peer-rounds", type=int, default=3)
     args = parser.parse_args()
-    parts = [args.only] if args.only else ["queries", "startup"]
+    parts = [args.only] if args.only else PARTS
     console = Console()
+    if "broker" in parts:
+        show(console, "Broker", broker_node.measure())
+    if "kafka" in parts:
+        show(console, f"Beside Apache Kafka, {args.peer_records:,} records of 150 bytes, median of {args.peer_rounds}",
+             kafka_peer.measure(args.peer_records, args.peer_rounds))  # fmt: skip
     collect_seldom()  # as a node's process does; it holds for the hand-written loops, too
     if "queries" in parts:
         show(console, f"Queries, {args.records:,} records of about 140 bytes, median of {args.rounds}",

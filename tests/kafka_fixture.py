@@ -43,6 +43,9 @@ _POM = f"""\
 </project>
 """
 
+SMALL = ("-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xshare:auto")
+"""One compiler tier and the serial collector: a broker that lives for seconds beside the tests on a small machine."""
+
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -121,7 +124,9 @@ def _download(folder: Path, libraries: Path) -> None:
 class Server:
     """A broker on three loopback ports (plain, SASL, controller) with storage in a folder of its own."""
 
-    def __init__(self, folder: Path, ports: Sequence[int]) -> None:
+    def __init__(
+        self, folder: Path, ports: Sequence[int], properties: str = _PROPERTIES, tuning: Sequence[str] = SMALL
+    ) -> None:
         if shutil.which("java") is None:
             raise CannotRunError("needs Java 17 or newer (the command `java`) to run Apache Kafka: it is not installed")
         self._libraries = kafka_libraries()
@@ -132,7 +137,8 @@ class Server:
         plain, sasl, controller = ports
         self.addresses = Kafka(f"127.0.0.1:{plain}", f"127.0.0.1:{sasl}")
         self._ports = (plain, sasl)
-        text = _PROPERTIES.format(plain=plain, sasl=sasl, controller=controller, data=folder / "data")
+        self._tuning = tuning
+        text = properties.format(plain=plain, sasl=sasl, controller=controller, data=folder / "data")
         self._config.write_text(text, "utf-8")
         # As one argument: an id may begin with a dash.
         options = (f"--cluster-id={_cluster_id()}", "-c", str(self._config))
@@ -142,12 +148,18 @@ class Server:
         """Start, and return when it accepts connections. Raises `CannotRunError`."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                _command(self._libraries, self._folder, "kafka.Kafka", str(self._config)),
+                _command(self._libraries, self._folder, self._tuning, "kafka.Kafka", str(self._config)),
                 cwd=self._folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         _await_ready(self._process, self._ports, self._log)
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """Stop it as a power cut would."""
@@ -158,10 +170,13 @@ class Server:
 
 
 @contextmanager
-def running_kafka(ports: Sequence[int]) -> Iterator[Server]:
-    """A running broker with fresh storage, stopped at the end."""
+def running_kafka(
+    ports: Sequence[int], properties: str = _PROPERTIES, tuning: Sequence[str] = SMALL
+) -> Iterator[Server]:
+    """A running broker with fresh storage, stopped at the end. `properties` is the text of its configuration, with its
+    ports in braces; `tuning` is what its JVM is told."""
     with tempfile.TemporaryDirectory(prefix="headwater-kafka-") as folder:
-        server = Server(Path(folder), ports)
+        server = Server(Path(folder), ports, properties, tuning)
         try:
             server.start()
             yield server
@@ -174,21 +189,19 @@ def _cluster_id() -> str:
     return urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
 
 
-def _command(libraries: Path, folder: Path, main: str, *arguments: str) -> list[str]:
+def _command(libraries: Path, folder: Path, tuning: Sequence[str], main: str, *arguments: str) -> list[str]:
     (folder / "log4j2.yaml").write_text(
         "Configuration:\n  Appenders:\n    Console:\n      name: out\n"
         "      PatternLayout:\n        pattern: '%d %p %m (%c)%n'\n"
         "  Loggers:\n    Root:\n      level: WARN\n      AppenderRef:\n        ref: out\n",
         "utf-8",
     )
-    # One compiler tier and the serial collector: this broker lives for seconds beside the tests on a small machine.
-    tuning = ["-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xshare:auto"]
     logging = f"-Dlog4j2.configurationFile=file:{folder / 'log4j2.yaml'}"
     return ["java", *tuning, logging, "-cp", f"{libraries}/*", main, *arguments]
 
 
 def _java(libraries: Path, folder: Path, main: str, *arguments: str) -> None:
-    command = _command(libraries, folder, main, *arguments)
+    command = _command(libraries, folder, SMALL, main, *arguments)
     result = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, check=False)
     if result.returncode:
         raise CannotRunError(f"Apache Kafka's {main} failed: {(result.stderr or result.stdout).strip()[-500:]}")
