@@ -215,8 +215,8 @@ async def test_users_made_by_clients_can_log_in_also_after_a_restart(mechanism: 
     async with running_broker(storage=storage, verifier=ApiKeys({"root": "secret"})) as running:
         anna = await log_in(running, "anna", "pass", mechanism)
         assert anna is not None
-        assert running.broker.verify("anna", "pass")
-        assert not running.broker.verify("anna", "pass ")
+        assert running.broker.access.verify("anna", "pass")
+        assert not running.broker.access.verify("anna", "pass ")
         assert await make_user(anna, "anna", "x", mechanism) == Code.CLUSTER_AUTHORIZATION_FAILED
         await anna.close()
         client = await operator(running)

@@ -13,6 +13,7 @@ ANY_NAME = "*"
 ANY_PRINCIPAL = "User:*"
 ANY_HOST = "*"
 CLUSTER_NAME = "kafka-cluster"
+KSQL_NAME = "ksql-cluster"
 
 
 class Resource(IntEnum):
@@ -25,6 +26,16 @@ class Resource(IntEnum):
     TRANSACTIONAL_ID = 5
     DELEGATION_TOKEN = 6
     USER = 7
+    # Ours, far above Kafka's own. Kafka's clients do not know them, so they are listed only to who asks for them.
+    SUBJECT = 100
+    """A subject of the schema registry."""
+    CONNECTOR = 101
+    KSQL = 102
+    """The SQL engine; its one name is `ksql-cluster`."""
+
+
+OWN_RESOURCES = frozenset({Resource.SUBJECT, Resource.CONNECTOR, Resource.KSQL})
+"""Kinds of resource that Kafka does not have."""
 
 
 class Pattern(IntEnum):
@@ -109,8 +120,9 @@ class AclFilter:
     permission: Permission
 
     def selects(self, acl: Acl) -> bool:
+        kinds = (acl.resource,) if acl.resource in OWN_RESOURCES else (Resource.ANY, acl.resource)
         return (
-            self.resource in (Resource.ANY, acl.resource)
+            self.resource in kinds
             and self._selects_name(acl)
             and self.principal in (None, acl.principal)
             and self.host in (None, acl.host)
@@ -127,30 +139,40 @@ class AclFilter:
 
 
 class Acls:
-    """All entries."""
+    """All entries, found by the name they are about: with thousands of them a decision looks at a few."""
 
     def __init__(self, entries: Iterable[Acl] = ()) -> None:
-        self._by_resource: dict[Resource, set[Acl]] = {}
+        self._literal: dict[tuple[Resource, str], set[Acl]] = {}
+        self._prefixed: dict[Resource, dict[str, set[Acl]]] = {}
         for acl in entries:
             self.add(acl)
 
     def __iter__(self) -> Iterator[Acl]:
-        return (acl for entries in self._by_resource.values() for acl in entries)
+        for entries in self._literal.values():
+            yield from entries
+        for prefixes in self._prefixed.values():
+            for entries in prefixes.values():
+                yield from entries
 
     def add(self, acl: Acl) -> None:
         """Nothing happens if it is there."""
-        self._by_resource.setdefault(acl.resource, set()).add(acl)
+        self._entries(acl).add(acl)
 
     def remove(self, acl: Acl) -> None:
         """Nothing happens if it is not there."""
-        self._by_resource.get(acl.resource, set()).discard(acl)
+        self._entries(acl).discard(acl)
+
+    def _entries(self, acl: Acl) -> set[Acl]:
+        if acl.pattern is Pattern.PREFIXED:
+            return self._prefixed.setdefault(acl.resource, {}).setdefault(acl.name, set())
+        return self._literal.setdefault((acl.resource, acl.name), set())
 
     def allows(self, principal: str, host: str, operation: Operation, resource: Resource, name: str) -> bool:
-        """Whether the principal, coming from the address, may do it."""
+        """Whether the principal (`User:name`), coming from the address, may do it."""
         implied_by = _IMPLIED_BY.get(operation, {operation})
         allowed = False
-        for acl in self._by_resource.get(resource, ()):
-            if not acl.covers(resource, name) or not acl.concerns(principal, host):
+        for acl in self._about(resource, name):
+            if not acl.concerns(principal, host):
                 continue
             if acl.permission is Permission.DENY:
                 if acl.operation in (operation, Operation.ALL):
@@ -159,7 +181,20 @@ class Acls:
                 allowed = True
         return allowed
 
-    def allows_somewhere(self, principal: str, host: str, operation: Operation, resource: Resource) -> bool:
-        """Whether there is any resource of the kind to which the principal may do it."""
-        names = {acl.name for acl in self._by_resource.get(resource, ()) if acl.permission is Permission.ALLOW}
-        return any(self.allows(principal, host, operation, resource, name) for name in names)
+    def denies(self, principal: str, host: str, operation: Operation, resource: Resource, name: str) -> bool:
+        """Whether an entry forbids it; if not, it may still be that nothing allows it."""
+        return any(
+            acl.permission is Permission.DENY
+            and acl.operation in (operation, Operation.ALL)
+            and acl.concerns(principal, host)
+            for acl in self._about(resource, name)
+        )
+
+    def _about(self, resource: Resource, name: str) -> Iterator[Acl]:
+        """The entries about a resource."""
+        yield from self._literal.get((resource, name), ())
+        if name != ANY_NAME:
+            yield from self._literal.get((resource, ANY_NAME), ())
+        for prefix, entries in self._prefixed.get(resource, {}).items():
+            if name.startswith(prefix):
+                yield from entries

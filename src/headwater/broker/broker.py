@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping
 
+from headwater.broker.access import ANONYMOUS, Access
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.broker.apis import APIS
 from headwater.broker.auth import Verifier
@@ -14,10 +15,12 @@ from headwater.broker.durability import DurabilityGate
 from headwater.broker.errors import Code
 from headwater.broker.groups.coordinator import GroupCoordinator
 from headwater.broker.groups.group import Group
-from headwater.broker.scram import ScramCredential, ScramMechanism
+from headwater.broker.observation import Observation
+from headwater.broker.oauth import TokenValidator
 from headwater.broker.security import SecurityStore
-from headwater.broker.session import ANONYMOUS, Context, Session
+from headwater.broker.session import Context, Session
 from headwater.broker.settings import BrokerSettings
+from headwater.broker.statistics import BrokerStatistics
 from headwater.broker.timers import Timer, Timers
 from headwater.broker.transactions.coordinator import TransactionCoordinator
 from headwater.broker.transactions.transaction import ProducerId
@@ -39,7 +42,8 @@ class Broker:
     """Serves the Kafka protocol over an open log. All calls on the event loop's thread.
 
     `offsets` is shared with whoever else commits offsets through the same log; it is made here if not given. `verifier`
-    turns authentication on. `timers` are those of the event loop unless a test brings its own.
+    knows the operator's API keys; with one, clients have to log in unless `login_required` says otherwise. `tokens`
+    turns OAUTHBEARER on. `timers` are those of the event loop unless a test brings its own.
     """
 
     def __init__(
@@ -50,16 +54,22 @@ class Broker:
         *,
         offsets: OffsetStore | None = None,
         verifier: Verifier | None = None,
+        login_required: bool | None = None,
+        tokens: TokenValidator | None = None,
         timers: Timers | None = None,
     ) -> None:
         self.log = log
         self.clock = clock
         self.settings = settings or BrokerSettings()
-        self.verifier = verifier
         self.security = SecurityStore(log)
+        required = verifier is not None if login_required is None else login_required
+        self.access = Access(verifier, self.security, required=required, super_users=self.settings.super_users)
+        self.tokens = tokens
         self.offsets = offsets or OffsetStore(log, clock)
         self._shared_offsets = offsets is not None
         self._timers = timers
+        self.statistics = BrokerStatistics()
+        self.observation = Observation(clock)
         self.dispatcher = Dispatcher(self)
         self.durability = DurabilityGate(log)
         self.advertised_versions = {key: api.advertised for key, api in sorted(APIS.items())}
@@ -113,43 +123,32 @@ class Broker:
         """Topic configs that the node's settings give where a topic has none."""
         return self.log.settings.topic_defaults
 
-    def new_session(self, peer: str, local_host: str, local_port: int) -> Session:
-        """The state of a new connection."""
-        return Session(peer, local_host, local_port, None if self.verifier is not None else ANONYMOUS)
+    def new_session(
+        self,
+        peer: str,
+        local_host: str,
+        local_port: int,
+        *,
+        login: bool | None = None,
+        advertised: tuple[str, int] = ("", 0),
+    ) -> Session:
+        """The state of a new connection. `login` says whether the listener's clients log in (None: if they have to on
+        this node), `advertised` where they are told to connect to."""
+        login = self.access.required if login is None else login
+        return Session(peer, local_host, local_port, None if login else ANONYMOUS, login, *advertised)
 
     def advertised(self, session: Session) -> tuple[str, int]:
         """Host and port that the client is told to connect to."""
         settings = self.settings
-        return settings.advertised_host or session.local_host, settings.advertised_port or session.local_port
+        host = session.advertised_host or settings.advertised_host or session.local_host
+        return host, session.advertised_port or settings.advertised_port or session.local_port
 
     # Who may do what
-
-    def verify(self, username: str, password: str) -> bool:
-        """Whether name and password belong together: of an API key, or of a user made through the admin API."""
-        if self.verifier is None or self.verifier.knows(username):
-            return self.verifier is not None and self.verifier.verify(username, password)
-        found = next(
-            filter(None, (self.security.credential(username, mechanism) for mechanism in ScramMechanism)), None
-        )
-        return found is not None and found.matches(password)
-
-    def credential(self, username: str, mechanism: ScramMechanism) -> ScramCredential | None:
-        """What to check a user's SCRAM login with."""
-        if self.verifier is not None and self.verifier.knows(username):
-            return self.verifier.credential(username, mechanism)
-        return self.security.credential(username, mechanism)
-
-    def is_super(self, session: Session) -> bool:
-        """Whether the client may do everything: nobody has to log in here, or it has one of the operator's API keys."""
-        verifier, name = self.verifier, session.principal
-        return verifier is None or (name is not None and (verifier.knows(name) or name in self.settings.super_users))
 
     def allows(self, context: Context, operation: Operation, resource: Resource, name: str) -> bool:
         """Whether the request's sender may do it."""
         session = context.session
-        return self.is_super(session) or self.security.acls.allows(
-            f"User:{session.principal}", session.peer, operation, resource, name
-        )
+        return self.access.allows(session.principal, session.peer, operation, resource, name)
 
     def allows_creation(self, context: Context, topic: str) -> bool:
         """Whether the request's sender may create the topic: this one, or any."""

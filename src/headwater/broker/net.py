@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import ssl
 from collections import deque
 from collections.abc import Awaitable
@@ -16,6 +18,8 @@ from typing import cast
 
 from headwater.broker.broker import Broker
 from headwater.broker.dispatch import Answer, Later
+from headwater.broker.sockets import ConnectionCounts, bind_all, distinguished_name
+from headwater.broker.timers import Timer
 from headwater.core.errors import HeadwaterError, StartupError
 from headwater.wire.codec import WireError
 from headwater.wire.definitions import Buffer, Struct
@@ -24,37 +28,61 @@ logger = logging.getLogger(__name__)
 
 RECEIVE_BUFFER = 256 << 10
 """Bytes taken from a socket at once: larger reads gain nothing measurable, and all connections share this one."""
-MAX_FRAME_BEFORE_LOGIN = 64 << 10
-"""Nobody needs more to authenticate; who has not yet must not make us reserve memory."""
 MAX_QUEUED = 4 << 20
 """Bytes of requests waiting behind an unanswered one before reading stops."""
-MAX_UNANSWERED = 1_000
-"""Answers that may be outstanding before reading stops; real clients have 5 or fewer."""
 WRITE_HIGH_WATER = 8 << 20
 """Bytes of answers a client may leave unread before its requests are left unread too."""
+SWEEP_SECONDS = 1.0
+"""How often connections are looked through for those to be closed."""
+ACCEPT_PAUSE_SECONDS = 0.5
+"""After `accept` failed: trying again at once would fail again, and keep the loop busy."""
+_LOGIN_APIS = frozenset({17, 36})
 _LENGTH = 4
 _SMALL_WRITE = 64 << 10
 """Joining up to this many bytes is cheaper than handing many pieces to the transport."""
 
 
 class KafkaListener:
-    """Accepts connections for a broker. With `tls` they are encrypted; port 0 takes a free one."""
+    """Accepts connections for a broker; port 0 takes a free one.
 
-    def __init__(self, broker: Broker, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> None:
+    With `tls` they are encrypted. `login` says whether clients log in with SASL (None: if they have to on this node),
+    `advertised` is the host and port that they are told to connect to ("" and 0: see `Broker.advertised`). `counts` is
+    shared by the listeners whose connections are limited together.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        login: bool | None = None,
+        advertised: tuple[str, int] = ("", 0),
+        counts: ConnectionCounts | None = None,
+        setting: str = "kafka.port",
+    ) -> None:
         self.broker = broker
-        self._host = host
-        self._wanted_port = port
-        self._tls = tls
-        self._server: asyncio.Server | None = None
-        self._connections: set[Connection] = set()
+        self.login = login
+        self.advertised = advertised
         self.buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self._address = host, port
+        self._setting = setting
+        self._tls = tls
+        self._counts = counts or ConnectionCounts.of(broker.settings)
+        self._sockets: list[socket.socket] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._opening: set[asyncio.Task[None]] = set()
+        self._connections: set[Connection] = set()
+        self._sweep: Timer | None = None
+        self._all_closed: asyncio.Event | None = None
 
     @property
     def port(self) -> int:
         """The port listened on. Raises `RuntimeError` before `start`."""
-        if self._server is None or not self._server.sockets:
+        if not self._sockets:
             raise RuntimeError("The listener has not been started")
-        return int(self._server.sockets[0].getsockname()[1])
+        return int(self._sockets[0].getsockname()[1])
 
     @property
     def connections(self) -> int:
@@ -63,41 +91,115 @@ class KafkaListener:
 
     async def start(self) -> None:
         """Begin to listen. Raises `StartupError` naming the address if that is not possible."""
-        loop = asyncio.get_running_loop()
+        host, port = self._address
         try:
-            self._server = await loop.create_server(
-                lambda: Connection(self), self._host, self._wanted_port, ssl=self._tls, backlog=1024
-            )
+            self._sockets = bind_all(host, port)
         except OSError as error:
             raise StartupError(
-                f"Cannot listen for Kafka clients on {self._host}:{self._wanted_port}: {error.strerror or error}. "
-                "Is another Headwater or Kafka running? Set `kafka.port` to use another port."
+                f"Cannot listen for Kafka clients on {host}:{port}: {os.strerror(error.errno or 0)}. "
+                f"Is another Headwater or Kafka running? Set `{self._setting}` to use another port."
             ) from error
+        self._accepting = [asyncio.create_task(self._accept(listening)) for listening in self._sockets]
+        self._sweep = self.broker.timers.call_later(SWEEP_SECONDS, self.sweep)
 
     async def close(self) -> None:
         """Stop listening and close all connections; requests that wait are dropped."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.close()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        tasks = [*self._accepting, *self._opening]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for listening in self._sockets:
+            listening.close()
+        self._sockets, self._accepting = [], []
         for connection in list(self._connections):
             connection.abort()
-        await server.wait_closed()
+        if self._connections:  # their last callbacks come in the next round of the loop
+            self._all_closed = asyncio.Event()
+            await self._all_closed.wait()
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(listening)
+            except OSError as error:  # out of descriptors, or the client has gone again
+                logger.warning("Cannot accept a Kafka client: %s", error)
+                await self.broker.clock.sleep(ACCEPT_PAUSE_SECONDS)
+                continue
+            host = address[0]
+            refusal = self._counts.take(host)
+            if refusal is not None:
+                logger.warning("Refused a connection of %s: %s", host, refusal)
+                accepted.close()
+                continue
+            task = asyncio.create_task(self._open(accepted, host))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _open(self, accepted: socket.socket, host: str) -> None:
+        """Make a connection of a socket, after a TLS handshake where there is TLS."""
+        loop = asyncio.get_running_loop()
+        connection = Connection(self, host)
+        timeout = self.broker.settings.login_timeout_ms / 1000 if self._tls is not None else None
+        try:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.connect_accepted_socket(
+                lambda: connection, accepted, ssl=self._tls, ssl_handshake_timeout=timeout
+            )
+        except (OSError, TimeoutError) as error:  # of which `SSLError` is one
+            logger.info("The TLS handshake with %s failed: %s", host, str(error) or type(error).__name__)
+        finally:
+            if not connection.was_opened:
+                accepted.close()
+                self._counts.give_back(host)
+
+    def sweep(self) -> None:
+        """Close connections that are idle, that did not log in in time, or whose API key or user is gone."""
+        settings, now = self.broker.settings, self.broker.clock.monotonic()
+        access = self.broker.access
+        for connection in list(self._connections):
+            session = connection.session
+            quiet = now - connection.last_read
+            if session.principal is None and now - connection.opened_at > settings.login_timeout_ms / 1000:
+                connection.end("did not log in in time")
+            elif quiet > settings.connections_max_idle_ms / 1000 and not connection.is_waiting:
+                connection.end("was idle")
+            elif session.principal is not None and session.by_secret and not access.exists(session.principal):
+                connection.end("uses an API key or user that is gone")
+        self._sweep = self.broker.timers.call_later(SWEEP_SECONDS, self.sweep)
 
     def opened(self, connection: Connection) -> None:
         self._connections.add(connection)
+        self.broker.statistics.opened()
 
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        self.broker.statistics.closed()
+        self._counts.give_back(connection.host)
+        if self._all_closed is not None and not self._connections:
+            self._all_closed.set()
 
 
 class Connection(asyncio.BufferedProtocol):
     """One client. Requests are answered in the order they came, one at a time."""
 
-    def __init__(self, listener: KafkaListener) -> None:
+    def __init__(self, listener: KafkaListener, host: str) -> None:
+        self.host = host
+        """The address it came from, as it is counted."""
+        self.was_opened = False
+        self.opened_at = self.last_read = 0.0
+        """On the monotonic clock, in seconds."""
         self._listener = listener
+        self._clock = listener.broker.clock
         self._dispatcher = listener.broker.dispatcher
         self._limit = listener.broker.settings.max_request_bytes
+        self._limit_before_login = listener.broker.settings.max_bytes_before_login
+        self._max_unanswered = listener.broker.settings.max_in_flight_requests
+        self._before_login = 0
+        """Bytes taken from a client that has not logged in."""
         self._own: memoryview | None = None
         """Holds the beginning of an incomplete frame, with room for the rest."""
         self._filled = 0
@@ -118,9 +220,17 @@ class Connection(asyncio.BufferedProtocol):
         peer = transport.get_extra_info("peername") or ("?", 0)
         host, port = (transport.get_extra_info("sockname") or ("127.0.0.1", 0))[:2]
         self._peer = f"{peer[0]}:{peer[1]}"
-        self.session = self._listener.broker.new_session(peer[0], host, port)
+        listener = self._listener
+        self.session = listener.broker.new_session(
+            peer[0], host, port, login=listener.login, advertised=listener.advertised
+        )
+        certificate = transport.get_extra_info("peercert")
+        if certificate and not self.session.login:
+            self.session.principal = distinguished_name(certificate)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
-        self._listener.opened(self)
+        self.opened_at = self.last_read = self._clock.monotonic()
+        self.was_opened = True
+        listener.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
@@ -134,6 +244,12 @@ class Connection(asyncio.BufferedProtocol):
         return self._listener.buffer if self._own is None else self._own[self._filled :]
 
     def buffer_updated(self, nbytes: int) -> None:
+        self.last_read = self._clock.monotonic()
+        if self.session.principal is None:
+            self._before_login += nbytes
+            if self._before_login > self._limit_before_login:
+                self._refuse(f"more than {self._limit_before_login} bytes before it logged in")
+                return
         if self._own is None:
             self._take_frames(self._listener.buffer[:nbytes])
         else:
@@ -174,7 +290,7 @@ class Connection(asyncio.BufferedProtocol):
         self._own, self._filled = own, len(rest)
 
     def _size_is_fine(self, size: int) -> bool:
-        limit = self._limit if self.session.principal is not None else min(self._limit, MAX_FRAME_BEFORE_LOGIN)
+        limit = self._limit if self.session.principal is not None else min(self._limit, self._limit_before_login)
         if 0 <= size <= limit:
             return True
         self._refuse(f"a frame of {size} bytes, where at most {limit} are allowed")
@@ -186,10 +302,13 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._queue.append(memoryview(bytearray(frame)))
         self._queued += len(frame)
-        if self._queued > MAX_QUEUED:
+        if self._queued > MAX_QUEUED or len(self._queue) >= self._max_unanswered:
             self._throttle()
 
     def _handle(self, frame: memoryview) -> None:
+        if self.session.expires is not None and not self._may_go_on(frame):
+            self._refuse("a request after its login had expired")
+            return
         try:
             answer = self._dispatcher.handle(frame, self.session)
         except WireError as error:
@@ -205,10 +324,17 @@ class Connection(asyncio.BufferedProtocol):
             elif isinstance(answer, Later):
                 self._answers.append(answer)
                 answer.future.add_done_callback(self._answer_later)
-                if len(self._answers) == MAX_UNANSWERED:
+                if len(self._answers) == self._max_unanswered:
                     self._throttle()
             else:
                 self._waiting = asyncio.get_running_loop().create_task(self._wait(answer))
+
+    def _may_go_on(self, frame: memoryview) -> bool:
+        """Whether the login still holds, or the request is part of logging in again."""
+        expires = self.session.expires
+        if expires is None or self._clock.monotonic() <= expires:
+            return True
+        return int.from_bytes(frame[:2], "big") in _LOGIN_APIS
 
     async def _wait(self, answer: Awaitable[Answer]) -> None:
         """Send the answer when it is there, then go on with the requests behind it."""
@@ -272,10 +398,21 @@ class Connection(asyncio.BufferedProtocol):
         """Stop reading while the client does not take its answers or too many requests wait."""
         if self._closing:
             return
-        if self._write_paused or self._queued > MAX_QUEUED or len(self._answers) >= MAX_UNANSWERED:
+        unanswered = max(len(self._queue), len(self._answers))
+        if self._write_paused or self._queued > MAX_QUEUED or unanswered >= self._max_unanswered:
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a request is being worked on."""
+        return self._waiting is not None or bool(self._answers)
+
+    def end(self, why: str) -> None:
+        """Close it for a reason that is not in what it sent."""
+        logger.info("Closed the connection of %s: it %s", self._peer, why)
+        self._close()
 
     def _refuse(self, what: str) -> None:
         logger.warning("Closed the connection of %s: it sent %s", self._peer, what)

@@ -34,3 +34,20 @@ class BrokerSettings:
     super_users: frozenset[str] = frozenset()
     """Users who may do everything, beside the operator's API keys; all others need ACLs. Without any API key nobody has
     to log in and everybody may do everything."""
+    max_connections: int = 20_000
+    """`max.connections`, of all listeners; Kafka has no limit."""
+    max_connections_per_ip: int = 10_000
+    """`max.connections.per.ip`, of all listeners; Kafka has no limit."""
+    max_in_flight_requests: int = 1_000
+    """Requests of one connection that may wait for their answers before no more are read; clients have 5 or fewer."""
+    max_bytes_before_login: int = 64 << 10
+    """What a client may send in all before it has logged in: a login takes some hundred bytes, a token some KB."""
+    login_timeout_ms: int = 30_000
+    """A client that has not logged in by then is disconnected; also the longest TLS handshake. A login takes some ms,
+    but busy or distant clients need seconds."""
+    connections_max_idle_ms: int = 600_000
+    """`connections.max.idle.ms`: a connection without a request for so long is closed."""
+    connections_max_reauth_ms: int = 0
+    """`connections.max.reauth.ms` (KIP-368): after so long a client has to log in again; 0: never."""
+    failed_login_delay_ms: int = 100
+    """`connection.failed.authentication.delay.ms`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headwater.broker.acls import CLUSTER_NAME, Acl, AclFilter, Operation, Pattern, Permission, Resource
+from headwater.broker.acls import CLUSTER_NAME, KSQL_NAME, Acl, AclFilter, Operation, Pattern, Permission, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.core.errors import LogError
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 Created = CreateAclsResponse.AclCreationResult
 Deleted = DeleteAclsResponse.DeleteAclsFilterResult
-_DISABLED = "Nobody has to log in here (node.api_keys is not set), so there are no rights to administer."
+_DISABLED = "There are no users here, so there are no rights to administer."
 
 
 def _refusal(broker: Broker, context: Context, operation: Operation) -> tuple[Code, str | None]:
     """Why ACLs may not be read or changed."""
-    if broker.verifier is None:
+    if broker.access.verifier is None:
         return Code.SECURITY_DISABLED, _DISABLED
     if not broker.allows(context, operation, Resource.CLUSTER, CLUSTER_NAME):
         return Code.CLUSTER_AUTHORIZATION_FAILED, f"{operation.name} on the cluster is not allowed."
@@ -118,8 +118,9 @@ def _acl(wanted: CreateAclsRequest.AclCreation) -> Acl:
         raise ValueError("ANY and MATCH are for filters only")
     if not acl.name or not acl.host:
         raise ValueError("An entry needs the name of a resource and a host")
-    if acl.resource is Resource.CLUSTER and acl.name != CLUSTER_NAME:
-        raise ValueError(f"The only cluster is named {CLUSTER_NAME}")
+    only = {Resource.CLUSTER: CLUSTER_NAME, Resource.KSQL: KSQL_NAME}.get(acl.resource, acl.name)
+    if acl.name != only:
+        raise ValueError(f"The only {acl.resource.name.lower()} is named {only}")
     kind, found, user = acl.principal.partition(":")
     if kind != "User" or not found or not user:
         raise ValueError(f"A principal is written as User:name, not {acl.principal}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from headwater.broker.access import ANONYMOUS
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.scram import MAX_ITERATIONS, MIN_ITERATIONS, ScramCredential, ScramMechanism
@@ -103,8 +104,10 @@ def _problem(broker: Broker, name: str, mechanism: int, count: int) -> tuple[Cod
         return Code.UNSUPPORTED_SASL_MECHANISM, f"There is no SCRAM mechanism {mechanism}."
     if not name:
         return Code.UNACCEPTABLE_CREDENTIAL, "A user name must not be empty."
-    if broker.verifier is not None and broker.verifier.knows(name):
-        return Code.UNACCEPTABLE_CREDENTIAL, f"{name} is an API key of the settings; change it there."
+    if name == ANONYMOUS:
+        return Code.UNACCEPTABLE_CREDENTIAL, f"{name} stands for clients without a login."
+    if broker.access.is_operators(name):
+        return Code.UNACCEPTABLE_CREDENTIAL, f"{name} is an API key of the node; its operator changes it."
     return None
 
 
