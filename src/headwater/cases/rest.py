@@ -18,8 +18,8 @@ from headwater.cases.rejection import raise_failed_commands
 from headwater.cases.responses import Response, RowsResponse, first_difference
 from headwater.cases.topics import prepare
 from headwater.cluster.api import Commit
+from headwater.cluster.batches import Partitioner, appends
 from headwater.core.errors import HeadwaterError, ParseError
-from headwater.engine.batches import Partitioner, appends
 from headwater.engine.program import OutputRecord
 from headwater.engine.results import RowResult
 from headwater.http.errors import StatementErrorBody, error_body

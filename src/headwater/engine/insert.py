@@ -8,13 +8,13 @@ import decimal
 from collections.abc import Callable, Mapping, Sequence
 
 from headwater.cluster.api import Cluster, Commit
+from headwater.cluster.batches import Partitioner, appends
 from headwater.core import types
 from headwater.core.clock import Clock
 from headwater.core.errors import AnalysisError, DataError, SerializationError, UnknownTopicError
 from headwater.core.names import quote
 from headwater.core.schema import Column
 from headwater.core.types import SqlType
-from headwater.engine.batches import Partitioner, appends
 from headwater.engine.program import OutputRecord
 from headwater.formats import registry as formats
 from headwater.formats.api import SchemaRegistry, SerdeOptions, Writer

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headwater.cluster.api import EARLIEST, LATEST, Cluster, Commit, TopicPartition, TopicSpec
+from headwater.cluster.batches import Partitioner
 from headwater.core.clock import Clock
 from headwater.core.errors import HeadwaterError, TopicExistsError
-from headwater.engine.batches import Partitioner
 from headwater.engine.disk_state import DiskState
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import Program, QueryFailedError, Stage, Unit

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headwater.cluster.api import Append, Fetched, TopicPartition
-from headwater.engine.batches import Partitioner, appends
+from headwater.cluster.batches import Partitioner, appends
 from headwater.engine.changelog import Changelog
 from headwater.engine.disk_state import DiskState
 from headwater.engine.processing_log import ProcessingLogger

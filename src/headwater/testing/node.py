@@ -9,9 +9,9 @@ from typing import Any
 
 from headwater.cases.encoding import TopicCodec
 from headwater.cluster.api import EARLIEST, Cluster, Commit, TopicPartition, TopicSpec
+from headwater.cluster.batches import Partitioner, appends
 from headwater.core.errors import UnknownTopicError
 from headwater.core.names import quote
-from headwater.engine.batches import Partitioner, appends
 from headwater.formats.schema_registry import LocalSchemaRegistry
 from headwater.library.coercion import RowLike, timestamp
 from headwater.library.local import LocalServer

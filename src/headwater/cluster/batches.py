@@ -1,4 +1,4 @@
-"""From a task's output records to record batches per partition."""
+"""From output records to record batches per partition."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from headwater.cluster.api import Append, TopicPartition
 from headwater.core.partitioner import partition_for
-from headwater.engine.program import OutputRecord
-from headwater.wire.records import build_batch
+from headwater.wire.records import Headers, build_batch
+
+OutputRecord = tuple[bytes | None, bytes | None, int, Headers]
+"""Key, value, timestamp in ms, headers."""
 
 _BATCH_BYTES = 512 * 1024
 """Half of Kafka's default `max.message.bytes`: record overhead and one more record always fit."""
