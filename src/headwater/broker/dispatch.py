@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from asyncio import Future
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from headwater.broker.apis import API_VERSIONS, APIS, Api, Handler
 from headwater.broker.errors import Code
 from headwater.broker.handlers.sasl import authenticate
 from headwater.broker.session import Context, Session
+from headwater.broker.statistics import ApiStatistics, CountErrors, error_counter
 from headwater.wire.codec import Decode, Encode, WireError, decoder, encoder
 from headwater.wire.definitions import Buffer, Struct
 from headwater.wire.frames import (
@@ -43,6 +44,17 @@ class Route:
     encode: Encode
     tagged_header: bool
     """Whether the answer's header has tagged fields."""
+    statistics: ApiStatistics
+    count_errors: CountErrors
+    now: Callable[[], float]
+    """The clock, in seconds."""
+
+    def answer(self, correlation_id: int, started: float, response: Struct) -> list[Buffer]:
+        """The response as buffers to send, counted."""
+        frame = frame_response(self.encode, self.tagged_header, correlation_id, response)
+        self.count_errors(response)
+        self.statistics.answered(self.now() - started, frame)
+        return frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +64,12 @@ class Later:
     future: Future[Struct]
     route: Route
     correlation_id: int
+    started: float
+    """When the request came, by the monotonic clock."""
 
     def answer(self) -> list[Buffer]:
         """The answer, once the future is done."""
-        route = self.route
-        return frame_response(route.encode, route.tagged_header, self.correlation_id, self.future.result())
+        return self.route.answer(self.correlation_id, self.started, self.future.result())
 
 
 class Dispatcher:
@@ -64,6 +77,7 @@ class Dispatcher:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._now = broker.clock.monotonic
         self._routes: dict[tuple[int, int], Route | None] = {}
 
     def handle(self, frame: memoryview, session: Session) -> Answer | Later | Awaitable[Answer]:
@@ -72,21 +86,34 @@ class Dispatcher:
         """
         if session.sasl_raw:
             return self._raw_sasl(frame, session)
-        header = read_request_header(frame)
-        route = self._route(header.api_key, header.version)
+        started = self._now()
+        try:
+            header, route, request = self._read(frame, session)
+        except WireError:
+            self._broker.statistics.unreadable_requests += 1
+            raise
         if route is None:
             return self._unsupported(header)
-        if session.principal is None and not route.api.before_login:
-            raise WireError(f"{route.api.name} before the client has authenticated")
-        request = _decode(route, frame, header)
+        route.statistics.requests += 1
+        route.statistics.bytes_in += len(frame)
         response = route.handler(self._broker, Context(session, header.version, header.client_id or ""), request)
         if response is None:
             return None
         if isinstance(response, Struct):
-            return frame_response(route.encode, route.tagged_header, header.correlation_id, response)
+            return route.answer(header.correlation_id, started, response)
         if isinstance(response, Future):
-            return Later(response, route, header.correlation_id)
-        return _when_done(response, route, header.correlation_id)
+            return Later(response, route, header.correlation_id, started)
+        return _when_done(response, route, header.correlation_id, started)
+
+    def _read(self, frame: memoryview, session: Session) -> tuple[RequestHeader, Route | None, Struct | None]:
+        """What the frame says; no route and request if the version is not served. Raises `WireError`."""
+        header = read_request_header(frame)
+        route = self._route(header.api_key, header.version)
+        if route is None:
+            return header, None, None
+        if session.principal is None and not route.api.before_login:
+            raise WireError(f"{route.api.name} before the client has authenticated")
+        return header, route, _decode(route, frame, header)
 
     def _route(self, key: int, version: int) -> Route | None:
         try:
@@ -95,12 +122,16 @@ class Dispatcher:
             api = APIS.get(key)
             if api is None or not api.first <= version <= api.last:
                 return None  # not kept: a client could make the table grow without end
+            statistics = self._broker.statistics.api(api.name)
             route = Route(
                 api,
                 decoder(f"{api.name}Request", version),
                 api.handler,
                 encoder(f"{api.name}Response", version),
                 has_flexible_header(key, version),
+                statistics,
+                error_counter(definition(f"{api.name}Response"), statistics.errors),
+                self._now,
             )
             self._routes[key, version] = route
             return route
@@ -113,6 +144,7 @@ class Dispatcher:
 
     def _unsupported(self, header: RequestHeader) -> Answer:
         """UNSUPPORTED_VERSION where the answer has a place for it; ApiVersions answers in version 0 (KIP-511)."""
+        self._broker.statistics.unreadable_requests += 1
         api = APIS.get(header.api_key)
         if api is not None and api.key == API_VERSIONS:
             versions = api.handler(self._broker, None, None)
@@ -140,5 +172,5 @@ def _decode(route: Route, frame: memoryview, header: RequestHeader) -> Struct:
     return result
 
 
-async def _when_done(response: Awaitable[Struct], route: Route, correlation_id: int) -> Answer:
-    return frame_response(route.encode, route.tagged_header, correlation_id, await response)
+async def _when_done(response: Awaitable[Struct], route: Route, correlation_id: int, started: float) -> Answer:
+    return route.answer(correlation_id, started, await response)

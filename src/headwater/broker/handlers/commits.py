@@ -61,7 +61,10 @@ def offset_commit(
             for topic in request.topics
         ]
     )
-    return _store(broker, request.group_id, offsets, response) if offsets else response
+    if not offsets:
+        return response
+    broker.observation.committed(context.client_id, request.group_id, {topic for topic, _ in offsets})
+    return _store(broker, request.group_id, offsets, response)
 
 
 def _check_offset(

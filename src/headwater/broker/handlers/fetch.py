@@ -43,11 +43,12 @@ def fetch(broker: Broker, context: Context, request: FetchRequest) -> FetchRespo
 class _Fetch:
     """One fetch: which partitions from where, and how much has been found."""
 
-    __slots__ = ("_broker", "_by_id", "_places", "_request", "complete")
+    __slots__ = ("_broker", "_by_id", "_client", "_places", "_request", "complete")
 
     def __init__(self, broker: Broker, context: Context, request: FetchRequest) -> None:
         self._broker = broker
         self._request = request
+        self._client = context.client_id, context.session.peer
         self._by_id = context.version >= FIRST_VERSION_WITH_IDS
         self.complete = False
         self._places = [(wanted, *self._find(wanted, context)) for wanted in request.topics]
@@ -106,6 +107,8 @@ class _Fetch:
                 data, following = partition.read_on(offset, size, max_offset=end)
             except HeadwaterError as error:
                 return _error(place.partition, code_of(error), partition)
+        if data:
+            self._broker.observation.fetched(self._client, partition.topic, len(data), following - offset)
         aborted = None
         if committed:
             found = partition.aborted_in(offset, following) if partition.has_transactions else ()

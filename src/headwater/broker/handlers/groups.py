@@ -81,6 +81,7 @@ def join_group(broker: Broker, context: Context, request: JoinGroupRequest) -> A
         can_skip_assignment=context.version >= _FIRST_WITH_SKIPPED_ASSIGNMENT,
     )
     broker.groups.join(wanted, _reply_to(future))
+    broker.observation.joined((context.client_id, context.session.peer), request.group_id)
 
     def make(result: JoinResult) -> JoinGroupResponse:
         nothing = None if context.version >= _FIRST_WITH_NULL_PROTOCOL else ""

@@ -95,7 +95,7 @@ def _take(
     refusal = _refusal(topic, index, data.records)
     if refusal is None and data.records and data.records[_ATTRIBUTES_LOW] & _TRANSACTIONAL:
         refusal = _outside_transaction(broker, context, request.transactional_id, (topic.name, index), data.records)
-    return (refusal, None) if refusal is not None else _append(topic.partitions[index], data)
+    return (refusal, None) if refusal is not None else _append(broker, context, topic.partitions[index], data)
 
 
 def _refusal(topic: Topic, index: int, records: Buffer | None) -> PartitionResult | None:
@@ -140,13 +140,17 @@ def _outside_transaction(
 
 
 def _append(
-    partition: Partition, data: ProduceRequest.PartitionProduceData
+    broker: Broker, context: Context, partition: Partition, data: ProduceRequest.PartitionProduceData
 ) -> tuple[PartitionResult, Partition | None]:
+    records = data.records or b""
     try:
-        result = partition.append(data.records or b"", from_client=True)
+        result = partition.append(records, from_client=True)
     except HeadwaterError as error:
         logger.info("Refused a batch for %s-%d: %s", partition.topic, data.index, error)
         return _error(data.index, code_of(error), str(error)), None
+    if not result.duplicate:
+        count = result.last_offset - result.base_offset + 1
+        broker.observation.produced(context.client_id, partition.topic, len(records), count)
     return (
         PartitionResult(
             index=data.index,
