@@ -75,3 +75,8 @@ def _basic(header: str) -> tuple[str, str] | None:
     except (binascii.Error, UnicodeDecodeError):
         return None
     return (name, secret) if colon else None
+
+
+def address(host: str, port: int) -> str:
+    """`host:port`, as clients write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

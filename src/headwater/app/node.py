@@ -7,29 +7,25 @@ from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from headwater.app.access import check_exposure, rest_authorizer
+from headwater.app.access import address, check_exposure
 from headwater.broker.auth import ApiKeys
 from headwater.broker.broker import Broker
 from headwater.broker.net import KafkaListener
 from headwater.broker.settings import BrokerSettings
 from headwater.cluster.api import Cluster
-from headwater.cluster.kafka import KafkaCluster
 from headwater.cluster.local import LocalCluster
 from headwater.core.clock import Clock, SystemClock
-from headwater.core.errors import ConfigError
 from headwater.core.settings import LogSettings as LogPart
 from headwater.core.settings import Settings
 from headwater.core.supervisor import Supervised
-from headwater.engine.engine import Engine
-from headwater.engine.properties import PropertyError, check_server_property
-from headwater.engine.settings import EngineSettings
-from headwater.formats.api import SchemaRegistry
-from headwater.http.server import KsqlServer
 from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStorage
 from headwater.log.offsets import OffsetStore
-from headwater.plan.functions.extensions import all_functions
-from headwater.registry.topic_registry import TopicSchemaRegistry
+
+if TYPE_CHECKING:
+    from headwater.engine.engine import Engine
 
 LISTENERS = frozenset({"kafka", "ksqldb"})
 """Everything a node can listen with, by the names of its endpoints."""
@@ -41,13 +37,6 @@ class Endpoint:
 
     name: str
     address: str
-
-
-_PROCESSING_LOG = {
-    "ksql.logging.processing.topic.auto.create": "true",
-    "ksql.logging.processing.stream.auto.create": "true",
-}
-"""Of a server, as ksqlDB's own server file has it: KSQL_PROCESSING_LOG tells why a record was skipped."""
 
 
 class Node:
@@ -88,6 +77,8 @@ class Node:
         await self._stack.aclose()
 
     async def _remote(self) -> Cluster:
+        from headwater.cluster.kafka import KafkaCluster
+
         cluster = KafkaCluster(self.settings.cluster, self._clock)
         await cluster.start()
         self._stack.push_async_callback(cluster.close)
@@ -126,42 +117,19 @@ class Node:
         listener = KafkaListener(broker, self.settings.node.host, kafka.port)
         await listener.start()
         self._stack.push_async_callback(listener.close)
-        self.endpoints.append(Endpoint("kafka", _address(self.settings.node.host, listener.port)))
+        self.endpoints.append(Endpoint("kafka", address(self.settings.node.host, listener.port)))
 
     async def _sql(self, cluster: Cluster) -> None:
-        ksql, host = self.settings.ksql, self.settings.node.host
-        for name, value in ksql.properties.items():
-            try:
-                check_server_property(name, value)
-            except PropertyError as error:
-                raise ConfigError(f"ksql.properties: {error}") from error
-        defaults = _PROCESSING_LOG if "ksqldb" in self.listeners else {}
-        settings = EngineSettings(
-            properties={"ksql.service.id": ksql.service_id, **defaults, **ksql.properties},
-            advertised=_address(host, ksql.port),
-        )
-        functions = all_functions(*filter(None, [ksql.extensions or ksql.properties.get("ksql.extension.dir")]))
-        self.engine = Engine(cluster, self._clock, functions, await self._registry(cluster), settings)
-        self.engine.background += self._background
-        self._stack.push_async_callback(self.engine.close)
-        if "ksqldb" not in self.listeners:
-            await self.engine.start()
-            return
-        server = KsqlServer(self.engine, host, ksql.port, rest_authorizer(self._keys), ksql.max_request_bytes)
-        await server.start()
-        self._stack.push_async_callback(server.close)
-        # It answers "not ready" until the engine has replayed its statements.
-        await self.engine.start()
-        self.endpoints.append(Endpoint("ksqldb", f"http://{_address(host, server.port)}"))
+        # Importing it takes most of a start's time. Kafka's clients are served meanwhile, as they would not be if
+        # this thread did it.
+        await asyncio.to_thread(import_module, "headwater.app.sql_part")
+        from headwater.app.sql_part import SqlPart
 
-    async def _registry(self, cluster: Cluster) -> SchemaRegistry | None:
-        """Schemas in a topic beside the data; a Kafka cluster's schemas belong to the registry that serves it."""
-        if self.settings.cluster.bootstrap_servers:
-            return None
-        registry = TopicSchemaRegistry(cluster, self._clock)
-        await registry.load()
-        self._stack.push_async_callback(registry.close)
-        return registry
+        part = SqlPart(self.settings, cluster, self._clock, self._keys)
+        self._stack.push_async_callback(part.close)
+        self.engine = await part.start(self._background, listen="ksqldb" in self.listeners)
+        if part.port is not None:
+            self.endpoints.append(Endpoint("ksqldb", f"http://{address(self.settings.node.host, part.port)}"))
 
     async def _maintain(self, log: Log) -> None:
         await self._clock.sleep(self.settings.node.maintenance_interval_ms / 1000)
@@ -179,7 +147,3 @@ def log_settings(part: LogPart) -> LogSettings:
         max_partitions=part.max_partitions,
         topic_defaults=part.topic_defaults,
     )
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

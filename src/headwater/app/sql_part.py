@@ -1,0 +1,81 @@
+"""The SQL side of a node: schemas, engine, ksqlDB's REST API. Imported when the Kafka listener already serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from headwater.app.access import address, rest_authorizer
+from headwater.broker.auth import ApiKeys
+from headwater.cluster.api import Cluster
+from headwater.core.clock import Clock
+from headwater.core.errors import ConfigError
+from headwater.core.settings import Settings
+from headwater.core.supervisor import Supervised
+from headwater.engine.engine import Engine
+from headwater.engine.properties import PropertyError, check_server_property
+from headwater.engine.settings import EngineSettings
+from headwater.formats.api import SchemaRegistry
+from headwater.http.server import KsqlServer
+from headwater.plan.functions.extensions import all_functions
+from headwater.registry.topic_registry import TopicSchemaRegistry
+
+_PROCESSING_LOG = {
+    "ksql.logging.processing.topic.auto.create": "true",
+    "ksql.logging.processing.stream.auto.create": "true",
+}
+"""Of a server, as ksqlDB's own server file has it: KSQL_PROCESSING_LOG tells why a record was skipped."""
+
+
+class SqlPart:
+    """Starts the engine over a cluster and, if asked, its listener; `port` is then known."""
+
+    port: int | None = None
+
+    def __init__(self, settings: Settings, cluster: Cluster, clock: Clock, keys: ApiKeys | None) -> None:
+        self._settings = settings
+        self._cluster = cluster
+        self._clock = clock
+        self._keys = keys
+        self._stack = AsyncExitStack()
+
+    async def start(self, background: Sequence[Supervised], *, listen: bool) -> Engine:
+        """The engine, its statements replayed; `background` is what else its health check reports on.
+
+        Raises `ConfigError`, `StartupError`.
+        """
+        ksql, host = self._settings.ksql, self._settings.node.host
+        for name, value in ksql.properties.items():
+            try:
+                check_server_property(name, value)
+            except PropertyError as error:
+                raise ConfigError(f"ksql.properties: {error}") from error
+        defaults = _PROCESSING_LOG if listen else {}
+        settings = EngineSettings(
+            properties={"ksql.service.id": ksql.service_id, **defaults, **ksql.properties},
+            advertised=address(host, ksql.port),
+        )
+        functions = all_functions(*filter(None, [ksql.extensions or ksql.properties.get("ksql.extension.dir")]))
+        engine = Engine(self._cluster, self._clock, functions, await self._registry(), settings)
+        engine.background += background
+        self._stack.push_async_callback(engine.close)
+        if listen:
+            server = KsqlServer(engine, host, ksql.port, rest_authorizer(self._keys), ksql.max_request_bytes)
+            await server.start()
+            self._stack.push_async_callback(server.close)
+            self.port = server.port
+        # The listener answers "not ready" until the engine has replayed its statements.
+        await engine.start()
+        return engine
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    async def _registry(self) -> SchemaRegistry | None:
+        """Schemas in a topic beside the data; a Kafka cluster's schemas belong to the registry that serves it."""
+        if self._settings.cluster.bootstrap_servers:
+            return None
+        registry = TopicSchemaRegistry(self._cluster, self._clock)
+        await registry.load()
+        self._stack.push_async_callback(registry.close)
+        return registry
