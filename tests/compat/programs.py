@@ -43,14 +43,23 @@ def node_program() -> list[str]:
 
 def faust_worker() -> list[str]:
     """The command of a Faust worker, in an environment of its own. Raises `CannotRunError`."""
+    return [_python_with_requirements("faust"), str(HERE / "faust" / "copying.py")]
+
+
+def librdkafka21_program() -> list[str]:
+    """The command of the program for confluent-kafka 2.1.1, in an environment of its own. Raises `CannotRunError`."""
+    return [_python_with_requirements("librdkafka21"), str(HERE / "librdkafka21" / "program.py")]
+
+
+def _python_with_requirements(name: str) -> str:
+    """The Python of an environment with what the folder's `requirements.txt` names."""
 
     def build(folder: Path) -> None:
         _command([sys.executable, "-m", "venv", str(folder)], folder)
-        requirements = HERE / "faust" / "requirements.txt"
+        requirements = HERE / name / "requirements.txt"
         _command([str(folder / "bin" / "pip"), "install", "--quiet", "-r", str(requirements)], folder)
 
-    folder = _built("faust", sys.executable, HERE / "faust", ("requirements.txt",), build)
-    return [str(folder / "bin" / "python"), str(HERE / "faust" / "copying.py")]
+    return str(_built(name, sys.executable, HERE / name, ("requirements.txt",), build) / "bin" / "python")
 
 
 def _built(name: str, tool: str, source: Path, files: Sequence[str], build: Callable[[Path], None]) -> Path:
