@@ -127,6 +127,11 @@ class Engine:
         return self._services.registry
 
     @property
+    def functions(self) -> FunctionRegistry:
+        """Built-in and users' functions."""
+        return self._services.functions
+
+    @property
     def statuses(self) -> Mapping[str, CommandStatus]:
         """What became of each command, by id."""
         return self._runner.statuses

@@ -92,6 +92,8 @@ class Declaration:
     description: str
     inline: Inline | None = None
     returns: TypeRule | None = None
+    masking: bool = False
+    """Whether the result tells nothing any more that its arguments' tags are about: tags do not go through it."""
 
     @cached_property
     def overloads(self) -> list[Overload]:
@@ -122,10 +124,17 @@ class Declaration:
 
 
 def _declare(
-    kind: Kind, name: str, category: str, description: str, inline: Inline | None, returns: TypeRule | None
+    kind: Kind,
+    name: str,
+    category: str,
+    description: str,
+    inline: Inline | None,
+    returns: TypeRule | None,
+    *,
+    masking: bool = False,
 ) -> Callable[[Anything], Anything]:
     def record(target: Anything) -> Anything:
-        declaration = Declaration(kind, name.upper(), target, category, description, inline, returns)
+        declaration = Declaration(kind, name.upper(), target, category, description, inline, returns, masking)
         setattr(target, ATTRIBUTE, (*vars(target).get(ATTRIBUTE, ()), declaration))
         return target
 
@@ -139,9 +148,14 @@ def udf(
     description: str = "",
     inline: Inline | None = None,
     returns: TypeRule | None = None,
+    masking: bool = False,
 ) -> Callable[[Anything], Anything]:
-    """Declares a scalar function: plain values in, a plain value out; raise to fail."""
-    return _declare(Kind.SCALAR, name, category, description, inline, returns)
+    """Declares a scalar function: plain values in, a plain value out; raise to fail.
+
+    `masking` says that the result gives away nothing that is sensitive about its arguments: tags on their columns,
+    such as PII, do not go on to the column that it makes.
+    """
+    return _declare(Kind.SCALAR, name, category, description, inline, returns, masking=masking)
 
 
 def udaf(

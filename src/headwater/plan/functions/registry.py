@@ -107,6 +107,11 @@ class FunctionRegistry:
         found = self._by_name.get(name.upper())
         return found[0].kind if found else None
 
+    def is_masking(self, name: str) -> bool:
+        """Whether every overload of the function is declared to mask its arguments."""
+        found = self._by_name.get(name.upper(), [])
+        return bool(found) and all(declaration.masking for declaration in found)
+
     def scalar(self, name: str) -> list[Overload]:
         """The overloads of a scalar function. Raises `AnalysisError` when there is none of that name."""
         return [overload for d in self._declarations(name, Kind.SCALAR) for overload in d.overloads]

@@ -50,58 +50,58 @@ def _keep_right(text: str, n: int, masks: Sequence[str | None]) -> str:
     return utf16.join(_mask(units[:at], masks) + units[at:])
 
 
-@udf("MASK", category="STRING", description="All characters masked")
+@udf("MASK", category="STRING", description="All characters masked", masking=True)
 def mask(text: str) -> str:
     return utf16.join(_mask(text, _DEFAULTS))
 
 
-@udf("MASK", category="STRING")
+@udf("MASK", category="STRING", masking=True)
 def mask_with(text: str, upper: str | None, lower: str | None, digit: str | None, other: str | None) -> str:
     return utf16.join(_mask(text, (upper, lower, digit, other)))
 
 
-@udf("MASK_LEFT", category="STRING", description="The first characters masked")
+@udf("MASK_LEFT", category="STRING", description="The first characters masked", masking=True)
 def mask_left(text: str, n: RequiredInt) -> str:
     return _left(text, n, _DEFAULTS)
 
 
-@udf("MASK_LEFT", category="STRING")
+@udf("MASK_LEFT", category="STRING", masking=True)
 def mask_left_with(
     text: str, n: RequiredInt, upper: str | None, lower: str | None, digit: str | None, other: str | None
 ) -> str:
     return _left(text, n, (upper, lower, digit, other))
 
 
-@udf("MASK_RIGHT", category="STRING", description="The last characters masked")
+@udf("MASK_RIGHT", category="STRING", description="The last characters masked", masking=True)
 def mask_right(text: str, n: RequiredInt) -> str:
     return _right(text, n, _DEFAULTS)
 
 
-@udf("MASK_RIGHT", category="STRING")
+@udf("MASK_RIGHT", category="STRING", masking=True)
 def mask_right_with(
     text: str, n: RequiredInt, upper: str | None, lower: str | None, digit: str | None, other: str | None
 ) -> str:
     return _right(text, n, (upper, lower, digit, other))
 
 
-@udf("MASK_KEEP_LEFT", category="STRING", description="All but the first characters masked")
+@udf("MASK_KEEP_LEFT", category="STRING", description="All but the first characters masked", masking=True)
 def mask_keep_left(text: str, n: RequiredInt) -> str:
     return _keep_left(text, n, _DEFAULTS)
 
 
-@udf("MASK_KEEP_LEFT", category="STRING")
+@udf("MASK_KEEP_LEFT", category="STRING", masking=True)
 def mask_keep_left_with(
     text: str, n: RequiredInt, upper: str | None, lower: str | None, digit: str | None, other: str | None
 ) -> str:
     return _keep_left(text, n, (upper, lower, digit, other))
 
 
-@udf("MASK_KEEP_RIGHT", category="STRING", description="All but the last characters masked")
+@udf("MASK_KEEP_RIGHT", category="STRING", description="All but the last characters masked", masking=True)
 def mask_keep_right(text: str, n: RequiredInt) -> str:
     return _keep_right(text, n, _DEFAULTS)
 
 
-@udf("MASK_KEEP_RIGHT", category="STRING")
+@udf("MASK_KEEP_RIGHT", category="STRING", masking=True)
 def mask_keep_right_with(
     text: str, n: RequiredInt, upper: str | None, lower: str | None, digit: str | None, other: str | None
 ) -> str:

@@ -1,0 +1,201 @@
+"""The catalog of a node: what it learns from the other parts, and how it is put together with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from headwater.broker.acls import Operation, Permission, Resource
+from headwater.broker.broker import Broker
+from headwater.broker.observation import Direction
+from headwater.catalog.catalog import Catalog
+from headwater.catalog.platform import (
+    ConnectorFact,
+    FlowFact,
+    GroupFact,
+    QueryFact,
+    SampleRecord,
+    SchemaFact,
+    TopicAccess,
+)
+from headwater.cluster.api import EARLIEST, LATEST, Cluster, TopicInfo, TopicPartition
+from headwater.core.clock import Clock
+from headwater.engine.engine import Engine
+from headwater.engine.query import PersistentQuery
+from headwater.formats.guess import Guesser
+from headwater.plan.catalog import MetaStore
+from headwater.wire.records import Record, read_records
+
+_FETCH_BYTES = 1 << 20
+Connectors = Callable[[], Sequence[ConnectorFact]]
+
+
+def no_connectors() -> Sequence[ConnectorFact]:
+    """Of a node without a Connect worker."""
+    return ()
+
+
+class NodePlatform:
+    """The port `catalog.platform.Platform` over the parts of one node. `broker` is None on an outside Kafka cluster."""
+
+    def __init__(
+        self, engine: Engine, broker: Broker | None, bootstrap: str = "", connectors: Connectors = no_connectors
+    ) -> None:
+        self._engine = engine
+        self._broker = broker
+        self._connectors = connectors
+        self.bootstrap = bootstrap or "127.0.0.1:9092"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the statements have been replayed."""
+        return self._engine.ready and self._engine.degraded is None
+
+    @property
+    def cluster_id(self) -> str:
+        return self._cluster.cluster_id
+
+    @property
+    def _cluster(self) -> Cluster:
+        return self._engine.cluster
+
+    def topics(self) -> Mapping[str, TopicInfo]:
+        """As the cluster knows them."""
+        return self._cluster.topics()
+
+    def schemas(self) -> Sequence[SchemaFact]:
+        """The latest version of every subject."""
+        registry = self._engine.registry
+        if registry is None:
+            return ()
+        found = (registry.latest(subject) for subject in registry.subjects())
+        return [SchemaFact(s.subject, s.version, s.schema_id, s.kind, s.schema) for s in found if s is not None]
+
+    def metastore(self) -> MetaStore:
+        """The engine's; not to be changed."""
+        return self._engine.metastore
+
+    def queries(self) -> Sequence[QueryFact]:
+        """Every persistent query, in order of creation."""
+        return [_query_fact(query) for query in self._engine.runtime.queries.values()]
+
+    def connectors(self) -> Sequence[ConnectorFact]:
+        """What the Connect worker runs."""
+        return self._connectors()
+
+    def groups(self) -> Sequence[GroupFact]:
+        """Groups with members or positions, by name."""
+        if self._broker is None:
+            return ()
+        live, offsets = self._broker.groups.groups, self._broker.offsets
+        facts = []
+        for name in sorted(set(live) | offsets.groups()):
+            committed: dict[str, int] = {}
+            for (topic, _), position in offsets.fetch(name).items():
+                committed[topic] = committed.get(topic, 0) + max(position.offset, 0)
+            group = live.get(name)
+            clients = sorted({m.client_id for m in group.members.values()}) if group is not None else []
+            state = group.state.value if group is not None else "Empty"
+            facts.append(GroupFact(name, state, tuple(sorted(committed)), tuple(clients), committed))
+        return facts
+
+    def flows(self) -> Sequence[FlowFact]:
+        """What came over the wire. A fetch of a group's member, and a commit, are the group's."""
+        if self._broker is None:
+            return ()
+        merged: dict[tuple[bool, str, str], FlowFact] = {}
+        for flow in self._broker.observation.flows():
+            produces = flow.direction is Direction.PRODUCE
+            key = (produces, flow.client_id if produces else flow.group or flow.client_id, flow.topic)
+            before = merged.get(key, FlowFact(*key, 0, 0, 0))
+            merged[key] = FlowFact(
+                *key, before.records + flow.records, before.bytes + flow.bytes, max(before.last_ms, flow.last_ms)
+            )
+        return list(merged.values())
+
+    def is_masking(self, function: str) -> bool:
+        """As the function is declared."""
+        return self._engine.functions.is_masking(function)
+
+    def access(self, topic: str) -> Sequence[TopicAccess]:
+        """Who has been granted what on the topic, by principal."""
+        if self._broker is None:
+            return ()
+        granted: dict[str, set[Operation]] = {}
+        for acl in self._broker.security.acls:
+            if acl.permission is Permission.ALLOW and acl.covers(Resource.TOPIC, topic):
+                granted.setdefault(acl.principal, set()).add(acl.operation)
+        return [TopicAccess(who, tuple(sorted(o.name for o in granted[who]))) for who in sorted(granted)]
+
+    async def sample(self, topic: str, limit: int) -> Sequence[SampleRecord]:
+        """The last records of the topic, newest first, in whatever format they seem to be written."""
+        found = await self._last_records(topic, limit)
+        keys, values = (Guesser(self._engine.registry, is_key=is_key) for is_key in (True, False))
+        keys.learn([record.key for _, record in found])
+        values.learn([record.value for _, record in found])
+        return [SampleRecord(p, r.offset, r.timestamp, _shown(keys, r.key), _shown(values, r.value)) for p, r in found]
+
+    async def end_ms(self, topic: str) -> int | None:
+        """Timestamp of the newest record."""
+        found = await self._last_records(topic, 1)
+        return found[0][1].timestamp if found else None
+
+    async def _last_records(self, topic: str, limit: int) -> list[tuple[int, Record]]:
+        """(partition, record), newest first."""
+        info = self._cluster.topic(topic)
+        found: list[tuple[int, Record]] = []
+        for partition in range(info.partitions if info is not None else 0):
+            place = TopicPartition(topic, partition)
+            end = await self._cluster.list_offset(place, LATEST)
+            start = await self._cluster.list_offset(place, EARLIEST)
+            position = max(end - limit, start)
+            while position < end:
+                fetched = await self._cluster.fetch({place: position}, _FETCH_BYTES)
+                if not fetched:
+                    break
+                found += [(partition, r) for r in read_records(fetched[0].data, position) if r.offset >= end - limit]
+                position = fetched[0].next_offset
+        found.sort(key=lambda item: (-item[1].timestamp, item[0], -item[1].offset))
+        return found[:limit]
+
+
+def _query_fact(query: PersistentQuery) -> QueryFact:
+    consumed: dict[str, int] = {}
+    for place, offset in query.positions.items():
+        consumed[place.topic] = consumed.get(place.topic, 0) + offset
+    return QueryFact(query.id, query.sql, query.state, query.plan, query.group, consumed=consumed)
+
+
+def _shown(guesser: Guesser, payload: bytes | None) -> Any:
+    """JSON as JSON, anything else as text."""
+    if payload is None:
+        return None
+    text = guesser.text(payload)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+class CatalogPart:
+    """`start` after the engine; the routes of `http.catalog.routes` take `catalog`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        broker: Broker | None,
+        clock: Clock,
+        bootstrap: str = "",
+        connectors: Connectors = no_connectors,
+    ) -> None:
+        self.platform = NodePlatform(engine, broker, bootstrap, connectors)
+        self.catalog = Catalog(self.platform, engine.cluster, clock)
+
+    async def start(self) -> None:
+        """Read the catalog's topic. Raises `ClusterError`, `LogError`."""
+        await self.catalog.start()
+
+    async def close(self) -> None:
+        """Stop the upkeep."""
+        await self.catalog.close()

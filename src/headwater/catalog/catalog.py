@@ -1,0 +1,193 @@
+"""`Catalog`: what there is, and what people have said about it. Reading asks the platform; writing goes to a topic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from headwater.catalog import names
+from headwater.catalog.bindings import Bindings
+from headwater.catalog.definition import BusinessMetadataDef, TagDef
+from headwater.catalog.definitions import Definitions
+from headwater.catalog.entity import Entity, EntityKey
+from headwater.catalog.errors import CatalogCode, CatalogError
+from headwater.catalog.inventory import inventory
+from headwater.catalog.journal import Journal
+from headwater.catalog.platform import Platform
+from headwater.catalog.state import Change, Edit, State
+from headwater.cluster.api import Cluster
+from headwater.core.clock import Clock
+from headwater.core.supervisor import Supervised
+
+T = TypeVar("T")
+Decide = Callable[[], tuple[Sequence[Change], T]]
+"""Looks at the state and says what to write and what to answer; raises `CatalogError` to refuse."""
+SWEEP_SECONDS = 5.0
+"""How long what is said about a deleted entity may stay in the topic; nobody sees it there."""
+EDITABLE = ("description", "owner", "ownerEmail")
+"""Attributes of entities that people set."""
+_DELETED_KEPT = 1_000
+_TEXT_LENGTH = 1 << 16
+
+
+class Catalog:
+    """`start` before use, `close` after."""
+
+    def __init__(self, platform: Platform, cluster: Cluster, clock: Clock) -> None:
+        self.platform = platform
+        self.clock = clock
+        self.state = State()
+        self.tag_defs = Definitions(self, TagDef, "TAGDEF", "TAG")
+        self.metadata_defs = Definitions(self, BusinessMetadataDef, "BMDEF", "BM")
+        self.tags = Bindings(self, self.tag_defs, "TAG")
+        self.metadata = Bindings(self, self.metadata_defs, "BM")
+        self.ready = False
+        """Whether the topic has been read."""
+        self.deleted: dict[EntityKey, Entity] = {}
+        """Entities that were there and are no more, as long as this process remembers."""
+        self.sweeping = Supervised("catalog", clock, self._sweep_later)
+        self._journal = Journal(cluster, clock)
+        self._turn = asyncio.Lock()
+        self._writing: set[asyncio.Task[Any]] = set()
+        self._last: Mapping[EntityKey, Entity] = {}
+        self.after_sweep: list[Callable[[], Sequence[Change]]] = []
+        """What else is kept up to date in the topic, in each sweep."""
+
+    async def start(self) -> None:
+        """Read the topic. Raises `ClusterError`, `LogError`."""
+        await self._catch_up()
+        self.ready = True
+        self.sweeping.start()
+
+    async def close(self) -> None:
+        """Let writes that have begun end."""
+        await self.sweeping.close()
+        if self._writing:
+            await asyncio.wait(self._writing)
+
+    # --- entities -----------------------------------------------------------------------------------------------
+
+    def entities(self) -> dict[EntityKey, Entity]:
+        """Everything there is now."""
+        return inventory(self.platform)
+
+    def entity(self, type_name: str, qualified_name: str) -> Entity:
+        """The entity that a client means. Raises `CatalogError` when there is none."""
+        kind = names.entity_type(type_name)
+        local = names.local_name(kind, qualified_name)
+        entities = self.entities()
+        found = entities.get(EntityKey(kind, local)) or _by_subject(entities, kind, local)
+        if found is None:
+            raise CatalogError(
+                CatalogCode.ENTITY_NOT_FOUND,
+                f"Instance {kind} with unique attribute {{qualifiedName={qualified_name}}} does not exist",
+            )
+        return found
+
+    def attributes(self, entity: Entity) -> dict[str, Any]:
+        """What the platform knows of an entity, and what people have added."""
+        edit = self.state.edits.get(entity.key)
+        added = edit.attributes if edit is not None and edit.incarnation == entity.incarnation else {}
+        return {"name": entity.name, "qualifiedName": entity.qualified_name, **entity.attributes, **added}
+
+    async def edit(self, type_name: str, qualified_name: str, attributes: Mapping[str, Any]) -> Entity:
+        """Set description, owner, ownerEmail; None takes an attribute back. Raises `CatalogError`."""
+
+        def decide() -> tuple[Sequence[Change], Entity]:
+            entity = self.entity(type_name, qualified_name)
+            given = {name: value for name, value in attributes.items() if name not in _derived(entity)}
+            for name, value in given.items():
+                _check_edit(name, value)
+            known = self.state.edits.get(entity.key)
+            held = dict(known.attributes) if known is not None and known.incarnation == entity.incarnation else {}
+            held |= given
+            held = {name: value for name, value in held.items() if value is not None}
+            edit = Edit(held, entity.incarnation, self.clock.now_ms())
+            return [(("EDIT", *entity.key), edit if held else None)], entity
+
+        return await self.write(decide)
+
+    # --- writing ------------------------------------------------------------------------------------------------
+
+    async def write(self, decide: Decide[T]) -> T:
+        """Decide, write down, apply; answers when it is durable. One at a time.
+
+        A caller that is cancelled goes away alone: what is written down is applied.
+        """
+        running = asyncio.create_task(self._write(decide), name="catalog")
+        self._writing.add(running)
+        running.add_done_callback(self._writing.discard)
+        return await asyncio.shield(running)
+
+    async def _write(self, decide: Decide[T]) -> T:
+        async with self._turn:
+            await self._catch_up()
+            changes, answer = decide()
+            await self._journal.write(changes)
+            for change in changes:
+                self.state.apply(change)
+            return answer
+
+    async def _catch_up(self) -> None:
+        for change in await self._journal.read():
+            self.state.apply(change)
+
+    # --- upkeep -------------------------------------------------------------------------------------------------
+
+    async def _sweep_later(self) -> None:
+        await self.clock.sleep(SWEEP_SECONDS)
+        await self.sweep()
+
+    async def sweep(self) -> None:
+        """Forget what was said about entities that are gone."""
+        if not self.platform.ready:
+            return
+        await self.write(self._gone)
+
+    def _gone(self) -> tuple[Sequence[Change], None]:
+        entities = self.entities()
+        for key, entity in self._last.items():
+            if key not in entities:
+                self.deleted.pop(key, None)
+                self.deleted[key] = entity
+        for key in list(self.deleted):
+            if key in entities or len(self.deleted) > _DELETED_KEPT:
+                del self.deleted[key]
+        self._last = entities
+        changes: list[Change] = [
+            (record, None)
+            for record, key, incarnation in self.state.about()
+            if (found := entities.get(key)) is None or found.incarnation != incarnation
+        ]
+        for upkeep in self.after_sweep:
+            changes += upkeep()
+        return changes, None
+
+
+def _by_subject(entities: Mapping[EntityKey, Entity], kind: str, local: str) -> Entity | None:
+    """A schema or subject version that a client names by its subject alone, or subject and version."""
+    if kind == names.SUBJECT:
+        matching = [e for k, e in entities.items() if k.type == kind and e.name == local]
+        return matching[-1] if matching else None
+    if kind != names.SCHEMA:
+        return None
+    for key, entity in entities.items():
+        if key.type == names.SUBJECT and local in (entity.name, key.name) and entity.parent is not None:
+            return entities.get(entity.parent)
+    return None
+
+
+def _derived(entity: Entity) -> frozenset[str]:
+    """Attributes that clients send along but that say nothing new."""
+    return (frozenset(entity.attributes) | {"name", "qualifiedName", "guid"}) - set(EDITABLE)
+
+
+def _check_edit(name: str, value: Any) -> None:
+    if name not in EDITABLE:
+        raise CatalogError(
+            CatalogCode.ATTRIBUTE_INVALID,
+            f"The attribute `{name[:100]}` cannot be changed. What can: {', '.join(EDITABLE)}.",
+        )
+    if value is not None and (not isinstance(value, str) or len(value) > _TEXT_LENGTH):
+        raise CatalogError(CatalogCode.ATTRIBUTE_INVALID, f"{name} is a text of at most {_TEXT_LENGTH} characters.")

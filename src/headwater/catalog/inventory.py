@@ -1,0 +1,160 @@
+"""Which entities there are: read off the platform, so that they appear and disappear by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headwater.catalog import names
+from headwater.catalog.entity import Entity, EntityKey
+from headwater.catalog.names import qualified
+from headwater.catalog.platform import Platform, SchemaFact
+from headwater.catalog.schema_fields import record_name, schema_fields
+from headwater.plan.catalog import DataSource
+
+
+def is_internal_topic(name: str) -> bool:
+    """Whether a topic is the platform's own: offsets, schemas, changelogs, repartition topics."""
+    return name.startswith("_") or name in ("connect-configs", "connect-offsets", "connect-status")
+
+
+def subject_topic(subject: str) -> str | None:
+    """The topic of a subject named by the topic strategy: `orders-value` is about `orders`."""
+    for suffix in ("-value", "-key"):
+        if subject.endswith(suffix):
+            return subject.removesuffix(suffix)
+    return None
+
+
+def inventory(platform: Platform) -> dict[EntityKey, Entity]:
+    """Every entity there is now, by key."""
+    return {entity.key: entity for part in _PARTS for entity in part(platform)}
+
+
+def _make(platform: Platform, kind: str, local: str, name: str | None = None) -> Entity:
+    key = EntityKey(kind, local)
+    shown = name if name is not None else local
+    return Entity(key, qualified(kind, local, platform.cluster_id), shown)
+
+
+def _with(entity: Entity, attributes: dict[str, object], **others: object) -> Entity:
+    given = {name: value for name, value in attributes.items() if value is not None}
+    return Entity(entity.key, entity.qualified_name, entity.name, given, **others)  # type: ignore[arg-type]
+
+
+def _cluster(platform: Platform) -> Iterator[Entity]:
+    name = platform.cluster_id
+    yield _with(_make(platform, names.CLUSTER, name), {"id": name, "bootstrap": platform.bootstrap})
+
+
+def _topics(platform: Platform) -> Iterator[Entity]:
+    parent = EntityKey(names.CLUSTER, platform.cluster_id)
+    for name, info in platform.topics().items():
+        configs = info.configs
+        yield _with(
+            _make(platform, names.TOPIC, name),
+            {
+                "partitionsCount": info.partitions,
+                "replicationFactor": max(info.replication, 1),
+                "cleanupPolicy": configs.get("cleanup.policy", "delete"),
+                "retentionMs": configs.get("retention.ms"),
+            },
+            parent=parent,
+            incarnation=info.topic_id.hex(),
+            internal=info.internal or is_internal_topic(name),
+        )
+
+
+def _schemas(platform: Platform) -> Iterator[Entity]:
+    known: set[int] = set()
+    for fact in platform.schemas():
+        schema = EntityKey(names.SCHEMA, str(fact.schema_id))
+        yield _with(
+            _make(platform, names.SUBJECT, f"{fact.subject}:{fact.version}", fact.subject),
+            {"subject": fact.subject, "version": fact.version, "id": fact.schema_id, "schemaType": fact.kind,
+             "topic": subject_topic(fact.subject)},
+            parent=schema,
+        )  # fmt: skip
+        if fact.schema_id not in known:
+            known.add(fact.schema_id)
+            yield from _schema(platform, fact, schema)
+
+
+def _schema(platform: Platform, fact: SchemaFact, key: EntityKey) -> Iterator[Entity]:
+    record = record_name(fact.kind, fact.schema)
+    yield _with(
+        _make(platform, names.SCHEMA, key.name, record.rpartition(".")[2] or fact.subject),
+        {"id": fact.schema_id, "schemaType": fact.kind, "subject": fact.subject},
+    )
+    if not record:
+        return
+    namespace, _, short = record.rpartition(".")
+    holder = _make(platform, names.RECORD, f"{fact.schema_id}:{record}", short)
+    yield _with(holder, {"namespace": namespace, "subject": fact.subject}, parent=key)
+    for field in schema_fields(fact.kind, fact.schema):
+        yield _with(
+            _make(platform, names.FIELD, f"{fact.schema_id}:{record}.{field.path}", field.name),
+            {"type": field.type, "description": field.doc or None, "subject": fact.subject, "path": field.path},
+            parent=holder.key,
+        )
+
+
+def source_key(source: DataSource) -> EntityKey:
+    """The entity of a stream or table."""
+    return EntityKey(names.TABLE if source.is_table else names.STREAM, source.name)
+
+
+def column_key(source: str, column: str) -> EntityKey:
+    """The entity of a column of a stream or table."""
+    return EntityKey(names.COLUMN, f"{source}.{column}")
+
+
+def _sources(platform: Platform) -> Iterator[Entity]:
+    for source in platform.metastore():
+        key = source_key(source)
+        holder = _make(platform, key.type, source.name)
+        yield _with(
+            holder,
+            {"topic": source.topic, "keyFormat": source.formats.key.name, "valueFormat": source.formats.value.name,
+             "statement": source.sql},
+            parent=EntityKey(names.TOPIC, source.topic),
+        )  # fmt: skip
+        for column in source.schema.columns:
+            local = column_key(source.name, column.name).name
+            yield _with(
+                _make(platform, names.COLUMN, local, column.name),
+                {"type": str(column.type), "role": column.role.value, "source": source.name, "topic": source.topic},
+                parent=key,
+            )
+
+
+def _queries(platform: Platform) -> Iterator[Entity]:
+    for fact in platform.queries():
+        sink = fact.plan.sink
+        yield _with(
+            _make(platform, names.QUERY, fact.query_id),
+            {"state": fact.state, "statement": fact.sql, "reads": list(fact.plan.sources),
+             "writes": None if sink is None else sink.source_name},
+            internal=fact.internal,
+        )  # fmt: skip
+
+
+def _connectors(platform: Platform) -> Iterator[Entity]:
+    for fact in platform.connectors():
+        yield _with(
+            _make(platform, names.CONNECTOR, fact.name),
+            {"connectorClass": fact.connector_class, "type": fact.direction, "topics": list(fact.topics),
+             "state": fact.state},
+        )  # fmt: skip
+
+
+def _groups(platform: Platform) -> Iterator[Entity]:
+    owned = {q.group for q in platform.queries()} | {c.group for c in platform.connectors()}
+    for fact in platform.groups():
+        yield _with(
+            _make(platform, names.GROUP, fact.group),
+            {"state": fact.state, "topics": list(fact.topics), "clients": list(fact.clients)},
+            internal=fact.group in owned,
+        )
+
+
+_PARTS = (_cluster, _topics, _schemas, _sources, _queries, _connectors, _groups)

@@ -1,0 +1,145 @@
+"""The port `Platform`: what the catalog learns of the rest of the house, and never imports.
+
+Everything is asked for anew whenever it is needed and answered from memory, so that the catalog cannot be stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from headwater.cluster.api import TopicInfo
+from headwater.plan.catalog import MetaStore
+from headwater.plan.steps import QueryPlan
+
+
+@dataclass(frozen=True)
+class SchemaFact:
+    """A version of a subject in the registry; `kind` is AVRO, JSON or PROTOBUF."""
+
+    subject: str
+    version: int
+    schema_id: int
+    kind: str
+    schema: str
+
+
+@dataclass(frozen=True)
+class QueryFact:
+    """A persistent query. `group` is its consumer group and the prefix of its internal topics.
+
+    `consumed` counts records per topic since some fixed point; it never decreases while the query lives.
+    """
+
+    query_id: str
+    sql: str
+    state: str
+    plan: QueryPlan
+    group: str = ""
+    internal: bool = False
+    consumed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ConnectorFact:
+    """A connector; `direction` is `source` or `sink`. `group` is the consumer group of a sink's tasks."""
+
+    name: str
+    connector_class: str
+    direction: str
+    topics: tuple[str, ...]
+    state: str = "RUNNING"
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class GroupFact:
+    """A consumer group: the topics it reads, and how many records per topic it has committed."""
+
+    group: str
+    state: str
+    topics: tuple[str, ...]
+    clients: tuple[str, ...] = ()
+    committed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FlowFact:
+    """Traffic that the broker saw: a client that produces to a topic, or a group (or lone client) that fetches from it.
+
+    Counters are since the broker's start, or since it had forgotten the flow.
+    """
+
+    produces: bool
+    actor: str
+    topic: str
+    records: int
+    bytes: int
+    last_ms: int
+
+
+@dataclass(frozen=True)
+class SampleRecord:
+    """A record of a topic for people to look at: key and value as text or JSON."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: Any
+    value: Any
+
+
+@dataclass(frozen=True)
+class TopicAccess:
+    """Who may do what with a topic, as far as that is restricted: `principal` and the operations it has."""
+
+    principal: str
+    operations: tuple[str, ...]
+
+
+class Platform(Protocol):
+    """What there is on this node now."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything has been loaded; until then something missing is not something deleted."""
+        ...
+
+    @property
+    def cluster_id(self) -> str: ...
+
+    @property
+    def bootstrap(self) -> str:
+        """Where Kafka clients connect, `host:port`; the namespace of datasets in exported lineage."""
+        ...
+
+    def topics(self) -> Mapping[str, TopicInfo]: ...
+
+    def schemas(self) -> Sequence[SchemaFact]:
+        """The latest version of every subject."""
+        ...
+
+    def metastore(self) -> MetaStore: ...
+
+    def queries(self) -> Sequence[QueryFact]: ...
+
+    def connectors(self) -> Sequence[ConnectorFact]: ...
+
+    def groups(self) -> Sequence[GroupFact]: ...
+
+    def flows(self) -> Sequence[FlowFact]: ...
+
+    def is_masking(self, function: str) -> bool:
+        """Whether the SQL function is declared to mask its argument."""
+        ...
+
+    def access(self, topic: str) -> Sequence[TopicAccess]: ...
+
+    async def sample(self, topic: str, limit: int) -> Sequence[SampleRecord]:
+        """The last records of the topic, newest first."""
+        ...
+
+    async def end_ms(self, topic: str) -> int | None:
+        """Timestamp of the newest record; None for an empty topic."""
+        ...

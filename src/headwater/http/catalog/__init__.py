@@ -1,0 +1,1 @@
+"""The catalog's REST door: definitions, tags, business metadata, search, data products, lineage and rules."""
