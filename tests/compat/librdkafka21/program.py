@@ -39,12 +39,13 @@ def produce(bootstrap: str, topic: str, options: dict) -> None:
 def read_all(bootstrap: str, topic: str, partitions: int, **options: str) -> int:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reads", "enable.partition.eof": True, **options})
     consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(partitions)])
-    count, ended = 0, set()
+    count = 0
+    ended: set[int] = set()
     while len(ended) < partitions:
         message = consumer.poll(10)
         assert message is not None, f"nothing from {topic} after {count} records"
-        if message.error():
-            assert message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF, message.error()
+        if (error := message.error()) is not None:
+            assert error.code() == confluent_kafka.KafkaError._PARTITION_EOF, error
             ended.add(message.partition())
         else:
             count += 1
