@@ -1,33 +1,40 @@
-"""Who may connect: which addresses may be listened on without a password, and the check of REST clients."""
+"""Which addresses may be listened on: without a login or a client's certificate, those of this machine only."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import socket
+from collections.abc import Iterable
 from ipaddress import ip_address
 
-from starlette.requests import HTTPConnection
-
-from headwater.broker.auth import ApiKeys
+from headwater.app.listeners import Listener, login_required
 from headwater.core.errors import ConfigError
-from headwater.core.settings import NodeSettings
-from headwater.engine.errors import ErrorCode, RequestError
-from headwater.http.guard import Authorize, allow_all
+from headwater.core.settings import Settings
 
 
-def check_exposure(settings: NodeSettings) -> None:
+def check_exposure(settings: Settings, listeners: Iterable[Listener]) -> None:
     """Raise `ConfigError` for listeners that anybody on the network could use, or on an address that is not ours."""
-    check_address(settings.host)
-    if settings.insecure or settings.api_keys or is_loopback(settings.host):
-        return
-    raise ConfigError(
-        f"refusing to listen on {settings.host}: it is not a loopback address and clients need no password. Set "
-        "node.api_keys, or give --insecure if everybody who can reach this machine may read and write everything"
-    )
+    host = settings.node.host
+    check_address(host, "node.host")
+    if not settings.node.insecure and not login_required(settings) and not is_loopback(host):
+        raise ConfigError(
+            f"refusing to listen on {host}: it is not a loopback address and clients need no password. Set "
+            'node.api_keys, or node.authentication = "required" and make keys with `headwater keys create`; or give '
+            "--insecure if everybody who can reach this machine may read and write everything"
+        )
+    for listener in listeners:
+        check_address(listener.host, f"host of the Kafka listener `{listener.name}`")
+        is_guarded = listener.protocol.has_login or (
+            listener.protocol.has_tls and settings.tls.client_auth == "required"
+        )
+        if not is_guarded and not settings.node.insecure and not is_loopback(listener.host):
+            raise ConfigError(
+                f"refusing to listen on {listener.host} for the Kafka listener `{listener.name}`: it is not a loopback "
+                f"address and clients of {listener.protocol} need no password. Use SASL_SSL, or SSL with "
+                'tls.client_auth = "required"; or give --insecure'
+            )
 
 
-def check_address(host: str) -> None:
+def check_address(host: str, setting: str) -> None:
     """Raise `ConfigError` if this machine has none of the host's addresses, whatever the port."""
     reason: OSError | None = None
     try:
@@ -41,7 +48,7 @@ def check_address(host: str) -> None:
                 return
     except OSError as error:
         reason = error
-    raise ConfigError(f"the setting node.host, `{host}`, is not an address of this machine: {reason}") from reason
+    raise ConfigError(f"the setting {setting}, `{host}`, is not an address of this machine: {reason}") from reason
 
 
 def is_loopback(host: str) -> bool:
@@ -51,30 +58,6 @@ def is_loopback(host: str) -> bool:
     except OSError as error:
         raise ConfigError(f"the setting node.host, `{host}`, is not an address of this machine: {error}") from error
     return bool(host) and all(ip_address(str(address).partition("%")[0]).is_loopback for address in addresses)
-
-
-def rest_authorizer(keys: ApiKeys | None) -> Authorize:
-    """The check of a REST request's Basic credentials; without keys everybody passes."""
-    if keys is None:
-        return allow_all
-
-    def authorize(connection: HTTPConnection) -> None:
-        pair = _basic(connection.headers.get("authorization", ""))
-        if pair is None or not keys.verify(*pair):
-            raise RequestError("Unauthorized: give an API key with HTTP Basic authentication", ErrorCode.UNAUTHORIZED)
-
-    return authorize
-
-
-def _basic(header: str) -> tuple[str, str] | None:
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        name, colon, secret = base64.b64decode(token, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return (name, secret) if colon else None
 
 
 def address(host: str, port: int) -> str:

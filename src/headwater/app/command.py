@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from headwater.app.logs import log_to_stderr
 from headwater.app.loop import collect_seldom, loop_factory
 from headwater.app.node import Node
 from headwater.core.config import load
@@ -25,7 +25,7 @@ def run_node(config: Path | None, overrides: Mapping[str, Any]) -> None:
     A second signal ends the process without waiting.
     """
     settings = load(config, os.environ, overrides)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(settings.node.log_level, settings.node.log_format)
     collect_seldom()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(settings))

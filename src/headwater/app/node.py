@@ -10,11 +10,10 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from headwater.app.access import address, check_exposure
-from headwater.broker.auth import ApiKeys
+from headwater.app.access import address
+from headwater.app.security import NodeSecurity, broker_settings
+from headwater.broker.access import Access
 from headwater.broker.broker import Broker
-from headwater.broker.net import KafkaListener
-from headwater.broker.settings import BrokerSettings
 from headwater.cluster.api import Cluster
 from headwater.cluster.local import LocalCluster
 from headwater.core.clock import Clock, SystemClock
@@ -50,6 +49,10 @@ class Node:
     """Where topics are; from `start` on."""
     engine: Engine
     """The SQL side; from `start` on."""
+    security: NodeSecurity
+    """Keys, listeners, certificates; from `start` on."""
+    access: Access
+    """Who may come in and do what, at every door; from `start` on."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None, listeners: Collection[str] = LISTENERS) -> None:
         self.settings = settings
@@ -59,14 +62,14 @@ class Node:
         self._clock = clock or SystemClock()
         self._stack = AsyncExitStack()
         self._background: list[Supervised] = []
-        keys = settings.node.api_keys
-        self._keys = ApiKeys(keys) if keys else None
 
     async def start(self) -> None:
         """Start everything. Raises `ConfigError` or `StartupError`; nothing runs then."""
-        check_exposure(self.settings.node)
+        self.security = NodeSecurity(self.settings, self._clock)
         try:
             self.cluster = await (self._remote() if self.settings.cluster.bootstrap_servers else self._embedded())
+            for work in self.security.background():
+                self._supervise(work)
             await self._sql(self.cluster)
         except BaseException:
             await self.close()
@@ -79,6 +82,7 @@ class Node:
     async def _remote(self) -> Cluster:
         from headwater.cluster.kafka import KafkaCluster
 
+        self.access = Access(self.security.keys, required=self.security.login_required)
         cluster = KafkaCluster(self.settings.cluster, self._clock)
         await cluster.start()
         self._stack.push_async_callback(cluster.close)
@@ -96,28 +100,33 @@ class Node:
         await cluster.start()
         self._stack.push_async_callback(cluster.close)
         await self._kafka(log, offsets)
-        upkeep = Supervised("logMaintenance", self._clock, partial(self._maintain, log))
-        upkeep.start()
-        self._stack.push_async_callback(upkeep.close)
-        self._background.append(upkeep)
+        self._supervise(Supervised("logMaintenance", self._clock, partial(self._maintain, log)))
         return cluster
 
+    def _supervise(self, work: Supervised) -> None:
+        work.start()
+        self._stack.push_async_callback(work.close)
+        self._background.append(work)
+
     async def _kafka(self, log: Log, offsets: OffsetStore) -> None:
-        kafka = self.settings.kafka
-        settings = BrokerSettings(
-            advertised_host=kafka.advertised_host,
-            default_partitions=kafka.default_partitions,
-            auto_create_topics=kafka.auto_create_topics,
+        broker = Broker(
+            log,
+            self._clock,
+            broker_settings(self.settings.kafka),
+            offsets=offsets,
+            verifier=self.security.keys,
+            login_required=self.security.login_required,
+            tokens=self.security.tokens,
         )
-        broker = Broker(log, self._clock, settings, offsets=offsets, verifier=self._keys)
         await broker.start()
         self._stack.push_async_callback(broker.close)
+        self.access = broker.access
         if "kafka" not in self.listeners:
             return
-        listener = KafkaListener(broker, self.settings.node.host, kafka.port)
-        await listener.start()
-        self._stack.push_async_callback(listener.close)
-        self.endpoints.append(Endpoint("kafka", address(self.settings.node.host, listener.port)))
+        for listener, opened in self.security.kafka_listeners(broker):
+            await opened.start()
+            self._stack.push_async_callback(opened.close)
+            self.endpoints.append(Endpoint(listener.endpoint, address(listener.host, opened.port)))
 
     async def _sql(self, cluster: Cluster) -> None:
         # Importing it takes most of a start's time. Kafka's clients are served meanwhile, as they would not be if
@@ -125,7 +134,7 @@ class Node:
         await asyncio.to_thread(import_module, "headwater.app.sql_part")
         from headwater.app.sql_part import SqlPart
 
-        part = SqlPart(self.settings, cluster, self._clock, self._keys)
+        part = SqlPart(self.settings, cluster, self._clock, self.access)
         self._stack.push_async_callback(part.close)
         self.engine = await part.start(self._background, listen="ksqldb" in self.listeners)
         if part.port is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from headwater.app.access import address, rest_authorizer
-from headwater.broker.auth import ApiKeys
+from headwater.app.access import address
+from headwater.app.rest_access import RestAccess
+from headwater.broker.access import Access
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.core.errors import ConfigError
@@ -32,11 +33,11 @@ class SqlPart:
 
     port: int | None = None
 
-    def __init__(self, settings: Settings, cluster: Cluster, clock: Clock, keys: ApiKeys | None) -> None:
+    def __init__(self, settings: Settings, cluster: Cluster, clock: Clock, access: Access) -> None:
         self._settings = settings
         self._cluster = cluster
         self._clock = clock
-        self._keys = keys
+        self._access = access
         self._stack = AsyncExitStack()
 
     async def start(self, background: Sequence[Supervised], *, listen: bool) -> Engine:
@@ -60,7 +61,9 @@ class SqlPart:
         engine.background += background
         self._stack.push_async_callback(engine.close)
         if listen:
-            server = KsqlServer(engine, host, ksql.port, rest_authorizer(self._keys), ksql.max_request_bytes)
+            server = KsqlServer(
+                engine, host, ksql.port, RestAccess(self._access).authorize_ksql, ksql.max_request_bytes
+            )
             await server.start()
             self._stack.push_async_callback(server.close)
             self.port = server.port

@@ -39,13 +39,7 @@ class SecurityStore:
             if document["version"] != _VERSION:
                 raise ValueError(f"version {document['version']}")
             self._credentials = {
-                (entry["user"], ScramMechanism(entry["mechanism"])): ScramCredential(
-                    ScramMechanism(entry["mechanism"]),
-                    base64.b64decode(entry["salt"]),
-                    entry["iterations"],
-                    base64.b64decode(entry["stored_key"]),
-                    base64.b64decode(entry["server_key"]),
-                )
+                (entry["user"], ScramMechanism(entry["mechanism"])): credential_from(entry)
                 for entry in document["users"]
             }
             self.acls = Acls(_acl(entry) for entry in document["acls"])
@@ -81,15 +75,7 @@ class SecurityStore:
         document = {
             "version": _VERSION,
             "users": [
-                {
-                    "user": user,
-                    "mechanism": int(mechanism),
-                    "salt": _base64(credential.salt),
-                    "iterations": credential.iterations,
-                    "stored_key": _base64(credential.stored_key),
-                    "server_key": _base64(credential.server_key),
-                }
-                for (user, mechanism), credential in sorted(credentials.items())
+                {"user": user, **credential_to(credential)} for (user, _), credential in sorted(credentials.items())
             ],
             "acls": [
                 {
@@ -105,6 +91,28 @@ class SecurityStore:
             ],
         }
         self._log.write_metadata(FILE, json.dumps(document, indent=1).encode())
+
+
+def credential_from(entry: Mapping[str, Any]) -> ScramCredential:
+    """What `credential_to` made. Raises `ValueError`, `KeyError` or `TypeError`."""
+    return ScramCredential(
+        ScramMechanism(entry["mechanism"]),
+        base64.b64decode(entry["salt"]),
+        int(entry["iterations"]),
+        base64.b64decode(entry["stored_key"]),
+        base64.b64decode(entry["server_key"]),
+    )
+
+
+def credential_to(credential: ScramCredential) -> dict[str, Any]:
+    """For JSON."""
+    return {
+        "mechanism": int(credential.mechanism),
+        "salt": _base64(credential.salt),
+        "iterations": credential.iterations,
+        "stored_key": _base64(credential.stored_key),
+        "server_key": _base64(credential.server_key),
+    }
 
 
 def _acl(entry: Mapping[str, str]) -> Acl:

@@ -43,6 +43,9 @@ def up(
     memory: Annotated[bool, typer.Option("--memory", help="Keep the log in memory only.")] = False,
     host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
     kafka_port: Annotated[int | None, typer.Option(help="Port of the Kafka protocol (default 9092).")] = None,
+    tls_port: Annotated[
+        int | None, typer.Option(help="Port of one more Kafka listener, with SASL_SSL; see docs/security.md.")
+    ] = None,
     ksql_port: Annotated[int | None, typer.Option(help="Port of ksqlDB's REST API (default 8088).")] = None,
     registry_port: Annotated[
         int | None, typer.Option(help="Port of the schema registry and the catalog (default 8081).")
@@ -64,6 +67,8 @@ def up(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen on other addresses than loopback without a password.")
     ] = False,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning (default) or error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text (default) or json: an object per line.")] = None,
 ) -> None:
     """Start a node: the Kafka protocol, ksqlDB's REST API and the queries. Ctrl-C ends it."""
     from headwater.app.command import run_node
@@ -80,7 +85,10 @@ def up(
         "node.memory": memory or None,
         "node.host": host,
         "node.insecure": insecure or None,
+        "node.log_level": log_level,
+        "node.log_format": log_format,
         "kafka.port": kafka_port,
+        "kafka.tls_port": tls_port,
         "ksql.port": ksql_port,
         "registry.port": registry_port,
         "connect.port": connect_port,

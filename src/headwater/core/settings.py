@@ -66,7 +66,21 @@ class NodeSettings:
         with HTTP Basic.""",
         secret=True,
     )
+    authentication: str = setting(
+        "auto",
+        """Whether clients of every door have to log in. `auto`: when `api_keys` names any. `required`: always, for
+        example with keys that only `headwater keys create` has made.""",
+        choices=("auto", "required"),
+    )
     insecure: bool = setting(False, "Listen on other addresses than loopback although clients need no password.")
+    log_level: str = setting(
+        "warning",
+        "How much the node says about its work, on standard error.",
+        choices=("debug", "info", "warning", "error"),
+    )
+    log_format: str = setting(
+        "text", "`text`: lines for people. `json`: an object per line, for collectors.", choices=("text", "json")
+    )
     maintenance_interval_ms: int = setting(
         30_000, "Time between two rounds of retention and checkpoints in the embedded log.", minimum=100
     )
@@ -74,16 +88,106 @@ class NodeSettings:
 
 @dataclass(frozen=True)
 class KafkaSettings:
-    """The Kafka listener, in front of the embedded log."""
+    """The Kafka listeners, in front of the embedded log; see docs/security.md."""
 
     port: int = port(9092, "Port of the Kafka protocol.")
+    security_protocol: str = setting(
+        "auto",
+        "Of the listener on `port`. `auto`: `SASL_PLAINTEXT` where clients have to log in, else `PLAINTEXT`.",
+        choices=("auto", "PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"),
+    )
     advertised_host: str = setting(
         "", "Host that clients are told to connect to, where that is not the address listened on."
+    )
+    advertised_port: int = setting(
+        0, "Port that clients of `port` are told to connect to; 0: the one they came to.", minimum=0, maximum=MAX_PORT
+    )
+    tls_port: int = setting(
+        -1,
+        """Port of one more listener, named `tls`, with SASL_SSL and the certificate of `[tls]`. -1: none; 0 takes a
+        free one.""",
+        minimum=-1,
+        maximum=MAX_PORT,
+    )
+    listeners: Mapping[str, str] = setting(
+        {},
+        """More listeners by name, each a table `[kafka.listeners.NAME]` with `port` and, where wanted, `host`,
+        `security_protocol` (`PLAINTEXT`), `advertised_host`, `advertised_port`.""",
+    )
+    super_users: str = setting(
+        "", "Users who may do everything, as admin API keys may, separated by commas or semicolons: `User:anna`."
+    )
+    max_connections: int = setting(20_000, "Most connections of all listeners together.", minimum=1)
+    max_connections_per_ip: int = setting(10_000, "Most connections from one address.", minimum=1)
+    max_request_bytes: int = setting(
+        100 << 20, "Largest request; a client that announces a larger one is disconnected.", minimum=1024
+    )
+    max_in_flight_requests: int = setting(
+        1_000, "Requests of one connection that may wait for answers before no more are read.", minimum=1
+    )
+    max_bytes_before_login: int = setting(
+        64 << 10, "What a client may send in all before it has logged in.", minimum=1024
+    )
+    login_timeout_ms: int = setting(
+        30_000, "Longest time from connecting to having logged in, and for the TLS handshake.", minimum=100
+    )
+    failed_login_delay_ms: int = setting(100, "How long a refused login has to wait for the refusal.", minimum=0)
+    connections_max_idle_ms: int = setting(
+        600_000, "Connections on which nothing was asked for so long are closed.", minimum=1_000
+    )
+    connections_max_reauth_ms: int = setting(
+        0, "After so long a client has to log in again on its connection (KIP-368); 0: never.", minimum=0
     )
     default_partitions: int = setting(
         1, "Partitions of a topic whose creator names no number, or that is created by being used.", minimum=1
     )
     auto_create_topics: bool = setting(True, "Create a topic when a producer or consumer first asks for it.")
+
+
+@dataclass(frozen=True)
+class TlsSettings:
+    """Certificates of the listeners with TLS. Without files of one's own, the node makes an authority and a certificate
+    and keeps them in its data folder; `headwater trust` hands the authority to clients."""
+
+    certificate_file: str = setting("", "PEM file with the certificate and those that lead to its authority.")
+    key_file: str = setting("", "PEM file with the key of `certificate_file`.")
+    names: str = setting(
+        "",
+        """Further host names and addresses for the generated certificate, separated by commas. It always has
+        `localhost`, `127.0.0.1`, `::1`, `host.docker.internal`, the host's name, and advertised hosts.""",
+    )
+    client_auth: str = setting(
+        "none",
+        """Whether clients show a certificate (`ssl.client.auth`). On `SSL` listeners its subject is the user:
+        `User:CN=app,O=example`.""",
+        choices=("none", "requested", "required"),
+    )
+    client_ca_file: str = setting("", "PEM file of the authorities that clients' certificates come from.")
+
+
+@dataclass(frozen=True)
+class OauthbearerSettings:
+    """Logging in with tokens (SASL/OAUTHBEARER). The keys are Kafka's `sasl.oauthbearer.…` with underscores (KIP-768),
+    and those of KIP-255 for unsecured tokens."""
+
+    jwks_endpoint_url: str = setting(
+        "",
+        "Where the keys are that tokens are signed with: an https, http or file URL, or a path. Empty: no such tokens.",
+    )
+    jwks_endpoint_refresh_ms: int = setting(3_600_000, "How often the keys are read again.", minimum=1_000)
+    expected_issuer: str = setting("", "What the claim `iss` has to be. Empty: anything.")
+    expected_audience: str = setting(
+        "", "Values of which the claim `aud` has to have one, separated by commas. Empty: anything."
+    )
+    clock_skew_seconds: int = setting(30, "How far the clocks of issuer and node may differ.", minimum=0)
+    sub_claim_name: str = setting("sub", "The claim that names the user.")
+    scope_claim_name: str = setting("scope", "The claim that has the scopes.")
+    unsecured_validator: bool = setting(
+        False, "Take tokens that nobody signed, from anybody who makes one up. For development only."
+    )
+    unsecured_validator_required_scope: str = setting(
+        "", "Scopes that an unsecured token must have, separated by spaces."
+    )
 
 
 @dataclass(frozen=True)
@@ -191,6 +295,8 @@ class Settings:
 
     node: NodeSettings = field(default_factory=NodeSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    oauthbearer: OauthbearerSettings = field(default_factory=OauthbearerSettings)
     ksql: KsqlSettings = field(default_factory=KsqlSettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
     connect: ConnectSettings = field(default_factory=ConnectSettings)
