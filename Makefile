@@ -7,7 +7,7 @@ RUN := $(VENV)/bin
 PIP := $(RUN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help venv demo test lint format bench docs clean
+.PHONY: help venv demo test lint format bench fuzz docs clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -48,6 +48,9 @@ format: $(VENV)/.dev  ## rewrite the sources in the one style
 
 bench: $(VENV)/.dev  ## run the benchmarks
 	$(RUN)/python -m bench
+
+fuzz: $(VENV)/.dev  ## send a million hostile inputs to a node
+	$(RUN)/python -m tools.hostile
 
 docs: $(VENV)/.run  ## render the pages that are made from the code
 	$(RUN)/python -m headwater.core.settings_page > docs/settings.md

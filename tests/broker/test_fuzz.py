@@ -13,15 +13,13 @@ from random import Random
 
 import pytest
 
-from headwater.broker.apis import APIS
 from headwater.broker.broker import Broker
 from headwater.broker.session import Session
 from headwater.core.errors import HeadwaterError
 from headwater.wire.codec import WireError, decode
-from headwater.wire.frames import request_frame
-from headwater.wire.messages import definition, definitions, message_class
+from headwater.wire.messages import definitions, message_class
+from tests.broker.hostile import damage, valid_frames
 from tests.broker.server import RawClient, Running, running_broker, until
-from tests.wire.random_messages import random_message
 
 
 @pytest.fixture
@@ -29,35 +27,6 @@ async def running() -> AsyncIterator[Running]:
     async with running_broker() as running:
         running.broker.log.create_topic("topic")
         yield running
-
-
-def valid_frames(random: Random) -> list[bytes]:
-    """One random request of every served version, without length bytes."""
-    frames = []
-    for api in APIS.values():
-        for version in range(api.first, api.last + 1):
-            request = random_message(definition(f"{api.name}Request"), version, random)
-            frames.append(request_frame(api.key, version, random.randrange(1 << 31), "fuzz", request)[4:])
-    return frames
-
-
-def damage(frame: bytes, random: Random) -> bytes:
-    """The frame with some bytes changed, cut off, put in or repeated; the API and version stay mostly right."""
-    data = bytearray(frame)
-    for _ in range(random.choice((1, 1, 2, 5))):
-        at = random.randrange(4 if random.random() < 0.9 else 0, len(data)) if len(data) > 4 else 0
-        match random.randrange(5):
-            case 0:
-                data[at : at + 1] = random.randbytes(1)
-            case 1:
-                data[at : at + 4] = random.choice((b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\x80\x80\x80\x80"))
-            case 2:
-                del data[at:]
-            case 3:
-                data[at:at] = random.randbytes(random.randrange(1, 20))
-            case 4:
-                data += data[at:]
-    return bytes(data)
 
 
 async def handle(broker: Broker, frame: bytes, session: Session) -> None:
