@@ -134,7 +134,7 @@ def run(wanted: int, seed: str) -> Outcome:
             outcome = _measured(node, port, wanted, seed)
         finally:
             node.terminate()
-            node.wait()
+            node.communicate()
         text = Path(folder, "node.log").read_text("utf-8", "replace")
         return replace(outcome, traceback=text[-4_000:] if "Traceback" in text else "")
 
