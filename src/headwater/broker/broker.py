@@ -16,12 +16,10 @@ from headwater.broker.errors import Code
 from headwater.broker.groups.coordinator import GroupCoordinator
 from headwater.broker.groups.group import Group
 from headwater.broker.observation import Observation
-from headwater.broker.observation import Observation
 from headwater.broker.oauth import TokenValidator
 from headwater.broker.security import SecurityStore
 from headwater.broker.session import Context, Session
 from headwater.broker.settings import BrokerSettings
-from headwater.broker.statistics import BrokerStatistics
 from headwater.broker.statistics import BrokerStatistics
 from headwater.broker.timers import Timer, Timers
 from headwater.broker.transactions.coordinator import TransactionCoordinator

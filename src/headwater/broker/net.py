@@ -174,11 +174,9 @@ class KafkaListener:
     def opened(self, connection: Connection) -> None:
         self._connections.add(connection)
         self.broker.statistics.opened()
-        self.broker.statistics.opened()
 
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
-        self.broker.statistics.closed()
         self.broker.statistics.closed()
         self._counts.give_back(connection.host)
         if self._all_closed is not None and not self._connections:
