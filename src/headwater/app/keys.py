@@ -24,6 +24,7 @@ from headwater.broker.auth import ApiKeys, Role, VerifiedSecrets
 from headwater.broker.scram import ScramCredential, ScramMechanism
 from headwater.broker.security import credential_from, credential_to
 from headwater.core.errors import ConfigError, HeadwaterError, StartupError
+from headwater.core.settings import Settings
 
 FILE = "keys.json"
 _VERSION = 1
@@ -35,6 +36,11 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 class KeyRefusedError(HeadwaterError):
     """A key cannot be made or revoked; says why."""
+
+
+def key_file(settings: Settings) -> KeyFile:
+    """The file of a node with these settings."""
+    return KeyFile(settings.node.data / FILE)
 
 
 @dataclass(frozen=True)

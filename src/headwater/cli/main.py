@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from headwater.cli.keys import app as keys_app
+from headwater.cli.trust import trust
+
 app = typer.Typer(
     name="headwater",
     help="An event-streaming platform in one process: Kafka-compatible log and ksqlDB's SQL.",
@@ -15,6 +18,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(keys_app)
+app.command()(trust)
 
 BAD_START = 2
 """Exit code for a setting, option or environment that does not let the command begin."""
