@@ -1,1 +1,1 @@
-"""Schemas of a node, kept in the compacted topic `_schemas`."""
+"""Schemas of a node: subjects, versions, ids, modes and compatibility, kept in the compacted topic `_schemas`."""

@@ -1,0 +1,26 @@
+"""What the registry says about itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater import __version__
+from headwater.http.registry.call import Call
+
+_GROUP = "schema-registry"
+
+
+def root(call: Call) -> dict[str, Any]:
+    """An empty object: the registry is there."""
+    return {}
+
+
+def cluster(call: Call) -> dict[str, Any]:
+    """The id of the cluster whose schemas these are."""
+    clusters = {"kafka-cluster": call.registry.cluster.cluster_id, "schema-registry-cluster": _GROUP}
+    return {"scope": {"path": [], "clusters": clusters}, "id": ""}
+
+
+def version(call: Call) -> dict[str, str]:
+    """The version of the server."""
+    return {"version": __version__, "commitId": ""}

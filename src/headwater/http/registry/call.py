@@ -1,0 +1,159 @@
+"""`Call`: one request as a handler sees it, with its parameters read and checked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from headwater.broker.access import ANONYMOUS, Access, Principal
+from headwater.http.registry.access import Action, allows
+from headwater.registry import subjects
+from headwater.registry.errors import Code, RegistryError, version_not_found
+from headwater.registry.registry import Registry
+from headwater.registry.schemas import Schemas
+from headwater.registry.state import RegistryState
+
+T = TypeVar("T")
+
+LARGEST = (1 << 31) - 1
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<name>[^`]*)`")
+_INTEGER = re.compile(r"[+-]?\d{1,10}")
+
+
+@dataclass(frozen=True)
+class Call:
+    """`context` is the one that the path begins with, if it begins with one."""
+
+    registry: Registry
+    parameters: dict[str, str]
+    query: dict[str, list[str]]
+    body: bytes = b""
+    context: str = subjects.DEFAULT_CONTEXT
+    caller: Principal = field(default_factory=lambda: Principal(ANONYMOUS, "127.0.0.1", Access()))
+
+    @property
+    def state(self) -> RegistryState:
+        return self.registry.state
+
+    @property
+    def schemas(self) -> Schemas:
+        return self.registry.schemas
+
+    # --- names ------------------------------------------------------------------------------------------------------
+
+    @property
+    def subject(self) -> str:
+        """The subject of the path, to be read."""
+        return self._in_context(self.parameters["subject"])
+
+    @property
+    def subject_to_write(self) -> str:
+        """The subject of the path, which a version may get. Raises `RegistryError`."""
+        return subjects.checked(self._in_context(self.parameters["subject"]))
+
+    @property
+    def scope(self) -> str | None:
+        """The subject or context that configuration or a mode is about; None is the whole registry."""
+        named = self.parameters.get("subject")
+        if named is None:
+            return None if self.context == subjects.DEFAULT_CONTEXT else subjects.prefix_of(self.context)
+        return subjects.checked_scope(self._in_context(named))
+
+    def _in_context(self, name: str) -> str:
+        return subjects.normalised(subjects.in_context(self.context, name))
+
+    @property
+    def alias_of_subject(self) -> str:
+        """The subject of the path, or the one that it is configured to be another name of."""
+        config = self.state.own_config(self.subject)
+        if config is not None and config.alias:
+            return subjects.in_context(subjects.qualified(self.subject).context, config.alias)
+        return self.subject
+
+    def version(self, text: str | None = None) -> int:
+        """The version of the path; -1 is the latest. Raises `RegistryError` (42202)."""
+        named = self.parameters["version"] if text is None else text
+        number = _integer(named)
+        if named.strip().lower() == "latest":
+            return -1
+        if number is None or not (number == -1 or 1 <= number <= LARGEST):
+            raise RegistryError(
+                Code.INVALID_VERSION,
+                f"The specified version '{named}' is not a valid version id. Allowed values are between [1, 2^31-1] "
+                'and the string "latest"',
+            )
+        return number
+
+    def number(self, name: str) -> int:
+        """A whole number of the path. Raises `RegistryError` (404) for anything else."""
+        found = _integer(self.parameters[name])
+        if found is None or abs(found) > LARGEST:
+            raise RegistryError(Code.NOT_FOUND, "HTTP 404 Not Found")
+        return found
+
+    # --- query ------------------------------------------------------------------------------------------------------
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.query.get(name, [default])[0]
+
+    def texts(self, name: str) -> list[str]:
+        return self.query.get(name, [])
+
+    def flag(self, name: str) -> bool:
+        return self.text(name).strip().lower() == "true"
+
+    def integer(self, name: str, default: int) -> int:
+        """Raises `RegistryError` (404, as Jersey answers) for what is no whole number."""
+        given = self.text(name)
+        found = _integer(given) if given else default
+        if found is None or abs(found) > LARGEST:
+            raise RegistryError(Code.NOT_FOUND, "HTTP 404 Not Found")
+        return found
+
+    def page(self, items: list[T]) -> list[T]:
+        """The part that `offset` and `limit` ask for."""
+        start, limit = max(self.integer("offset", 0), 0), self.integer("limit", -1)
+        return items[start : start + limit] if limit > 0 else items[start:]
+
+    # --- body -------------------------------------------------------------------------------------------------------
+
+    def read(self, kind: type[T]) -> T:
+        """The body. Raises `RegistryError`: 422 where there is none or with unknown members, 400 where it is malformed."""
+        if not self.body.strip() or self.body.strip() == b"null":
+            raise RegistryError(Code.UNPROCESSABLE, "The request has no body, and it needs one")
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except msgspec.ValidationError as error:
+            unknown = _UNKNOWN_FIELD.search(str(error))
+            if unknown is not None:
+                raise RegistryError(Code.UNPROCESSABLE, f"Unrecognized field: {unknown['name']}") from None
+            raise RegistryError(Code.BAD_REQUEST, f"The body cannot be used: {error}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RegistryError(Code.BAD_REQUEST, f"The body is not JSON: {error}") from None
+        except RecursionError:
+            raise RegistryError(Code.BAD_REQUEST, "The body is nested too deeply") from None
+
+    # --- permission -------------------------------------------------------------------------------------------------
+
+    def allows(self, action: Action, subject: str | None) -> bool:
+        return allows(self.caller, action, subject)
+
+    def require(self, action: Action, subject: str | None) -> None:
+        """Raise `RegistryError` (40301) unless the caller may."""
+        if not self.allows(action, subject):
+            what = "the registry" if subject is None else f"Subject: {subject}"
+            raise RegistryError(Code.FORBIDDEN, f"User is denied operation {action.value} on {what}")
+
+
+def missing(state: RegistryState, subject: str, version: int, deleted: bool = False) -> RegistryError:
+    """Why there is no such version: no subject, or no version of it."""
+    if state.has(subject, deleted):
+        return version_not_found(version)
+    return RegistryError(Code.SUBJECT_NOT_FOUND, f"Subject '{subject}' not found.")
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if _INTEGER.fullmatch(text.strip()) and text.isascii() else None

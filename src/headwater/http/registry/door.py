@@ -1,0 +1,162 @@
+"""The registry's door as an ASGI application: dispatch, media types, errors as answers."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Sequence
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from headwater.core.errors import HeadwaterError
+from headwater.http.identity import Identify, anybody
+from headwater.http.registry.call import Call
+from headwater.http.registry.forwarding import FORWARDED, forward
+from headwater.http.registry.openapi import document
+from headwater.http.registry.rendering import Text
+from headwater.http.registry.routes import Match, Paths, Route
+from headwater.registry.errors import Code, RegistryError
+from headwater.registry.registry import Registry
+from headwater.registry.subjects import DEFAULT_CONTEXT, checked_scope, context_name, in_context, normalised
+
+_LOGGER = logging.getLogger(__name__)
+
+OFFERED = ("application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json", "application/json")
+"""Media types of answers, the preferred one first."""
+_TAKEN = frozenset({*OFFERED, "application/octet-stream"})
+LARGEST_BODY = 8 << 20
+"""Bytes of a request's body: several times what fits in a record."""
+
+
+class RegistryDoor:
+    """Serves one registry. Routes `beside` it (the catalog's) share its listener."""
+
+    def __init__(
+        self, registry: Registry, identify: Identify = anybody, beside: Sequence[BaseRoute] = (), own_url: str = ""
+    ) -> None:
+        self._registry = registry
+        self._identify = identify
+        self._beside: ASGIApp | None = Starlette(routes=list(beside)) if beside else None
+        self._paths = Paths()
+        self._document = msgspec.json.encode(document(own_url))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        if scope["type"] != "http":
+            await Starlette()(scope, receive, send)
+            return
+        if self._beside is not None and scope["path"].startswith("/catalog/"):
+            await self._beside(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        media_type = OFFERED[0]
+        try:
+            match = self._paths.find((request.scope.get("raw_path") or request.url.path.encode()).decode("latin-1"))
+            if match is None and request.url.path == "/openapi.json":
+                return Response(self._document, media_type="application/json")
+            route = _route(match, request.method)
+            media_type = negotiated(request.headers.get("accept"))
+            return await self._carry_out(route, match, request, media_type)  # type: ignore[arg-type]
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect must answer the one request and end nothing else
+            return _refusal(error, media_type)
+
+    async def _carry_out(self, route: Route, match: Match, request: Request, media_type: str) -> Response:
+        principal = self._identify(request)
+        if principal is None:
+            raise RegistryError(Code.UNAUTHORIZED, "Unauthorized")
+        body = await _body(route, request)
+        context = DEFAULT_CONTEXT if match.context is None else context_name(match.context)
+        query = parse_qs(request.url.query, keep_blank_values=True)
+        call = Call(self._registry, match.parameters, query, body, context, principal)
+        if route.action is not None:
+            call.require(route.action, _subject(match, context))
+        if route.writes and not self._registry.writes_here and FORWARDED not in request.headers:
+            return await forward(self._registry, request, body)
+        answer = route.handler(call)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if isinstance(answer, Text):
+            return Response(answer.text, media_type=media_type)
+        if answer is None:
+            return Response(status_code=204)
+        return Response(msgspec.json.encode(answer), media_type=media_type)
+
+
+def _route(match: Match | None, method: str) -> Route:
+    if match is None:
+        raise RegistryError(Code.NOT_FOUND, "HTTP 404 Not Found")
+    route = match.routes.get("GET" if method == "HEAD" else method)
+    if route is None:
+        raise RegistryError(Code.METHOD_NOT_ALLOWED, "HTTP 405 Method Not Allowed")
+    return route
+
+
+def _subject(match: Match, context: str) -> str | None:
+    named = match.parameters.get("subject")
+    return None if named is None else normalised(in_context(context, checked_scope(named)))
+
+
+async def _body(route: Route, request: Request) -> bytes:
+    if route.body is None:
+        return b""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind and kind not in _TAKEN:
+        raise RegistryError(Code.UNSUPPORTED_MEDIA_TYPE, "HTTP 415 Unsupported Media Type")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise RegistryError(Code.TOO_LARGE, f"The request is too large: the registry takes {LARGEST_BODY} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def negotiated(accept: str | None) -> str:
+    """The media type to answer with. Raises `RegistryError` (406) when none of ours will do."""
+    if not accept or accept == "*/*":
+        return OFFERED[0]
+    from headwater.engine.errors import RequestError
+    from headwater.http.negotiation import choose
+
+    try:
+        return choose(accept, OFFERED)
+    except RequestError:
+        raise RegistryError(Code.NOT_ACCEPTABLE, "HTTP 406 Not Acceptable") from None
+
+
+def _refusal(error: Exception, media_type: str) -> Response:
+    if isinstance(error, RegistryError):
+        code, message = error.code, str(error)
+    elif isinstance(error, HeadwaterError):
+        code, message = Code.STORE, str(error)
+    else:
+        _LOGGER.error("Unexpected error while answering a request", exc_info=error)
+        code, message = Code.INTERNAL, "Internal Server Error"
+    headers = {"WWW-Authenticate": 'Basic realm="SchemaRegistry"'} if code is Code.UNAUTHORIZED else None
+    body = msgspec.json.encode({"error_code": int(code), "message": message})
+    return Response(body, code.status, headers, media_type)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,71 @@
+"""Requests that change something, sent on to the node that writes."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+import h11
+from starlette.requests import Request
+from starlette.responses import Response
+
+from headwater.registry.errors import Code, RegistryError
+from headwater.registry.registry import Registry
+
+FORWARDED = "x-forward"
+"""Marks a request that was sent on once, which is not sent on again (Confluent's header)."""
+_PASSED_ON = ("accept", "content-type", "authorization")
+_SECONDS = 30.0
+_READ_BYTES = 1 << 16
+
+
+async def forward(registry: Registry, request: Request, body: bytes) -> Response:
+    """The answer of the node that writes, once what it wrote is known here. Raises `RegistryError`."""
+    url = registry.leader_url
+    if url is None:
+        raise RegistryError(Code.UNKNOWN_LEADER, "The node that writes schemas is not known. Try again in a moment")
+    target = request.scope["raw_path"].decode("latin-1")
+    if request.url.query:
+        target += f"?{request.url.query}"
+    headers = [(name, request.headers[name]) for name in _PASSED_ON if name in request.headers]
+    try:
+        async with asyncio.timeout(_SECONDS):
+            response = await exchange(url, request.method, target, [*headers, (FORWARDED, "true")], body)
+            await registry.catch_up()
+    except (OSError, TimeoutError, h11.ProtocolError, EOFError) as error:
+        reason = str(error) or type(error).__name__
+        message = f"Error while forwarding the request to the leader at {url}: {reason}"
+        raise RegistryError(Code.FORWARDING_FAILED, message) from error
+    return response
+
+
+async def exchange(url: str, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> Response:
+    """One request over a connection of its own. Raises `OSError`, `EOFError`, `h11.ProtocolError`."""
+    address = urlsplit(url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        connection = h11.Connection(h11.CLIENT)
+        fields = [*headers, ("host", address.netloc), ("content-length", str(len(body))), ("connection", "close")]
+        for event in (h11.Request(method=method, target=target, headers=fields), h11.Data(body), h11.EndOfMessage()):
+            writer.write(connection.send(event) or b"")
+        await writer.drain()
+        return await _response(connection, reader)
+    finally:
+        writer.close()
+
+
+async def _response(connection: h11.Connection, reader: asyncio.StreamReader) -> Response:
+    status, kind, chunks = 0, "application/json", []
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(_READ_BYTES))
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+            kind = next((value.decode() for name, value in event.headers if name == b"content-type"), kind)
+        elif isinstance(event, h11.Data):
+            chunks.append(bytes(event.data))
+        elif isinstance(event, h11.EndOfMessage):
+            return Response(b"".join(chunks), status, media_type=kind)
+        elif isinstance(event, h11.ConnectionClosed):
+            raise EOFError("the connection was closed before an answer came")

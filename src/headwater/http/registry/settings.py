@@ -1,0 +1,83 @@
+"""/config, /mode and /contexts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from headwater.http.registry.bodies import ConfigBody, ModeBody
+from headwater.http.registry.call import Call
+from headwater.registry import configuring
+from headwater.registry.errors import Code, RegistryError
+from headwater.registry.records import ConfigValue
+from headwater.registry.subjects import DEFAULT_CONTEXT, context_name
+
+
+def _shown(config: ConfigValue) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.to_builtins(config)
+    members.pop("subject", None)
+    return members
+
+
+def get_config(call: Call) -> dict[str, Any]:
+    """What is configured; with `defaultToGlobal` what is in force."""
+    scope = call.scope
+    config = call.state.config(scope) if call.flag("defaultToGlobal") else call.state.own_config(scope)
+    if config is None:
+        message = f"Subject '{scope}' does not have subject-level compatibility configured"
+        raise RegistryError(Code.NO_SUBJECT_COMPATIBILITY, message)
+    return _shown(config)
+
+
+async def put_config(call: Call) -> dict[str, Any]:
+    """The request, as it was carried out."""
+    scope, body = call.scope, call.read(ConfigBody)
+    if not body.given:
+        configuring.checked_level("")
+    await call.registry.carry_out(lambda state: configuring.configure(state, scope, body.value(), body.cleared))
+    echo: dict[str, Any] = msgspec.to_builtins(body)
+    if "compatibilityLevel" in echo:
+        echo.setdefault("compatibility", echo.pop("compatibilityLevel"))
+    return echo
+
+
+async def delete_config(call: Call) -> dict[str, Any]:
+    """What was configured."""
+    scope = call.scope
+    return _shown(await call.registry.carry_out(lambda state: configuring.forget_config(state, scope)))
+
+
+def get_mode(call: Call) -> dict[str, str]:
+    """The mode that was set; with `defaultToGlobal` the one in force."""
+    scope = call.scope
+    mode = call.state.mode(scope) if call.flag("defaultToGlobal") else call.state.own_mode(scope)
+    if mode is None:
+        message = f"Subject '{scope}' does not have subject-level mode configured"
+        raise RegistryError(Code.NO_SUBJECT_MODE, message)
+    return {"mode": mode}
+
+
+async def put_mode(call: Call) -> dict[str, str | None]:
+    """The request."""
+    scope, body, force = call.scope, call.read(ModeBody), call.flag("force")
+    mode = configuring.checked_mode(body.mode)
+    await call.registry.carry_out(lambda state: configuring.set_mode(state, scope, mode, force))
+    return {"mode": body.mode}
+
+
+async def delete_mode(call: Call) -> dict[str, str]:
+    """The mode that was set."""
+    scope = call.scope
+    return {"mode": await call.registry.carry_out(lambda state: configuring.forget_mode(state, scope))}
+
+
+def list_contexts(call: Call) -> list[str]:
+    """Names of contexts; the default one comes first."""
+    return call.page([DEFAULT_CONTEXT, *sorted(call.state.contexts)])
+
+
+async def delete_context(call: Call) -> None:
+    """Nothing."""
+    context = context_name(call.parameters["context"])
+    await call.registry.carry_out(lambda state: configuring.delete_context(state, context))

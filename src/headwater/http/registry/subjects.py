@@ -1,0 +1,140 @@
+"""/subjects: listing, looking up, registering and deleting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from headwater.http.registry.access import Action
+from headwater.http.registry.bodies import SchemaBody
+from headwater.http.registry.call import Call, missing
+from headwater.http.registry.rendering import Text, formatted
+from headwater.registry import deleting, registering
+from headwater.registry.decisions import Candidate
+from headwater.registry.errors import schema_not_found, subject_not_found
+from headwater.registry.records import SchemaValue, guid, shown, shown_schema
+from headwater.registry.state import RegistryState
+from headwater.registry.subjects import DEFAULT_CONTEXT, WILDCARD, in_context, prefix_of, qualified
+
+
+def list_subjects(call: Call) -> list[str]:
+    """Names of subjects, sorted."""
+    names = [name for name in subjects_of(call) if _is_listed(call, name)]
+    return call.page(names)
+
+
+def _is_listed(call: Call, name: str) -> bool:
+    versions = call.state.subjects[name].values()
+    live = any(not value.deleted for value in versions)
+    if call.flag("deletedOnly"):
+        return not live
+    return live or call.flag("deleted")
+
+
+def subjects_of(call: Call) -> list[str]:
+    """The subjects that `subjectPrefix` names and the caller may read, sorted; without one those of all contexts."""
+    prefix = call.text("subjectPrefix", WILDCARD)
+    names: Iterable[str] = call.state.subjects
+    if call.context != DEFAULT_CONTEXT:
+        prefix = in_context(call.context, prefix.removeprefix(WILDCARD))
+    if prefix.startswith(WILDCARD):
+        rest = prefix.removeprefix(WILDCARD)
+        names = [name for name in names if qualified(name).subject.startswith(rest)]
+    else:
+        prefix = prefix.removeprefix(":.:")
+        default = not prefix.startswith(":.")
+        names = [n for n in names if n.startswith(prefix) and (not default or not n.startswith(":."))]
+    return sorted(name for name in names if call.allows(Action.READ, name))
+
+
+async def look_up(call: Call) -> dict[str, Any]:
+    """The version of the subject that has the schema of the body."""
+    subject, deleted = call.alias_of_subject, call.flag("deleted")
+    candidate = call.read(SchemaBody).candidate()
+    normalize = call.flag("normalize") or bool(call.state.config(subject).normalize)
+    found = registering.in_any_context(call.schemas, subject, candidate, normalize, deleted)
+    if found is None:
+        raise schema_not_found() if call.state.has(subject, deleted) else subject_not_found(subject)
+    return {**shown(found), "schema": formatted(call, found)}
+
+
+async def delete_subject(call: Call) -> list[int]:
+    """Numbers of the versions that were deleted."""
+    subject, permanent = call.subject, call.flag("permanent")
+    return await call.registry.carry_out(lambda state: deleting.delete_subject(state, subject, permanent))
+
+
+def latest_with_metadata(call: Call) -> dict[str, Any]:
+    """The newest version whose metadata has all the properties asked for."""
+    subject, deleted = call.alias_of_subject, call.flag("deleted")
+    wanted = dict(zip(call.texts("key"), call.texts("value"), strict=False))
+    for value in reversed(call.state.versions(subject, deleted)):
+        properties = (value.metadata.properties if value.metadata is not None else None) or {}
+        if value.metadata is not None and wanted.items() <= properties.items():
+            return {**shown(value), "schema": formatted(call, value)}
+    raise schema_not_found() if call.state.has(subject, deleted) else subject_not_found(subject)
+
+
+def list_versions(call: Call) -> list[int]:
+    """Numbers of versions, ascending."""
+    subject = call.alias_of_subject
+    deleted, only = call.flag("deleted"), call.flag("deletedOnly")
+    if not call.state.has(subject, deleted or only):
+        raise subject_not_found(subject)
+    versions = call.state.versions(subject, deleted or only)
+    return call.page([value.version for value in versions if not only or value.deleted])
+
+
+async def register(call: Call) -> dict[str, Any]:
+    """The id of the schema; with what else it has where the registry added something."""
+    subject, normalize = call.subject_to_write, call.flag("normalize")
+    candidate: Candidate = call.read(SchemaBody).candidate()
+    now = call.registry.clock.now_ms()
+    registered = await call.registry.carry_out(
+        lambda state: registering.register(call.schemas, subject, candidate, normalize, now)
+    )
+    value = registered.value
+    if not registered.populated:
+        return {"id": value.id}
+    return {"id": value.id, "version": value.version, "guid": guid(value), **shown_schema(value)}
+
+
+def found_version(call: Call, deleted: bool) -> SchemaValue:
+    """The version of the path; a subject without a context is looked for in the others too."""
+    subject, number = call.alias_of_subject, call.version()
+    for name in _same_name(call.state, subject):
+        value = call.state.version(name, number, deleted)
+        if value is not None:
+            return value
+    raise missing(call.state, subject, number, deleted)
+
+
+def _same_name(state: RegistryState, subject: str) -> Iterable[str]:
+    yield subject
+    if qualified(subject).context == DEFAULT_CONTEXT and not state.has(subject, deleted=True):
+        yield from (prefix_of(context) + subject for context in state.contexts)
+
+
+def get_version(call: Call) -> dict[str, Any]:
+    """One version with its schema."""
+    value = found_version(call, call.flag("deleted"))
+    return {**shown(value), "schema": formatted(call, value)}
+
+
+def get_schema(call: Call) -> Text:
+    """The schema alone."""
+    return Text(formatted(call, found_version(call, call.flag("deleted"))))
+
+
+def get_referrers(call: Call) -> list[int]:
+    """Ids of the schemas that refer to the version."""
+    return call.page(call.state.referrers(found_version(call, deleted=True).place))
+
+
+async def delete_version(call: Call) -> int:
+    """The number of the version that was deleted."""
+    subject, number, permanent = call.subject, call.version(), call.flag("permanent")
+    named = call.parameters["version"]
+    return await call.registry.carry_out(
+        lambda state: deleting.delete_version(state, subject, number, permanent, named)
+    )

@@ -1,0 +1,201 @@
+"""Registering a schema under a subject, and looking one up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from headwater.registry import errors, merging, records
+from headwater.registry.decisions import NEW_ID, NEXT_VERSION, Candidate, Decision
+from headwater.registry.deleting import check_writable
+from headwater.registry.errors import Code, RegistryError
+from headwater.registry.parsing import Parsed
+from headwater.registry.records import Change, ContextValue, Reference, SchemaValue
+from headwater.registry.schemas import Schemas
+from headwater.registry.subjects import DEFAULT_CONTEXT, qualified
+
+LARGEST_RECORD_BYTES = 1_000_000
+"""What fits in a batch under Kafka's default max.message.bytes, with some room."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version, and whether it has something that the request did not say."""
+
+    value: SchemaValue
+    populated: bool = False
+
+
+def register(schemas: Schemas, subject: str, candidate: Candidate, normalize: bool, now: int) -> Decision[Registered]:
+    """Register a schema, or find the version that has it already. `now` is the time in ms.
+
+    Raises `RegistryError`: the schema is invalid or incompatible, or the mode forbids it.
+    """
+    state = schemas.state
+    merging.check_rules(candidate.rules)
+    config = state.config(subject)
+    normalize = normalize or bool(config.normalize)
+    if candidate.schema.strip() and candidate.version == NEXT_VERSION and not merging.has_contract(config):
+        found = lookup(schemas, subject, candidate, normalize)
+        if found is not None and candidate.id in (NEW_ID, found.id):
+            return Decision(Registered(found))
+    _check_mode(schemas, subject, candidate)
+    if candidate.schema == "" and state.mode(subject) == "IMPORT":
+        raise errors.invalid_schema("Empty schema")
+    filled, populated, number = _filled(schemas, subject, candidate)
+    parsed, references = schemas.parse(subject, filled)
+    text = parsed.normalised() if normalize else parsed.canonical()
+    filled = replace(filled, schema=text, references=references)
+    context = qualified(subject).context
+    digest = records.digest(text, references, filled.metadata, filled.rules)
+    content = state.content(context, filled.kind, digest)
+    schema_id = filled.id
+    if content is not None and schema_id in (NEW_ID, content.id):
+        schema_id = content.id
+        version = state.version(subject, content.versions.get(subject, 0))
+        if version is not None and candidate.version == NEXT_VERSION:
+            return Decision(Registered(version, populated))
+    if state.mode(subject) != "IMPORT":
+        _check_compatible(schemas, subject, parsed, filled)
+    return _new(schemas, subject, filled, schema_id, number, now, populated)
+
+
+def _check_mode(schemas: Schemas, subject: str, candidate: Candidate) -> None:
+    check_writable(schemas.state, subject)
+    mode = schemas.state.mode(subject)
+    if candidate.id != NEW_ID and mode != "IMPORT":
+        raise errors.not_permitted(f"Subject {subject} is not in import mode")
+    if candidate.id == NEW_ID and mode != "READWRITE":
+        raise errors.not_permitted(f"Subject {subject} is not in read-write mode")
+
+
+def _filled(schemas: Schemas, subject: str, candidate: Candidate) -> tuple[Candidate, bool, int]:
+    """The candidate with what its predecessor and the configuration add, whether they do, and the next version."""
+    state = schemas.state
+    held = state.versions(subject, deleted=True)
+    number = held[-1].version + 1 if held else 1
+    if state.mode(subject) == "IMPORT":
+        return candidate, False, number
+    previous = state.latest(subject)
+    populated = False
+    if not candidate.schema.strip():
+        if previous is None:
+            raise errors.invalid_schema("Empty schema")
+        candidate = replace(
+            candidate, schema=previous.schema, kind=previous.schema_type, references=previous.references
+        )
+        populated = True
+    metadata, rules = merging.contract(
+        state.config(subject), candidate.metadata, candidate.rules, previous, (candidate.version, number)
+    )
+    if metadata is None and rules is None:
+        return candidate, populated, number
+    return replace(candidate, metadata=metadata, rules=rules), True, number
+
+
+def _check_compatible(schemas: Schemas, subject: str, parsed: Parsed, filled: Candidate) -> None:
+    reasons = incompatibilities(schemas, subject, parsed, filled, schemas.state.versions(subject))
+    if reasons:
+        raise RegistryError(
+            Code.INCOMPATIBLE_SCHEMA,
+            "Schema being registered is incompatible with an earlier schema for subject "
+            f'"{subject}", details: [{", ".join(reasons)}]',
+        )
+
+
+def incompatibilities(
+    schemas: Schemas, subject: str, parsed: Parsed, candidate: Candidate, olds: list[SchemaValue]
+) -> list[str]:
+    """Why the schema may not follow `olds` (ascending) under the subject's configuration; empty if it may."""
+    config = schemas.state.config(subject)
+    group = config.compatibility_group
+    if group is not None:
+        own = _property(candidate.metadata, group)
+        olds = [old for old in olds if _property(old.metadata, group) == own]
+    level = config.compatibility_level or "NONE"
+    return schemas.incompatibilities(level, parsed, candidate.kind, olds, bool(config.validate_fields))
+
+
+def _property(metadata: records.Metadata | None, name: str) -> str | None:
+    return None if metadata is None else (metadata.properties or {}).get(name)
+
+
+def _new(
+    schemas: Schemas, subject: str, filled: Candidate, schema_id: int, number: int, now: int, populated: bool
+) -> Decision[Registered]:
+    state = schemas.state
+    if filled.version > NEXT_VERSION:
+        if filled.version != number and state.mode(subject) != "IMPORT":
+            raise errors.invalid_schema("Version is not one more than previous version")
+        number = filled.version
+    context = qualified(subject).context
+    if schema_id == NEW_ID:
+        schema_id = state.max_id(context) + 1
+    value = SchemaValue(
+        subject, number, schema_id, filled.schema, filled.kind, filled.references, filled.metadata, filled.rules, ts=now
+    )
+    _check_id_is_free(schemas, value)
+    changes = []
+    if context != DEFAULT_CONTEXT and context not in state.contexts:
+        changes.append(Change(records.context_key(context), ContextValue(records.TENANT, context)))
+    changes += [
+        Change(records.schema_key(*old.place), None)
+        for old in state.versions(subject, deleted=True)
+        if old.deleted and old.id == schema_id and old.version < number
+    ]
+    changes.append(Change(records.schema_key(subject, number), value))
+    if len(records.encode(changes[-1])[1] or b"") > LARGEST_RECORD_BYTES:
+        raise RegistryError(Code.SCHEMA_TOO_LARGE, "Register operation failed because schema is too large")
+    return Decision(Registered(value, populated), tuple(changes))
+
+
+def _check_id_is_free(schemas: Schemas, value: SchemaValue) -> None:
+    """Raise `RegistryError` if the id is another schema's."""
+    held = schemas.state.first_with_id(qualified(value.subject).context, value.id)
+    if held is not None and _content(held) != _content(value):
+        raise errors.not_permitted(f"Overwrite new schema with id {value.id} is not permitted.")
+
+
+def _content(value: SchemaValue) -> tuple[str, bytes]:
+    return value.schema_type, records.digest_of(value)
+
+
+def lookup(
+    schemas: Schemas, subject: str, candidate: Candidate, normalize: bool, deleted: bool = False
+) -> SchemaValue | None:
+    """The version of the subject that has this schema. Raises `RegistryError` for what is no schema."""
+    if not candidate.schema.strip():
+        return None
+    parsed, references = schemas.parse(subject, candidate)
+    context = qualified(subject).context
+    for text in dict.fromkeys((parsed.normalised() if normalize else parsed.canonical(), candidate.schema)):
+        found = _held(schemas, (subject, context), candidate, text, references)
+        if found is not None and (deleted or not found.deleted):
+            return found
+    return None
+
+
+def _held(
+    schemas: Schemas, place: tuple[str, str], candidate: Candidate, text: str, references: tuple[Reference, ...]
+) -> SchemaValue | None:
+    digest = records.digest(text, references, candidate.metadata, candidate.rules)
+    content = schemas.state.content(place[1], candidate.kind, digest)
+    if content is None or place[0] not in content.versions:
+        return None
+    return schemas.state.version(place[0], content.versions[place[0]], deleted=True)
+
+
+def in_any_context(
+    schemas: Schemas, subject: str, candidate: Candidate, normalize: bool, deleted: bool
+) -> SchemaValue | None:
+    """Like `lookup`; a name without a context is looked for in the others too."""
+    found = lookup(schemas, subject, candidate, normalize, deleted)
+    parts = qualified(subject)
+    if found is not None or parts.context != DEFAULT_CONTEXT:
+        return found
+    for context in schemas.state.contexts:
+        name = f":{context}:{parts.subject}"
+        if schemas.state.has(name, deleted):
+            found = lookup(schemas, name, candidate, normalize, deleted)
+            if found is not None:
+                return found
+    return None

@@ -1,0 +1,215 @@
+"""`Registry`: the schemas of a cluster. It reads and writes the topic `_schemas`, the one place where they are.
+
+A request is decided on the state and applied to it at once, in one step of the loop; its records follow into the topic
+in that order, as many as there are in one batch, and the request is answered when they are durable. When a write fails,
+the state is what the topic says again: there is one way to come to a state, at the start and after a failure, replay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from headwater.cluster.api import EARLIEST, LATEST, Append, Cluster, Commit, TopicPartition, TopicSpec
+from headwater.core.clock import Clock
+from headwater.core.errors import ClusterError, HeadwaterError, LogError, TopicExistsError
+from headwater.registry.decisions import Decision
+from headwater.registry.errors import Code, RegistryError
+from headwater.registry.records import Change, decode, encode
+from headwater.registry.schemas import Schemas
+from headwater.registry.state import RegistryState
+from headwater.wire.records import build_batch, read_records
+
+T = TypeVar("T")
+
+TOPIC = "_schemas"
+_FETCH_BYTES = 4 << 20
+_BATCH_BYTES = 900_000
+"""Of records in one write; a batch must stay under the topic's max.message.bytes."""
+_POLL_SECONDS = 1.0
+_LOGGER = logging.getLogger(__name__)
+
+
+class Registry:
+    """`load` before use, `close` after."""
+
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        self.cluster = cluster
+        self.clock = clock
+        self.state = RegistryState()
+        self.schemas = Schemas(self.state)
+        self.writes_here = True
+        """Whether this node is the one that writes; the others forward to it."""
+        self.leader_url: str | None = None
+        """Of the node that writes, where it is another one and it is known."""
+        self._place = TopicPartition(TOPIC, 0)
+        self._position = 0
+        self._pending: list[tuple[bytes, bytes | None]] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Make the state what the topic says. Raises `ClusterError`, `LogError`."""
+        self._become(RegistryState())
+        self._position = 0
+        await self.catch_up()
+
+    def _become(self, state: RegistryState) -> None:
+        self.state = state
+        self.schemas = Schemas(state)
+
+    async def catch_up(self) -> None:
+        """Apply everything that is in the topic now."""
+        if self.cluster.topic(TOPIC) is None:
+            return
+        self._position = max(self._position, await self.cluster.list_offset(self._place, EARLIEST))
+        end = await self.cluster.list_offset(self._place, LATEST)
+        while self._position < end:
+            await self._read()
+
+    async def _read(self) -> None:
+        at = self._position
+        for fetched in await self.cluster.fetch({self._place: at}, _FETCH_BYTES):
+            for record in read_records(fetched.data, at):
+                if record.offset >= at:
+                    self._replay(record.offset, record.key, record.value)
+            self._position = max(self._position, fetched.next_offset)
+
+    def _replay(self, offset: int, key: bytes | None, value: bytes | None) -> None:
+        try:
+            change = decode(key, value)
+        except (msgspec.MsgspecError, ValueError) as error:
+            _LOGGER.warning("Record %d of topic %s is not understood and left out: %s", offset, TOPIC, error)
+            return
+        if change is not None:
+            self.state.apply(change)
+
+    async def follow(self) -> None:
+        """One round of reading what another node writes; for `Supervised`."""
+        if self.writes_here:
+            await self.clock.sleep(_POLL_SECONDS)
+            return
+        if self.cluster.topic(TOPIC) is None:
+            await self.cluster.refresh()
+            if self.cluster.topic(TOPIC) is None:
+                await self.clock.sleep(_POLL_SECONDS)
+            return
+        if await self.cluster.wait({self._place: self._position}, _POLL_SECONDS):
+            await self._read()
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    async def carry_out(self, decide: Callable[[RegistryState], Decision[T]]) -> T:
+        """Decide, and return the answer when its records are durable. Raises `RegistryError`."""
+        answer = self.submit(decide)
+        await self.settle()
+        return answer
+
+    def submit(self, decide: Callable[[RegistryState], Decision[T]]) -> T:
+        """Decide and apply; the records follow. `settle` waits for them. Raises `RegistryError`."""
+        decision = decide(self.state)
+        if not decision.changes:
+            return decision.answer
+        if not self.writes_here:
+            raise RegistryError(
+                Code.UNKNOWN_LEADER,
+                f"This node does not write schemas: {self.leader_url or 'a node that is not known yet'} does",
+            )
+        for change in decision.changes:
+            self.state.apply(change)
+        self._enqueue(decision.changes)
+        return decision.answer
+
+    def _enqueue(self, changes: Sequence[Change]) -> None:
+        self._pending += map(encode, changes)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.get_running_loop().create_task(self._flush(), name="schemas")
+
+    async def settle(self) -> None:
+        """Return when everything decided so far is durable. Raises `RegistryError` (50001) when it cannot be."""
+        if self._writer is None or self._writer.done():
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        await done
+
+    async def _flush(self) -> None:
+        while self._pending or self._waiting:
+            records, self._pending = self._pending, []
+            waiting, self._waiting = self._waiting, []
+            try:
+                if records:
+                    await self._write(records)
+            except (ClusterError, LogError) as error:
+                await self._fail(error, waiting)
+                return
+            for done in waiting:
+                if not done.done():
+                    done.set_result(None)
+
+    async def _write(self, records: list[tuple[bytes, bytes | None]]) -> None:
+        if self.cluster.topic(TOPIC) is None:
+            try:
+                await self.cluster.create_topics([TopicSpec(TOPIC, 1, configs={"cleanup.policy": "compact"})])
+            except TopicExistsError:
+                await self.cluster.refresh()
+        now = self.clock.now_ms()
+        for part in _parts(records):
+            batch = build_batch([(key, value, now, ()) for key, value in part])
+            (base,) = await self.cluster.commit(Commit([Append(self._place, batch)]))
+            if base != self._position:
+                await self._meet(base + len(part))
+            self._position = max(self._position, base + len(part))
+
+    async def _meet(self, end: int) -> None:
+        """Somebody else has written too: the order in the topic is the true one."""
+        own = self._pending
+        await self._reload(end)
+        for key, value in own:
+            change = decode(key, value)
+            if change is not None:
+                self.state.apply(change)
+
+    async def _reload(self, end: int) -> None:
+        self._become(RegistryState())
+        self._position = await self.cluster.list_offset(self._place, EARLIEST)
+        while self._position < end:
+            await self._read()
+
+    async def _fail(self, error: HeadwaterError, waiting: list[asyncio.Future[None]]) -> None:
+        _LOGGER.error("Schemas could not be written to topic %s: %s", TOPIC, error)
+        self._pending = []
+        waiting += self._waiting
+        self._waiting = []
+        try:
+            await self.load()
+        except (ClusterError, LogError) as problem:
+            _LOGGER.error("Nor could topic %s be read: %s", TOPIC, problem)
+        for done in waiting:
+            if not done.done():
+                done.set_exception(RegistryError(Code.STORE, f"The schema store cannot be written to: {error}"))
+
+    async def close(self) -> None:
+        """Return when everything decided is written, or cannot be."""
+        if self._writer is not None:
+            await self._writer
+
+
+def _parts(records: list[tuple[bytes, bytes | None]]) -> list[list[tuple[bytes, bytes | None]]]:
+    """The records in batches of bounded size."""
+    parts: list[list[tuple[bytes, bytes | None]]] = [[]]
+    size = 0
+    for key, value in records:
+        length = len(key) + len(value or b"")
+        if parts[-1] and size + length > _BATCH_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append((key, value))
+        size += length
+    return parts

@@ -1,0 +1,178 @@
+"""Subjects and versions at the door: tables of requests and answers, each table in a registry of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.registry.registry_door import CHANGED, RECORD, WIDER, body, opened
+
+Step = tuple[str, str, object, int, Any]
+"""Method, path, body, status; and the answer, its error code, or what it contains (a set of names)."""
+
+NEVER: Any = object()
+
+TABLES: dict[str, list[Step]] = {
+    "the same schema has one id, whatever the subject": [
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        ("POST", "/subjects/b/versions", body(RECORD), 200, {"id": 1}),
+        ("POST", "/subjects/a/versions", body(WIDER), 200, {"id": 2}),
+        ("GET", "/subjects", None, 200, ["a", "b"]),
+        ("GET", "/subjects/a/versions", None, 200, [1, 2]),
+        ("GET", "/subjects/b/versions", None, 200, [1]),
+        ("GET", "/schemas/ids/1/subjects", None, 200, ["a", "b"]),
+        ("GET", "/schemas/ids/1/versions", None, 200, [{"subject": "a", "version": 1}, {"subject": "b", "version": 1}]),
+        ("GET", "/schemas/ids/1/versions?subject=b", None, 200, [{"subject": "b", "version": 1}]),
+    ],
+    "a softly deleted subject comes back with the next version and its id": [
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        ("DELETE", "/subjects/a", None, 200, [1]),
+        ("GET", "/subjects", None, 200, []),
+        ("GET", "/subjects?deleted=true", None, 200, ["a"]),
+        ("GET", "/subjects?deletedOnly=true", None, 200, ["a"]),
+        ("GET", "/subjects/a/versions", None, 404, 40401),
+        ("GET", "/subjects/a/versions?deleted=true", None, 200, [1]),
+        ("GET", "/subjects/a/versions/1", None, 404, 40401),
+        ("GET", "/subjects/a/versions/1?deleted=true", None, 200, {"deleted"}),
+        ("GET", "/schemas/ids/1", None, 200, {"schema"}),
+        ("GET", "/schemas/ids/1/subjects", None, 200, []),
+        ("GET", "/schemas/ids/1/subjects?deleted=true", None, 200, ["a"]),
+        ("POST", "/subjects/a", body(RECORD), 404, 40401),
+        ("POST", "/subjects/a?deleted=true", body(RECORD), 200, {"version"}),
+        ("DELETE", "/subjects/a", None, 404, 40404),
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        ("GET", "/subjects/a/versions?deleted=true", None, 200, [2]),
+    ],
+    "what is deleted for good was deleted softly before": [
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        ("DELETE", "/subjects/a?permanent=true", None, 404, 40405),
+        ("DELETE", "/subjects/a/versions/1?permanent=true", None, 404, 40407),
+        ("DELETE", "/subjects/a/versions/1", None, 200, 1),
+        ("DELETE", "/subjects/a/versions/1", None, 404, 40406),
+        ("DELETE", "/subjects/a/versions/1?permanent=true", None, 200, 1),
+        ("DELETE", "/subjects/a/versions/1?permanent=true", None, 404, 40401),
+        ("GET", "/schemas/ids/1", None, 404, 40403),
+        ("POST", "/subjects/a/versions", body(WIDER), 200, {"id": 2}),
+        ("DELETE", "/subjects/a", None, 200, [1]),
+        ("DELETE", "/subjects/a?permanent=true", None, 200, [1]),
+        ("DELETE", "/subjects/a?permanent=true", None, 404, 40401),
+    ],
+    "versions are numbers, or latest": [
+        ("GET", "/subjects/a/versions/1", None, 404, 40401),
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        ("GET", "/subjects/a/versions/latest", None, 200, {"subject", "version", "id", "schema"}),
+        ("GET", "/subjects/a/versions/-1", None, 200, {"subject", "version", "id", "schema"}),
+        ("GET", "/subjects/a/versions/1/schema", None, 200, RECORD),
+        ("GET", "/subjects/a/versions/2", None, 404, 40402),
+        ("GET", "/subjects/a/versions/0", None, 422, 42202),
+        ("GET", "/subjects/a/versions/-2", None, 422, 42202),
+        ("GET", "/subjects/a/versions/2147483648", None, 422, 42202),
+        ("GET", "/subjects/a/versions/newest", None, 422, 42202),
+        ("DELETE", "/subjects/a/versions/newest", None, 422, 42202),
+        ("DELETE", "/subjects/a/versions/7", None, 404, 40402),
+        ("DELETE", "/subjects/b/versions/1", None, 404, 40401),
+        ("DELETE", "/subjects/a/versions/latest", None, 200, 1),
+    ],
+    "a schema is looked up under its subject": [
+        ("POST", "/subjects/a", body(RECORD), 404, 40401),
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        ("POST", "/subjects/a", body(RECORD), 200, {"subject", "version", "id", "schema"}),
+        ("POST", "/subjects/a", body(WIDER), 404, 40403),
+        ("POST", "/subjects/a", {"schema": "{"}, 422, 42201),
+        ("POST", "/subjects/a", {"schema": ""}, 404, 40403),
+    ],
+    "a schema that is referred to stays": [
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        (
+            "POST", "/subjects/b/versions",
+            body(
+                {"type": "record", "name": "B", "fields": [{"name": "r", "type": "R"}]},
+                references=[{"name": "R", "subject": "a", "version": 1}],
+            ),
+            200, {"id": 2},
+        ),
+        ("GET", "/subjects/b/versions/1", None, 200, {"references"}),
+        ("GET", "/subjects/a/versions/1/referencedby", None, 200, [2]),
+        ("DELETE", "/subjects/a/versions/1", None, 422, 42206),
+        ("DELETE", "/subjects/a", None, 422, 42206),
+        ("DELETE", "/subjects/b", None, 200, [1]),
+        ("GET", "/subjects/a/versions/1/referencedby", None, 200, []),
+        ("DELETE", "/subjects/a", None, 200, [1]),
+        (
+            "POST", "/subjects/c/versions",
+            body({"type": "string"}, references=[{"name": "R", "subject": "none", "version": 1}]), 422, 42201,
+        ),
+    ],
+    "names of subjects may have any character": [
+        ("POST", "/subjects/a%2Fb%20c%3F/versions", body(RECORD), 200, {"id": 1}),
+        ("GET", "/subjects", None, 200, ["a/b c?"]),
+        ("GET", "/subjects/a%2Fb%20c%3F/versions/1", None, 200, {"schema"}),
+        ("GET", "/config/a%2Fb%20c%3F?defaultToGlobal=true", None, 200, {"compatibilityLevel": "BACKWARD"}),
+        ("POST", "/subjects/a%00b/versions", body(RECORD), 422, 42208),
+        ("POST", "/subjects/%7F/versions", body(RECORD), 422, 42208),
+        ("DELETE", "/subjects/a%2Fb%20c%3F", None, 200, [1]),
+    ],
+    "lists are cut into pages": [
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        ("POST", "/subjects/b/versions", body(RECORD), 200, {"id": 1}),
+        ("POST", "/subjects/bc/versions", body(RECORD), 200, {"id": 1}),
+        ("GET", "/subjects?offset=1&limit=1", None, 200, ["b"]),
+        ("GET", "/subjects?offset=1&limit=-1", None, 200, ["b", "bc"]),
+        ("GET", "/subjects?subjectPrefix=b", None, 200, ["b", "bc"]),
+        ("GET", "/subjects?limit=x", None, 404, 404),
+        ("GET", "/schemas?subjectPrefix=a", None, 200, NEVER),
+        ("POST", "/subjects/a/versions", body(WIDER), 200, {"id": 2}),
+    ],
+    "an incompatible schema is refused, and what would be can be asked": [
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        ("POST", "/compatibility/subjects/a/versions/1", body(WIDER), 200, {"is_compatible": True}),
+        ("POST", "/compatibility/subjects/a/versions/latest", body(CHANGED), 200, {"is_compatible": False}),
+        ("POST", "/compatibility/subjects/a/versions", body(CHANGED), 200, {"is_compatible": False}),
+        ("POST", "/compatibility/subjects/a/versions/latest?verbose=true", body(CHANGED), 200, {"messages"}),
+        ("POST", "/compatibility/subjects/a/versions/9", body(WIDER), 404, 40402),
+        ("POST", "/compatibility/subjects/x/versions/latest", body(WIDER), 200, {"is_compatible": True}),
+        ("POST", "/compatibility/subjects/a/versions/x", body(WIDER), 422, 42202),
+        ("POST", "/compatibility/subjects/a/versions/1", {"schema": "{"}, 422, 42201),
+        ("POST", "/subjects/a/versions", body(CHANGED), 409, 409),
+        ("PUT", "/config/a", {"compatibility": "NONE"}, 200, {"compatibility": "NONE"}),
+        ("POST", "/subjects/a/versions", body(CHANGED), 200, {"id": 2}),
+    ],
+    "a given version must be the next": [
+        ("POST", "/subjects/a/versions", body(RECORD, version=2), 422, 42201),
+        ("POST", "/subjects/a/versions", body(RECORD, version=1), 200, {"id", "metadata"}),
+        ("POST", "/subjects/a/versions", body(RECORD, id=7), 422, 42205),
+    ],
+    "guids name schemas in every registry": [
+        ("POST", "/subjects/a/versions", body("string"), 200, {"id": 1}),
+        ("GET", "/schemas/guids/7c1d21d9-6d0f-4f5e-bc2b-51f1ed6e7e0e", None, 404, 40403),
+        ("GET", "/schemas/guids/none", None, 404, 40403),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES)
+async def test_answers_are_those_of_the_table(name: str) -> None:
+    async with opened() as door:
+        for method, path, content, status, expected in TABLES[name]:
+            found = await door.ask(method, path, content)
+            assert found[0] == status, (method, path, found)
+            if isinstance(expected, set):
+                assert expected <= found[1].keys(), (method, path, found)
+            elif isinstance(expected, int) and status != 200:
+                assert found[1]["error_code"] == expected, (method, path, found)
+            elif expected is not NEVER:
+                assert found[1] == expected, (method, path, found)
+
+
+async def test_a_version_is_shown_as_confluents_registry_shows_it() -> None:
+    async with opened() as door:
+        await door.register("a", RECORD)
+        text = '{"type":"record","name":"R","fields":[{"name":"f","type":"string"}]}'
+        shown = {"subject": "a", "version": 1, "id": 1, "schema": text}
+        assert await door.ask("GET", "/subjects/a/versions/1") == (200, shown)
+        assert await door.ask("POST", "/subjects/a", body(RECORD)) == (200, shown)
+        assert await door.ask("GET", "/schemas/ids/1") == (200, {"schema": text})
+        assert await door.ask("GET", "/schemas/ids/1?fetchMaxId=true") == (200, {"schema": text, "maxId": 1})
+        assert await door.ask("GET", "/schemas") == (200, [shown])
