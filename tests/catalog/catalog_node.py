@@ -35,7 +35,7 @@ class CatalogNode:
         return CatalogPart(self.sql.engine, self.broker, self.sql.clock, connectors=lambda: self.connectors)
 
     def _client(self) -> httpx.AsyncClient:
-        app = Starlette(routes=routes(self.part.catalog))
+        app = Starlette(routes=routes(self.part.governance))
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://catalog/catalog/v1")
 
     async def restart(self) -> None:
@@ -56,7 +56,7 @@ class CatalogNode:
         await self.sql.cluster.commit(Commit([Append(TopicPartition(topic, 0), batch)]))
         self.broker.observation.produced(client, topic, len(batch), len(values))
 
-    async def get(self, path: str, status: int = 200, **params: Any) -> Any:
+    async def get(self, path: str, status: int = 200, /, **params: Any) -> Any:
         """A GET that must be answered so."""
         return _body(await self.http.get(path, params=params), status)
 

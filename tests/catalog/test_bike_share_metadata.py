@@ -1,4 +1,4 @@
-"""The metadata of the bike-share system: what a provisioner puts on the first products, and what a person adds by hand."""
+"""The metadata of the bike-share system: what a provisioner puts on its first products, and a person on the last."""
 
 from __future__ import annotations
 
@@ -102,7 +102,11 @@ async def test_what_is_typed_into_the_page_can_be_read_and_found(node: CatalogNo
     assert [t["typeName"] for t in await node.get(f"{path}/tags")] == ["DataProduct"]
     found = await node.get("search/basic", query="bike-inv-oncall", type="kafka_topic")
     assert [e["displayText"] for e in found["entities"]] == [TOPIC]
-    prefixed = {"type": "kafka_topic", "attrName": "Domain details.executive_owner", "attrValuePrefix": "Will"}
+    prefixed: dict[str, Any] = {
+        "type": "kafka_topic",
+        "attrName": "Domain details.executive_owner",
+        "attrValuePrefix": "Will",
+    }
     found = await node.get("search/attribute", **prefixed)
     assert {e["displayText"] for e in found["entities"]} == {TOPIC, "stations.enriched", "customers.enriched"}
     found = await node.get("search/basic", tag="DataProduct", type="kafka_topic")

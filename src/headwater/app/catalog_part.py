@@ -9,7 +9,7 @@ from typing import Any
 from headwater.broker.acls import Operation, Permission, Resource
 from headwater.broker.broker import Broker
 from headwater.broker.observation import Direction
-from headwater.catalog.catalog import Catalog
+from headwater.catalog.governance import Governance
 from headwater.catalog.platform import (
     ConnectorFact,
     FlowFact,
@@ -89,30 +89,41 @@ class NodePlatform:
         if self._broker is None:
             return ()
         live, offsets = self._broker.groups.groups, self._broker.offsets
+        clients: dict[str, set[str]] = {}
+        for flow in self._broker.observation.flows():
+            if flow.group:
+                clients.setdefault(flow.group, set()).add(flow.client_id)
         facts = []
         for name in sorted(set(live) | offsets.groups()):
             committed: dict[str, int] = {}
             for (topic, _), position in offsets.fetch(name).items():
                 committed[topic] = committed.get(topic, 0) + max(position.offset, 0)
             group = live.get(name)
-            clients = sorted({m.client_id for m in group.members.values()}) if group is not None else []
-            state = group.state.value if group is not None else "Empty"
-            facts.append(GroupFact(name, state, tuple(sorted(committed)), tuple(clients), committed))
+            topics = set(committed) | (group.subscribed_topics() if group is not None else set())
+            state = group.state_name if group is not None else "Empty"
+            who = tuple(sorted(clients.get(name, ())))
+            facts.append(GroupFact(name, state, tuple(sorted(topics)), who, committed))
         return facts
 
     def flows(self) -> Sequence[FlowFact]:
         """What came over the wire. A fetch of a group's member, and a commit, are the group's."""
         if self._broker is None:
             return ()
-        merged: dict[tuple[bool, str, str], FlowFact] = {}
+        merged: dict[tuple[bool, str, bool, str], FlowFact] = {}
         for flow in self._broker.observation.flows():
             produces = flow.direction is Direction.PRODUCE
-            key = (produces, flow.client_id if produces else flow.group or flow.client_id, flow.topic)
+            actor = flow.client_id if produces else flow.group or flow.client_id
+            key = (produces, actor, bool(flow.group) and not produces, flow.topic)
             before = merged.get(key, FlowFact(*key, 0, 0, 0))
             merged[key] = FlowFact(
                 *key, before.records + flow.records, before.bytes + flow.bytes, max(before.last_ms, flow.last_ms)
             )
         return list(merged.values())
+
+    def written(self, topic: str) -> int | None:
+        """Read off the log inside; an outside cluster would have to be asked."""
+        found = self._broker.log.topic(topic) if self._broker is not None else None
+        return None if found is None else sum(partition.log_end for partition in found.partitions)
 
     def is_masking(self, function: str) -> bool:
         """As the function is declared."""
@@ -179,7 +190,7 @@ def _shown(guesser: Guesser, payload: bytes | None) -> Any:
 
 
 class CatalogPart:
-    """`start` after the engine; the routes of `http.catalog.routes` take `catalog`."""
+    """`start` after the engine; the routes of `http.catalog.routes` take `governance`."""
 
     def __init__(
         self,
@@ -190,12 +201,13 @@ class CatalogPart:
         connectors: Connectors = no_connectors,
     ) -> None:
         self.platform = NodePlatform(engine, broker, bootstrap, connectors)
-        self.catalog = Catalog(self.platform, engine.cluster, clock)
+        self.governance = Governance(self.platform, engine.cluster, clock)
+        engine.admission.admit = self.governance.contracts.check
 
     async def start(self) -> None:
         """Read the catalog's topic. Raises `ClusterError`, `LogError`."""
-        await self.catalog.start()
+        await self.governance.start()
 
     async def close(self) -> None:
         """Stop the upkeep."""
-        await self.catalog.close()
+        await self.governance.close()

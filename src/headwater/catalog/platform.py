@@ -66,13 +66,15 @@ class GroupFact:
 
 @dataclass(frozen=True)
 class FlowFact:
-    """Traffic that the broker saw: a client that produces to a topic, or a group (or lone client) that fetches from it.
+    """Traffic that the broker saw: a client that produces to a topic, or a group or lone client that fetches from it.
 
-    Counters are since the broker's start, or since it had forgotten the flow.
+    `group` says that `actor` is a consumer group. Counters are since the broker's start, or since it had forgotten the
+    flow.
     """
 
     produces: bool
     actor: str
+    group: bool
     topic: str
     records: int
     bytes: int
@@ -129,6 +131,10 @@ class Platform(Protocol):
     def groups(self) -> Sequence[GroupFact]: ...
 
     def flows(self) -> Sequence[FlowFact]: ...
+
+    def written(self, topic: str) -> int | None:
+        """How many records the topic has ever been given; None where that is not known without asking around."""
+        ...
 
     def is_masking(self, function: str) -> bool:
         """Whether the SQL function is declared to mask its argument."""

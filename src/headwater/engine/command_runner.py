@@ -134,6 +134,7 @@ class CommandRunner:
             change = DECIDERS[type(statement)](statement, context)
             if isinstance(change, Unchanged):
                 return change, CommandStatus("SUCCESS", change.message)
+            self._services.admission.check(change, self.state.metastore)
             await self._prepare(change)
             command = Command(
                 statement=statement.text,

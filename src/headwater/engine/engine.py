@@ -24,7 +24,7 @@ from headwater.engine.push import is_scalable, push_query_id, without_keyless
 from headwater.engine.query import QueryContext
 from headwater.engine.results import PrintResult, ResultKind, RowResult
 from headwater.engine.runtime import QueryRuntime
-from headwater.engine.services import Services
+from headwater.engine.services import Admission, Services
 from headwater.engine.session import Session
 from headwater.engine.settings import EngineSettings
 from headwater.engine.statements import ANSWERS, DECIDERS, ELSEWHERE, SESSION
@@ -75,7 +75,11 @@ class Engine:
             self.settings.state_folder,
         )
         self.runtime = make_runtime(context, functions, registry)
-        self._services = Services(cluster, clock, functions, registry, self.settings, self.runtime, self.log)
+        self.admission = Admission()
+        """Who is asked before a persistent query is made."""
+        self._services = Services(
+            cluster, clock, functions, registry, self.settings, self.runtime, self.log, self.admission
+        )
         self._runner = CommandRunner(self._services)
         self._random = randomness or random.Random()
         self._results: dict[str, RowResult] = {}

@@ -64,6 +64,7 @@ class Sandbox:
         change = DECIDERS[type(statement)](statement, self._deciding())
         if isinstance(change, Unchanged):
             return
+        self._services.admission.check(change, self._state.metastore)
         self._topics.create(change.topics)
         if self._registry is not None:
             register_all(self._registry, change.schemas)

@@ -1,0 +1,96 @@
+"""`Lineage`: the graph of a catalog as its users ask for it: around a node, at a time, with rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headwater.catalog import history
+from headwater.catalog.catalog import Catalog
+from headwater.catalog.errors import CatalogCode, CatalogError
+from headwater.catalog.lineage import Direction, Graph, build
+from headwater.catalog.rates import Rates
+from headwater.catalog.state import Change
+
+
+@dataclass(frozen=True)
+class View:
+    """`node` is an id or a name; without one everything that is connected is shown. `at_ms` None is now."""
+
+    node: str | None = None
+    direction: Direction = Direction.BOTH
+    depth: int | None = None
+    at_ms: int | None = None
+    hide_internal: bool = True
+    with_sources: bool = False
+
+
+class Lineage:
+    """Keeps itself up to date with the catalog's sweeps."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.rates = Rates(catalog.platform, catalog.clock)
+        catalog.after_sweep.append(self._record)
+
+    def graph(self, view: View) -> Graph:
+        """What the view shows. Raises `CatalogError` when there is no such node."""
+        whole = self._at(view.at_ms, with_sources=view.with_sources)
+        shown = whole.without_internal() if view.hide_internal else whole
+        if view.node is None:
+            return shown.connected()
+        # What is the platform's own is shown, with its like, to whoever asks for it by name.
+        graph = shown if shown.find(view.node) else whole
+        starts = graph.find(view.node)
+        if not starts:
+            raise CatalogError(
+                CatalogCode.ENTITY_NOT_FOUND,
+                f"There is no topic, stream, table, query, connector, group or client `{view.node[:200]}`"
+                + ("." if view.at_ms is None else " at that time."),
+            )
+        return graph.around(starts, view.direction, view.depth)
+
+    def _at(self, at_ms: int | None, *, with_sources: bool) -> Graph:
+        catalog = self._catalog
+        if at_ms is not None:
+            return history.graph_at(catalog.state, at_ms)
+        now = build(catalog.platform, with_sources=with_sources)
+        if not with_sources:
+            self.rates.observe(now)
+        return history.with_idle(now, catalog.state, catalog.clock.now_ms())
+
+    def _record(self) -> Sequence[Change]:
+        graph = self._at(None, with_sources=False)
+        return history.changes(graph, self._catalog.state, self._catalog.clock.now_ms())
+
+    def as_json(self, graph: Graph) -> dict[str, Any]:
+        """Nodes and edges, the latter with their throughput per second."""
+        return {
+            "nodes": [
+                {
+                    "id": node.id,
+                    "type": node.type.value,
+                    "name": node.name,
+                    "displayName": node.label or node.name,
+                    "internal": node.internal,
+                    "attributes": dict(node.attributes),
+                }
+                for node in graph.nodes.values()
+            ],
+            "edges": [self._edge(graph, key) for key in graph.edges],
+        }
+
+    def _edge(self, graph: Graph, key: str) -> dict[str, Any]:
+        edge = graph.edges[key]
+        rate = self.rates.of(graph, edge)
+        return {
+            "source": edge.source,
+            "target": edge.target,
+            "internal": edge.internal,
+            "records": edge.records,
+            "bytes": edge.bytes,
+            "recordsPerSecond": rate.records,
+            "bytesPerSecond": rate.bytes,
+            "lastSeen": edge.seen or None,
+        }
