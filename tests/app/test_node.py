@@ -14,11 +14,15 @@ from headwater.app.access import is_loopback
 from headwater.app.node import Node, log_settings
 from headwater.broker.settings import BrokerSettings
 from headwater.core.errors import ConfigError, StartupError
-from headwater.core.settings import KafkaSettings, KsqlSettings, NodeSettings, Settings
+from headwater.core.settings import KafkaSettings, KsqlSettings, NodeSettings, RegistrySettings, Settings
 from headwater.core.settings import LogSettings as LogPart
 from headwater.log import LogSettings
 
-FREE_PORTS = {"kafka": KafkaSettings(port=0), "ksql": KsqlSettings(port=0)}
+FREE_PORTS = {
+    "kafka": KafkaSettings(port=0),
+    "ksql": KsqlSettings(port=0),
+    "registry": RegistrySettings(port=0),
+}
 
 
 def in_memory() -> Settings:
@@ -61,7 +65,7 @@ async def test_a_node_that_does_not_start_leaves_its_folder_free(tmp_path: Path)
     first = Node(in_memory())
     await first.start()
     port = int(next(e.address for e in first.endpoints if e.name == "ksqldb").rpartition(":")[2])
-    settings = Settings(node=NodeSettings(data=tmp_path), kafka=KafkaSettings(port=0), ksql=KsqlSettings(port=port))
+    settings = Settings(node=NodeSettings(data=tmp_path), **{**FREE_PORTS, "ksql": KsqlSettings(port=port)})  # type: ignore[arg-type]
     with pytest.raises(StartupError, match=str(port)):
         await Node(settings).start()
     await first.close()

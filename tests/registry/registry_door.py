@@ -18,7 +18,7 @@ from headwater.registry.registry import Registry
 from headwater.testing import ManualClock
 
 RECORD = {"type": "record", "name": "R", "fields": [{"name": "f", "type": "string"}]}
-WIDER = {**RECORD, "fields": [*RECORD["fields"], {"name": "g", "type": "int", "default": 1}]}  # type: ignore[list-item]
+WIDER = {**RECORD, "fields": [*RECORD["fields"], {"name": "g", "type": "int", "default": 1}]}
 CHANGED = {"type": "record", "name": "R", "fields": [{"name": "f", "type": "int"}]}
 
 

@@ -26,7 +26,7 @@ from headwater.log.offsets import OffsetStore
 if TYPE_CHECKING:
     from headwater.engine.engine import Engine
 
-LISTENERS = frozenset({"kafka", "ksqldb"})
+LISTENERS = frozenset({"kafka", "ksqldb", "registry"})
 """Everything a node can listen with, by the names of its endpoints."""
 
 
@@ -136,9 +136,14 @@ class Node:
 
         part = SqlPart(self.settings, cluster, self._clock, self.access)
         self._stack.push_async_callback(part.close)
-        self.engine = await part.start(self._background, listen="ksqldb" in self.listeners)
+        self.engine = await part.start(
+            self._background, listen="ksqldb" in self.listeners, open_registry="registry" in self.listeners
+        )
         if part.port is not None:
             self.endpoints.append(Endpoint("ksqldb", f"http://{address(self.settings.node.host, part.port)}"))
+        if part.registry is not None and part.registry.port is not None:
+            registry = f"http://{address(self.settings.node.host, part.registry.port)}"
+            self.endpoints.append(Endpoint("registry", registry))
 
     async def _maintain(self, log: Log) -> None:
         await self._clock.sleep(self.settings.node.maintenance_interval_ms / 1000)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from headwater.app.access import address
+from headwater.app.registry_part import RegistryPart
 from headwater.app.rest_access import RestAccess
 from headwater.broker.access import Access
 from headwater.cluster.api import Cluster
@@ -16,10 +17,9 @@ from headwater.core.supervisor import Supervised
 from headwater.engine.engine import Engine
 from headwater.engine.properties import PropertyError, check_server_property
 from headwater.engine.settings import EngineSettings
-from headwater.formats.api import SchemaRegistry
 from headwater.http.server import KsqlServer
 from headwater.plan.functions.extensions import all_functions
-from headwater.registry.topic_registry import TopicSchemaRegistry
+from headwater.registry.port import SqlSchemas
 
 _PROCESSING_LOG = {
     "ksql.logging.processing.topic.auto.create": "true",
@@ -39,8 +39,10 @@ class SqlPart:
         self._clock = clock
         self._access = access
         self._stack = AsyncExitStack()
+        self.registry: RegistryPart | None = None
+        """From `start` on; None on a Kafka cluster, whose schemas belong to the registry that serves it."""
 
-    async def start(self, background: Sequence[Supervised], *, listen: bool) -> Engine:
+    async def start(self, background: Sequence[Supervised], *, listen: bool, open_registry: bool = False) -> Engine:
         """The engine, its statements replayed; `background` is what else its health check reports on.
 
         Raises `ConfigError`, `StartupError`.
@@ -57,7 +59,7 @@ class SqlPart:
             advertised=address(host, ksql.port),
         )
         functions = all_functions(*filter(None, [ksql.extensions or ksql.properties.get("ksql.extension.dir")]))
-        engine = Engine(self._cluster, self._clock, functions, await self._registry(), settings)
+        engine = Engine(self._cluster, self._clock, functions, await self._schemas(open_registry), settings)
         engine.background += background
         self._stack.push_async_callback(engine.close)
         if listen:
@@ -74,11 +76,10 @@ class SqlPart:
     async def close(self) -> None:
         await self._stack.aclose()
 
-    async def _registry(self) -> SchemaRegistry | None:
-        """Schemas in a topic beside the data; a Kafka cluster's schemas belong to the registry that serves it."""
+    async def _schemas(self, listen: bool) -> SqlSchemas | None:
         if self._settings.cluster.bootstrap_servers:
             return None
-        registry = TopicSchemaRegistry(self._cluster, self._clock)
-        await registry.load()
-        self._stack.push_async_callback(registry.close)
-        return registry
+        self.registry = RegistryPart(self._settings, self._cluster, self._clock, self._access)
+        self._stack.push_async_callback(self.registry.close)
+        await self.registry.start(listen=listen)
+        return self.registry.schemas

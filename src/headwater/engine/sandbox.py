@@ -94,6 +94,8 @@ class PlannedRegistry:
     ) -> int:
         held = self._base.latest(subject)
         same = held is not None and (held.kind, held.schema) == (kind, schema)
+        if not same:
+            self.check(subject, kind, schema, references)
         number = held.schema_id if held is not None and same else schema_id or _PRETENDED_ID
         self._planned[subject] = RegisteredSchema(number, subject, 1, kind, schema, references)
         return number
@@ -113,6 +115,13 @@ class PlannedRegistry:
 
     def delete(self, subject: str) -> None:
         self._planned[subject] = None
+
+    def check(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        if subject not in self._planned:
+            self._base.check(subject, kind, schema, references)
+
+    async def settle(self) -> None:
+        return
 
 
 class NotedRegistry:
@@ -147,6 +156,12 @@ class NotedRegistry:
     def delete(self, subject: str) -> None:
         self._base.delete(subject)
 
+    def check(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        self._base.check(subject, kind, schema, references)
+
+    async def settle(self) -> None:
+        await self._base.settle()
+
 
 class RecalledRegistry:
     """What was noted. Registering and deleting have been done when the command was live, and do nothing."""
@@ -177,6 +192,12 @@ class RecalledRegistry:
         return sorted(self._facts.latest)
 
     def delete(self, subject: str) -> None:
+        return
+
+    def check(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        return
+
+    async def settle(self) -> None:
         return
 
 

@@ -73,7 +73,9 @@ class SchemaRegistry(Protocol):
     """What formats with schemas need of a registry. In-process or remote behind the same port.
 
     `schema` is the schema's text, `kind` one of AVRO, JSON, PROTOBUF; `references` are (name, schema text) pairs.
-    `by_id` raises `UnknownSchemaError`.
+    `by_id` raises `UnknownSchemaError`; `register` and `check` raise `AnalysisError` for a schema that the registry
+    does not take, incompatible with the subject's earlier ones for example. `register` answers from memory; `settle`
+    returns when what was registered is durable.
     """
 
     def register(
@@ -92,6 +94,12 @@ class SchemaRegistry(Protocol):
     def subjects(self) -> list[str]: ...
 
     def delete(self, subject: str) -> None: ...
+
+    def check(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        """Raise what `register` would raise; change nothing."""
+        ...
+
+    async def settle(self) -> None: ...
 
 
 @dataclass(frozen=True)

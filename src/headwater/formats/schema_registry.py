@@ -60,6 +60,12 @@ class LocalSchemaRegistry:
         """Forget a subject; ids stay readable, as data written with them stays."""
         self._subjects.pop(subject, None)
 
+    def check(self, subject: str, kind: str, schema: str, references: References = ()) -> None:
+        """Everything is taken: this registry has no rules of compatibility."""
+
+    async def settle(self) -> None:
+        """Nothing is kept but in memory."""
+
 
 def canonical(kind: str, schema: str) -> str:
     """A text that is equal for schemas which differ in layout only."""

@@ -1,0 +1,44 @@
+"""The schema registry of a node: its state, its REST door, and on Apache Kafka the election of the one that writes."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from headwater.app.rest_access import RestAccess
+from headwater.broker.access import Access
+from headwater.cluster.api import Cluster
+from headwater.core.clock import Clock
+from headwater.core.settings import Settings
+from headwater.http.listener import RestListener
+from headwater.http.registry.door import RegistryDoor
+from headwater.registry.port import SqlSchemas
+from headwater.registry.registry import Registry
+
+TITLE = "the schema registry's REST API"
+
+
+class RegistryPart:
+    """`door` takes further routes (the catalog's) at any time; `port` is None where the door is closed."""
+
+    port: int | None = None
+
+    def __init__(self, settings: Settings, cluster: Cluster, clock: Clock, access: Access) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._stack = AsyncExitStack()
+        self.registry = Registry(cluster, clock)
+        self.schemas = SqlSchemas(self.registry)
+        self.door = RegistryDoor(self.registry, RestAccess(access).identify)
+
+    async def start(self, *, listen: bool) -> None:
+        """Read the schemas, and open the door if asked. Raises `StartupError`, `ClusterError`, `LogError`."""
+        await self.registry.load()
+        self._stack.push_async_callback(self.registry.close)
+        if listen:
+            door = RestListener(TITLE, self.door, self._settings.node.host, self._settings.registry.port)
+            await door.start()
+            self._stack.push_async_callback(door.close)
+            self.port = door.port
+
+    async def close(self) -> None:
+        await self._stack.aclose()
