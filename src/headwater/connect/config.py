@@ -193,7 +193,7 @@ class ConfigDef:
 
         Never raises for what is in `given`. A null is a key that is not set.
         """
-        raw = {self._aliases.get(name, name): value for name, value in given.items() if value is not None}
+        raw = {self.canonical(name): value for name, value in given.items() if value is not None}
         values: dict[str, Any] = dict(raw)
         errors: dict[str, list[str]] = {}
         for key in self.keys.values():
@@ -205,13 +205,17 @@ class ConfigDef:
             errors = {name: [problem] for name, problem in self.check(config).items()}
         return Parsed(config, errors, [self._unknown(name) for name in raw if not self.knows(name)])
 
+    def canonical(self, name: str) -> str:
+        """The declared name that an alias stands for; any other name as it is."""
+        return self._aliases.get(name, name)
+
     def knows(self, name: str) -> bool:
         """Whether a key is declared, an alias, or one to be ignored."""
         return name in self.keys or name in self._aliases or any(fnmatchcase(name, p) for p in self.ignored)
 
     def is_secret(self, name: str) -> bool:
         """Whether the value of a key is never shown: by declaration, else by what its name looks like."""
-        key = self.keys.get(self._aliases.get(name, name))
+        key = self.keys.get(self.canonical(name))
         return key.hidden if key is not None else looks_secret(name)
 
     def masked(self, given: Mapping[str, str]) -> dict[str, str]:
