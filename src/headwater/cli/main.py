@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from headwater.cli.acls import app as acls_app
+from headwater.cli.groups import app as groups_app
 from headwater.cli.keys import app as keys_app
+from headwater.cli.topics import app as topics_app
 from headwater.cli.trust import trust
 
 app = typer.Typer(
@@ -19,7 +22,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(topics_app)
+app.add_typer(groups_app)
 app.add_typer(keys_app)
+app.add_typer(acls_app)
 app.command()(trust)
 
 BAD_START = 2

@@ -277,7 +277,9 @@ class ClusterSettings:
         "How brokers are spoken to.",
         choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     )
-    sasl_mechanism: str = setting("PLAIN", "How to log in, for the SASL protocols.", choices=("PLAIN",))
+    sasl_mechanism: str = setting(
+        "PLAIN", "How to log in, for the SASL protocols.", choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+    )
     sasl_username: str = setting("", "User name, or API key.")
     sasl_password: str = setting("", "Password, or API secret.", secret=True)
     ssl_ca_file: str = setting("", "PEM file of the authorities to trust. Empty: those of the system.")

@@ -83,6 +83,10 @@ class Brokers:
             grouped.setdefault(self.leader(partition), []).append(partition)
         return grouped
 
+    def nodes(self) -> list[int]:
+        """The ids of all brokers known."""
+        return sorted(self._addresses)
+
     # Calls
 
     async def call(self, node: int, api: Api[S], request: Struct) -> S:

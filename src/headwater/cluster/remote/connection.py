@@ -1,4 +1,4 @@
-"""One connection to one broker: frames out and in, version negotiation, TLS and SASL/PLAIN."""
+"""One connection to one broker: frames out and in, version negotiation, TLS, SASL with PLAIN and SCRAM."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import NamedTuple, TypeVar, cast
 from headwater.cluster.remote import apis
 from headwater.cluster.remote.apis import Api
 from headwater.cluster.remote.errors import AuthenticationError, Code, PassingError, check
+from headwater.cluster.remote.scram import MECHANISMS as SCRAM
+from headwater.cluster.remote.scram import ScramLogin, ScramLoginError
 from headwater.core.errors import ClusterError, ConfigError
 from headwater.core.settings import ClusterSettings
 from headwater.wire import messages as m
@@ -192,13 +194,25 @@ class Connection:
             raise AuthenticationError(
                 f"Kafka at {self.address} does not take SASL mechanism {settings.sasl_mechanism}; it offers {offered}"
             )
-        token = f"\0{settings.sasl_username}\0{settings.sasl_password}".encode()
-        answer = await self.call(apis.SASL_AUTHENTICATE, m.SaslAuthenticateRequest(auth_bytes=token), timeout)
+        if settings.sasl_mechanism not in SCRAM:
+            await self._authenticate(f"\0{settings.sasl_username}\0{settings.sasl_password}".encode(), settings)
+            return
+        login = ScramLogin(settings.sasl_mechanism, settings.sasl_username, settings.sasl_password)
+        try:
+            first = await self._authenticate(login.first(), settings)
+            login.verify(await self._authenticate(login.final(first), settings))
+        except ScramLoginError as error:
+            raise AuthenticationError(f"Kafka at {self.address} cannot be trusted: {error}") from error
+
+    async def _authenticate(self, token: bytes, settings: ClusterSettings) -> bytes:
+        request = m.SaslAuthenticateRequest(auth_bytes=token)
+        answer = await self.call(apis.SASL_AUTHENTICATE, request, settings.connect_timeout_ms / 1000)
         if answer.error_code:
             raise AuthenticationError(
                 f"Kafka at {self.address} refused user `{settings.sasl_username}`: "
                 f"{answer.error_message or 'wrong user name or password'}"
             )
+        return bytes(answer.auth_bytes)
 
     def close(self) -> None:
         """Close at once; whoever waits gets `PassingError`."""
