@@ -29,6 +29,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from struct import Struct
 from typing import Any
 
 from headwater.core.errors import DataError
@@ -253,3 +254,15 @@ def bytes_of_decimal(value: Decimal, scale: int) -> bytes:
     number = int("".join(map(str, digits)))
     number = -number if sign else number
     return number.to_bytes((number + (number < 0)).bit_length() // 8 + 1, "big", signed=True)
+
+
+_FLOAT32 = Struct("<f")
+
+
+def float32(value: float) -> float:
+    """The nearest 32-bit float; infinite where it is too large."""
+    try:
+        nearest: float = _FLOAT32.unpack(_FLOAT32.pack(value))[0]
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+    return nearest
