@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
+
+from headwater.core.errors import LogError
 
 
 @dataclass(order=True)
@@ -60,13 +62,20 @@ class MemoryGroups:
     """Keeps groups as `OffsetStore` does."""
 
     def __init__(self) -> None:
-        self.values: dict[str, bytes] = {}
+        self.values: dict[str, dict[bytes, bytes]] = {}
+        self.failure: LogError | None = None
+        """Raised by the next writes while it is set."""
 
-    def store_group(self, group: str, value: bytes | None) -> None:
-        if value is None:
-            self.values.pop(group, None)
-        else:
-            self.values[group] = value
+    def store_group(self, group: str, records: Mapping[bytes, bytes | None]) -> None:
+        if self.failure is not None:
+            raise self.failure
+        known = self.values.setdefault(group, {})
+        known.update({key: value for key, value in records.items() if value is not None})
+        for key, value in records.items():
+            if value is None:
+                known.pop(key, None)
+        if not known:
+            del self.values[group]
 
-    def group_metadata(self) -> dict[str, bytes]:
-        return dict(self.values)
+    def group_records(self) -> Mapping[str, Mapping[bytes, bytes]]:
+        return self.values

@@ -8,9 +8,11 @@ from itertools import count
 import pytest
 
 from headwater.broker.errors import Code
+from headwater.broker.groups.classic_group import ClassicGroup, JoinRequest, JoinResult, State, SyncResult
 from headwater.broker.groups.coordinator import GroupCoordinator
-from headwater.broker.groups.group import JoinRequest, JoinResult, State, SyncResult
 from headwater.broker.settings import BrokerSettings
+from headwater.log.log import Log
+from headwater.log.storage import MemoryStorage
 from tests.broker.support import ManualTime, MemoryGroups
 
 SESSION = 10.0
@@ -25,12 +27,19 @@ class House:
         self.storage = storage or MemoryGroups()
         numbers = count(1)
         self.coordinator = GroupCoordinator(
-            self.storage, self.time, self.time, settings or BrokerSettings(), lambda: str(next(numbers))
+            self.storage,
+            Log(MemoryStorage(), self.time),
+            self.time,
+            self.time,
+            settings or BrokerSettings(),
+            lambda: str(next(numbers)),
         )
         self.coordinator.load()
 
     def state(self, group: str = "g") -> State:
-        return self.coordinator.groups[group].state
+        found = self.coordinator.groups[group]
+        assert isinstance(found, ClassicGroup)
+        return found.state
 
 
 @dataclass
@@ -64,7 +73,7 @@ class Client:
             self.require_id and not self.instance,
             self.skip,
         )
-        self.house.coordinator.join(request, self._joined)
+        self.house.coordinator.classic.join(request, self._joined)
         return self.joins[-1] if self.joins else None
 
     def _joined(self, result: JoinResult) -> None:
@@ -84,13 +93,13 @@ class Client:
 
     def sync(self, assignments: dict[str, bytes] | None = None) -> SyncResult | None:
         self.syncs.clear()
-        self.house.coordinator.sync(
+        self.house.coordinator.classic.sync(
             "g", self.generation, self.id, self.instance, (None, None), assignments or {}, self.syncs.append
         )
         return self.syncs[-1] if self.syncs else None
 
     def heartbeat(self) -> Code:
-        return self.house.coordinator.heartbeat("g", self.generation, self.id, self.instance)
+        return self.house.coordinator.classic.heartbeat("g", self.generation, self.id, self.instance)
 
     def leave(self) -> Code:
         (code,) = self.house.coordinator.leave("g", [(self.id, self.instance)])
@@ -336,7 +345,10 @@ def test_a_stable_group_survives_a_restart_of_the_broker() -> None:
 
 def test_offsets_may_be_committed_by_members_of_the_generation_or_by_anybody_while_the_group_is_empty() -> None:
     house = House()
-    check = house.coordinator.check_commit
+
+    def check(group: str, generation: int, member: str, instance: str | None) -> Code:
+        return house.coordinator.check_commit(group, generation, member, instance, 9)
+
     assert check("g", -1, "", None) is Code.NONE
     assert check("g", 3, "a-1", None) is Code.ILLEGAL_GENERATION
     assert check("", -1, "", None) is Code.INVALID_GROUP_ID

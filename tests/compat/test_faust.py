@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from headwater.broker.groups.classic_group import ClassicGroup, State
 from tests.broker.server import Running
 from tests.compat.programs import faust_worker
 from tests.compat.test_confluent_kafka import create, poll_until, produce, quiet
@@ -61,7 +62,7 @@ def start(command: list[str], broker: Running, tmp_path: Path) -> Iterator[Start
 def members(broker: Running, group: str) -> int:
     """How many members share the group's partitions now, once it is stable."""
     found = broker.broker.groups.groups.get(group)
-    return len(found.members) if found is not None and found.state.value == "Stable" else 0
+    return len(found.members) if isinstance(found, ClassicGroup) and found.state is State.STABLE else 0
 
 
 def committed(broker: Running, topic: str) -> int:

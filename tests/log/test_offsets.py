@@ -131,14 +131,14 @@ def test_deleted_offsets_stay_deleted() -> None:
     log, store = new_store(storage)
     commit(log, store, "g", {KEY: (1, -1, ""), ("u", 0): (2, -1, "")})
     commit(log, store, "h", {KEY: (3, -1, "")})
-    store.store_group("h", b"members")
+    store.store_group("h", {group_key("h"): b"members", b"\0\5\0\1hmore": b"about it"})
     store.delete("g", [KEY, ("unknown", 0)])
     store.delete("h")
     store.delete("nobody")
     for current in (store, new_store(_restarted(storage))[1]):
         assert {key: at.offset for key, at in current.fetch("g").items()} == {("u", 0): 2}
         assert current.groups() == {"g"}
-        assert current.group_metadata() == {}
+        assert current.group_records() == {}
 
 
 def test_offsets_of_a_deleted_topic_go() -> None:
@@ -148,15 +148,16 @@ def test_offsets_of_a_deleted_topic_go() -> None:
     assert list(store.fetch("g")) == [("u", 0)]
 
 
-def test_group_metadata_is_kept_as_given() -> None:
+def test_records_of_groups_are_kept_as_given() -> None:
     storage = FaultyStorage()
     _, store = new_store(storage)
-    store.store_group("g", b"one")
-    store.store_group("g", b"two")
-    store.store_group("h", b"x")
-    store.store_group("h", None)
+    key, another = group_key("g"), b"\0\5\0\1gmember"
+    store.store_group("g", {key: b"one", another: b"1"})
+    store.store_group("g", {key: b"two"})
+    store.store_group("h", {group_key("h"): b"x"})
+    store.store_group("h", {group_key("h"): None})
     for current in (store, new_store(_restarted(storage))[1]):
-        assert current.group_metadata() == {"g": b"two"}
+        assert current.group_records() == {"g": {key: b"two", another: b"1"}}
         assert current.groups() == {"g"}
 
 

@@ -15,6 +15,7 @@ from headwater.broker.handlers import (
     acls,
     commits,
     configs,
+    consumer_groups,
     fetch,
     groups,
     metadata,
@@ -102,6 +103,8 @@ APIS: dict[int, Api] = {
         Api(61, "DescribeProducers", 0, 0, producers.describe_producers),
         Api(65, "DescribeTransactions", 0, 0, transactions.describe_transactions),
         Api(66, "ListTransactions", 0, 2, transactions.list_transactions),
+        Api(68, "ConsumerGroupHeartbeat", 0, 1, consumer_groups.consumer_group_heartbeat),
+        Api(69, "ConsumerGroupDescribe", 0, 1, consumer_groups.consumer_group_describe),
         Api(75, "DescribeTopicPartitions", 0, 0, metadata.describe_topic_partitions),
     )
 }

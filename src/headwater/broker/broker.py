@@ -14,9 +14,9 @@ from headwater.broker.dispatch import Dispatcher
 from headwater.broker.durability import DurabilityGate
 from headwater.broker.errors import Code
 from headwater.broker.groups.coordinator import GroupCoordinator
-from headwater.broker.groups.group import Group
-from headwater.broker.observation import Observation
+from headwater.broker.groups.group import expired_offsets
 from headwater.broker.oauth import TokenValidator
+from headwater.broker.observation import Observation
 from headwater.broker.security import SecurityStore
 from headwater.broker.session import Context, Session
 from headwater.broker.settings import BrokerSettings
@@ -84,7 +84,7 @@ class Broker:
             self.offsets.load()
         if self._timers is None:
             self._timers = asyncio.get_running_loop()
-        self._groups = GroupCoordinator(self.offsets, self.clock, self.timers, self.settings)
+        self._groups = GroupCoordinator(self.offsets, self.log, self.clock, self.timers, self.settings)
         self._groups.load()
         self._transactions = TransactionCoordinator(self.log, self.offsets, self.clock, self.timers, self.settings)
         self._transactions.load()
@@ -183,13 +183,14 @@ class Broker:
         """Forget positions that nobody has needed for `offsets_retention_ms`, and groups that have nothing else."""
         before = self.clock.now_ms() - self.settings.offsets_retention_ms
         for name in self.offsets.groups():
-            group = self.groups.groups.get(name) or Group(name)
+            group = self.groups.groups.get(name)
             offsets = self.offsets.fetch(name)
-            expired = group.expired_offsets(offsets, before)
+            expired = expired_offsets(group, offsets, before)
             try:
                 if expired:
                     self.offsets.delete(name, expired)
-                if len(expired) == len(offsets) and not group.members and 0 <= group.changed_ms < before:
+                is_old = group is not None and group.is_empty and 0 <= group.changed_ms < before
+                if is_old and len(expired) == len(offsets):
                     self.groups.delete(name)
             except LogError as error:
                 logger.warning("Positions of group %s stay for now: %s", name, error)

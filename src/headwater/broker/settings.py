@@ -24,6 +24,11 @@ class BrokerSettings:
     group_max_session_timeout_ms: int = 1_800_000
     group_initial_rebalance_delay_ms: int = 0
     """Kafka waits 3 s for more members of a new group. One node with few consumers answers at once instead."""
+    group_consumer_session_timeout_ms: int = 45_000
+    """`group.consumer.session.timeout.ms`: a member of a consumer group (KIP-848) not heard of for so long is out."""
+    group_consumer_heartbeat_interval_ms: int = 1_000
+    """`group.consumer.heartbeat.interval.ms`, how often such members are to be heard of. They learn of a rebalance by
+    it, so Kafka's 5 s would make each one take several times that; one node with few members can afford more beats."""
     max_offset_metadata_bytes: int = 4_096
     offsets_retention_ms: int = 7 * 24 * 3_600_000
     """Positions of a group that has had no members for so long are forgotten, and the group with them."""

@@ -60,6 +60,8 @@ class Log:
         self._deleting: dict[str, None] = {}
         """Folders of deleted topics that may still be there, in order."""
         self._partition_count = 0
+        self.topics_version = 0
+        """Rises when a topic is created, deleted or gets partitions."""
         self._syncer = Syncer(storage, clock, self.settings.fsync, self.settings.fsync_interval_ms)
         self._health = WriteHealth(clock)
         self._host = PartitionHost(storage, clock, self._syncer, self._health, self._want_checkpoint)
@@ -194,6 +196,7 @@ class Log:
         for topic in doomed.values():
             del self._topics[topic.name], self._by_id[topic.topic_id]
         self._partition_count -= len(partitions)
+        self.topics_version += 1
         self._deleting.update(dict.fromkeys(folders))
         for partition in partitions:
             partition.deleted()
@@ -217,6 +220,7 @@ class Log:
             del topic.partitions[present:]
             raise
         self._partition_count += len(added)
+        self.topics_version += 1
 
     def check_add_partitions(self, name: str, total: int) -> None:
         """Raises what `add_partitions` would for these arguments, and adds nothing."""
@@ -281,6 +285,7 @@ class Log:
         self._topics[topic.name] = topic
         self._by_id[topic.topic_id] = topic
         self._partition_count += len(topic.partitions)
+        self.topics_version += 1
 
     def _write_meta(self, topics: Iterable[Topic], deleting: Iterable[str] | None = None) -> None:
         metas = [TopicMeta(t.name, t.topic_id, len(t.partitions), t.replication, t.configs) for t in topics]

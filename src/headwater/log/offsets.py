@@ -57,7 +57,7 @@ class OffsetStore:
         self._log = log
         self._clock = clock
         self._offsets: dict[str, dict[Key, OffsetAndMetadata]] = {}
-        self._groups: dict[str, bytes] = {}
+        self._groups: dict[str, dict[bytes, bytes]] = {}
         self._pending: dict[int, dict[str, dict[Key, OffsetAndMetadata]]] = {}
 
     def load(self) -> None:
@@ -139,7 +139,7 @@ class OffsetStore:
 
     def groups(self) -> set[str]:
         """Every group with offsets or metadata."""
-        return {group for group, offsets in self._offsets.items() if offsets} | set(self._groups)
+        return {group for group, offsets in self._offsets.items() if offsets} | self._groups.keys()
 
     # Deleting
 
@@ -148,8 +148,8 @@ class OffsetStore:
         known = self._offsets.get(group, {})
         gone = [key for key in (known if partitions is None else partitions) if key in known]
         keys = [offset_key(group, topic, number) for topic, number in gone]
-        if partitions is None and group in self._groups:
-            keys.append(group_key(group))
+        if partitions is None:
+            keys += self._groups.get(group, ())
         if keys:
             now = self._clock.now_ms()
             self._log.commit([(self.partition(group), build_batch([(key, None, now, ()) for key in keys]))])
@@ -168,21 +168,29 @@ class OffsetStore:
 
     # Group metadata
 
-    def store_group(self, group: str, data: bytes | None) -> None:
-        """Keep what the group coordinator knows of the group; None forgets it. Raises `LogError`."""
+    def store_group(self, group: str, records: Mapping[bytes, bytes | None]) -> None:
+        """Write what the group coordinator knows of the group, by record key, all or none; None forgets a record.
+        Raises `LogError`."""
+        if not records:
+            return
         now = self._clock.now_ms()
-        self._log.commit([(self.partition(group), build_batch([(group_key(group), data, now, ())]))])
-        self._set_group(group, data)
+        batch = build_batch([(key, value, now, ()) for key, value in records.items()])
+        self._log.commit([(self.partition(group), batch)])
+        for key, value in records.items():
+            self._set_record(group, key, value)
 
-    def group_metadata(self) -> dict[str, bytes]:
-        """The stored metadata by group."""
-        return dict(self._groups)
+    def group_records(self) -> Mapping[str, Mapping[bytes, bytes]]:
+        """By group: what was stored and not forgotten, by key; a live view."""
+        return self._groups
 
-    def _set_group(self, group: str, data: bytes | None) -> None:
-        if data is None:
-            self._groups.pop(group, None)
+    def _set_record(self, group: str, key: bytes, value: bytes | None) -> None:
+        known = self._groups.setdefault(group, {})
+        if value is not None:
+            known[key] = value
         else:
-            self._groups[group] = data
+            known.pop(key, None)
+        if not known:
+            del self._groups[group]
 
     # Replay
 
@@ -212,12 +220,11 @@ class OffsetStore:
     def _replay_record(self, key: bytes | None, value: bytes | None, producer_id: int) -> None:
         if key is None:
             return
-        version = _SHORT.unpack_from(key)[0]
-        if version == _KEY_GROUP:
-            self._set_group(_text(key, 2)[0], value)
-        elif version <= _KEY_OFFSET:
-            group, position = _text(key, 2)
-            topic, position = _text(key, position)
+        group, position = unpacked_text(key, 2)
+        if record_type(key) > _KEY_OFFSET:
+            self._set_record(group, key, value)
+        else:
+            topic, position = unpacked_text(key, position)
             where = (topic, _INT.unpack_from(key, position)[0])
             if producer_id >= 0 and value is not None:
                 self._pending.setdefault(producer_id, {}).setdefault(group, {})[where] = parse_offset_value(value)
@@ -229,17 +236,23 @@ class OffsetStore:
 
 def offset_key(group: str, topic: str, partition: int) -> bytes:
     """The record key of a committed offset."""
-    return b"".join((_SHORT.pack(_KEY_OFFSET), _packed(group), _packed(topic), _INT.pack(partition)))
+    return b"".join((_SHORT.pack(_KEY_OFFSET), packed_text(group), packed_text(topic), _INT.pack(partition)))
+
+
+def record_type(key: bytes) -> int:
+    """What a record is about: 0 and 1 are committed offsets, 2 a classic group, all above are the coordinator's too.
+    Raises `struct.error`."""
+    return int(_SHORT.unpack_from(key)[0])
 
 
 def group_key(group: str) -> bytes:
-    """The record key of a group's metadata."""
-    return _SHORT.pack(_KEY_GROUP) + _packed(group)
+    """The record key of a classic group's metadata."""
+    return _SHORT.pack(_KEY_GROUP) + packed_text(group)
 
 
 def offset_value(offset: int, leader_epoch: int, metadata: str, timestamp: int) -> bytes:
     """The record value of a committed offset, version 3."""
-    return b"".join((_OFFSET_AND_EPOCH.pack(3, offset, leader_epoch), _packed(metadata), _TIME.pack(timestamp)))
+    return b"".join((_OFFSET_AND_EPOCH.pack(3, offset, leader_epoch), packed_text(metadata), _TIME.pack(timestamp)))
 
 
 def parse_offset_value(data: bytes) -> OffsetAndMetadata:
@@ -247,19 +260,20 @@ def parse_offset_value(data: bytes) -> OffsetAndMetadata:
     version, offset = _OFFSET_ONLY.unpack_from(data)
     if version >= 3:
         epoch = _INT.unpack_from(data, _OFFSET_ONLY.size)[0]
-        metadata, position = _text(data, _OFFSET_AND_EPOCH.size)
+        metadata, position = unpacked_text(data, _OFFSET_AND_EPOCH.size)
     else:
         epoch = -1
-        metadata, position = _text(data, _OFFSET_ONLY.size)
+        metadata, position = unpacked_text(data, _OFFSET_ONLY.size)
     return OffsetAndMetadata(offset, epoch, metadata, _TIME.unpack_from(data, position)[0])
 
 
-def _packed(text: str) -> bytes:
+def packed_text(text: str) -> bytes:
+    """A text with its length in front, as record keys have it."""
     data = text.encode()
     return _SHORT.pack(len(data)) + data
 
 
-def _text(data: bytes, position: int) -> tuple[str, int]:
+def unpacked_text(data: bytes, position: int) -> tuple[str, int]:
     length = _SHORT.unpack_from(data, position)[0]
     position += 2
     if length < 0 or position + length > len(data):

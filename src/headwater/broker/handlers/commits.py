@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
+from headwater.broker.groups.classic_group import CONSUMER
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
 from headwater.log.offsets import Key, Offset, OffsetAndMetadata
-from headwater.wire.codec import WireError, decode
 from headwater.wire.messages import (
-    ConsumerProtocolSubscription,
     OffsetCommitRequest,
     OffsetCommitResponse,
     OffsetDeleteRequest,
@@ -35,7 +34,11 @@ def offset_commit(
 ) -> OffsetCommitResponse | Awaitable[OffsetCommitResponse]:
     """Store the group's positions; the answer comes when they are durable."""
     error = broker.groups.check_commit(
-        request.group_id, request.generation_id_or_member_epoch, request.member_id, request.group_instance_id
+        request.group_id,
+        request.generation_id_or_member_epoch,
+        request.member_id,
+        request.group_instance_id,
+        context.version,
     )
     if not broker.allows(context, Operation.READ, Resource.GROUP, request.group_id):
         error = Code.GROUP_AUTHORIZATION_FAILED
@@ -131,6 +134,9 @@ def offset_fetch(broker: Broker, context: Context, request: OffsetFetchRequest) 
 def _fetch_group(
     broker: Broker, wanted: OffsetFetchRequest.OffsetFetchRequestGroup, stable: bool
 ) -> OffsetFetchResponse.OffsetFetchResponseGroup:
+    error = broker.groups.check_fetch(wanted.group_id, wanted.member_epoch, wanted.member_id)
+    if error:
+        return OffsetFetchResponse.OffsetFetchResponseGroup(group_id=wanted.group_id, error_code=error)
     committed = broker.offsets.fetch(wanted.group_id)
     unstable = _unstable(broker, wanted.group_id, stable)
     topics = []
@@ -182,12 +188,10 @@ def offset_delete(broker: Broker, context: Context, request: OffsetDeleteRequest
     if group is None and not committed:
         return OffsetDeleteResponse(error_code=Code.GROUP_ID_NOT_FOUND)
     subscribed: set[str] = set()
-    if group is not None and group.members:
-        if group.protocol_type != "consumer":
+    if group is not None and not group.is_empty:
+        if group.protocol_name != CONSUMER:
             return OffsetDeleteResponse(error_code=Code.NON_EMPTY_GROUP)
-        for member in group.members.values():
-            for _, metadata in member.protocols:
-                subscribed |= _subscription(metadata)
+        subscribed = group.subscribed_topics()
     topics = []
     for topic in request.topics:
         code = Code.GROUP_SUBSCRIBED_TO_TOPIC if topic.name in subscribed else Code.NONE
@@ -199,12 +203,3 @@ def offset_delete(broker: Broker, context: Context, request: OffsetDeleteRequest
         ]
         topics.append(OffsetDeleteResponse.OffsetDeleteResponseTopic(name=topic.name, partitions=partitions))
     return OffsetDeleteResponse(topics=topics)
-
-
-def _subscription(metadata: bytes) -> set[str]:
-    """The topics in a consumer's subscription; nothing if it is in a form of its own."""
-    version = int.from_bytes(metadata[:2], "big")
-    try:
-        return set(decode(ConsumerProtocolSubscription, min(version, 3), metadata, 2).topics)
-    except WireError:
-        return set()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code
-from headwater.broker.groups.group import Group, JoinRequest, JoinResult, State, SyncResult
+from headwater.broker.groups.classic_group import ClassicGroup, JoinRequest, JoinResult, State, SyncResult
 from headwater.broker.session import Context
 from headwater.wire.messages import (
     DeleteGroupsRequest,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from headwater.broker.broker import Broker
 
 T = TypeVar("T")
-CLASSIC = "classic"
 _FIRST_WITH_REQUIRED_ID = 4
 _FIRST_WITH_SKIPPED_ASSIGNMENT = 9
 _FIRST_WITH_NULL_PROTOCOL = 7
@@ -80,7 +79,7 @@ def join_group(broker: Broker, context: Context, request: JoinGroupRequest) -> A
         require_member_id=context.version >= _FIRST_WITH_REQUIRED_ID,
         can_skip_assignment=context.version >= _FIRST_WITH_SKIPPED_ASSIGNMENT,
     )
-    broker.groups.join(wanted, _reply_to(future))
+    broker.groups.classic.join(wanted, _reply_to(future))
     broker.observation.joined((context.client_id, context.session.peer), request.group_id)
 
     def make(result: JoinResult) -> JoinGroupResponse:
@@ -109,7 +108,7 @@ def sync_group(broker: Broker, context: Context, request: SyncGroupRequest) -> A
     if not _may_read(broker, context, request.group_id):
         return SyncGroupResponse(error_code=Code.GROUP_AUTHORIZATION_FAILED)
     future: asyncio.Future[SyncResult] = asyncio.get_running_loop().create_future()
-    broker.groups.sync(
+    broker.groups.classic.sync(
         request.group_id,
         request.generation_id,
         request.member_id,
@@ -134,7 +133,7 @@ def heartbeat(broker: Broker, context: Context, request: HeartbeatRequest) -> He
     """A member is alive."""
     if not _may_read(broker, context, request.group_id):
         return HeartbeatResponse(error_code=Code.GROUP_AUTHORIZATION_FAILED)
-    error = broker.groups.heartbeat(
+    error = broker.groups.classic.heartbeat(
         request.group_id, request.generation_id, request.member_id, request.group_instance_id
     )
     return HeartbeatResponse(error_code=error)
@@ -159,7 +158,8 @@ def leave_group(broker: Broker, context: Context, request: LeaveGroupRequest) ->
 
 
 def describe_groups(broker: Broker, context: Context, request: DescribeGroupsRequest) -> DescribeGroupsResponse:
-    """State and members of groups. A group that only has offsets is empty; an unknown one is dead."""
+    """State and members of classic groups. A group that only has offsets is empty; an unknown one is dead, and so is a
+    consumer group, for which there is ConsumerGroupDescribe (KIP-848)."""
     return DescribeGroupsResponse(groups=[_describe(broker, context, group_id) for group_id in request.groups])
 
 
@@ -167,12 +167,13 @@ def _describe(broker: Broker, context: Context, group_id: str) -> DescribeGroups
     if not broker.allows(context, Operation.DESCRIBE, Resource.GROUP, group_id):
         return DescribeGroupsResponse.DescribedGroup(group_id=group_id, error_code=Code.GROUP_AUTHORIZATION_FAILED)
     group = broker.groups.groups.get(group_id)
-    if group is None:
+    if not isinstance(group, ClassicGroup):
         result = DescribeGroupsResponse.DescribedGroup(group_id=group_id, group_state=State.DEAD.value)
-        if group_id in broker.offsets.groups():
+        if group is None and group_id in broker.offsets.groups():
             result.group_state = State.EMPTY.value
         elif context.version >= _FIRST_WITH_NOT_FOUND:
-            result.error_code, result.error_message = Code.GROUP_ID_NOT_FOUND, f"Group {group_id} not found."
+            what = "not found" if group is None else "is not a classic group"
+            result.error_code, result.error_message = Code.GROUP_ID_NOT_FOUND, f"Group {group_id} {what}."
         return result
     stable = group.state is State.STABLE
     protocol = group.protocol or "" if stable else ""
@@ -198,20 +199,20 @@ def _describe(broker: Broker, context: Context, group_id: str) -> DescribeGroups
 def list_groups(broker: Broker, context: Context, request: ListGroupsRequest) -> ListGroupsResponse:
     """All groups, filtered by state (KIP-518) and type (KIP-848) without regard to case."""
     known = broker.groups.groups
-    groups = [*known.values(), *(Group(name) for name in broker.offsets.groups() if name not in known)]
+    groups = [*known.values(), *(ClassicGroup(name) for name in broker.offsets.groups() if name not in known)]
     states = {state.lower() for state in request.states_filter}
     types = {kind.lower() for kind in request.types_filter}
     return ListGroupsResponse(
         groups=[
             ListGroupsResponse.ListedGroup(
                 group_id=group.id,
-                protocol_type=group.protocol_type,
-                group_state=group.state.value,
-                group_type=CLASSIC,
+                protocol_type=group.protocol_name,
+                group_state=group.state_name,
+                group_type=group.kind.value,
             )
             for group in groups
-            if (not states or group.state.value.lower() in states)
-            and (not types or CLASSIC in types)
+            if (not states or group.state_name.lower() in states)
+            and (not types or group.kind.value in types)
             and broker.allows(context, Operation.DESCRIBE, Resource.GROUP, group.id)
         ]
     )

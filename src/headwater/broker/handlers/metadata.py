@@ -28,8 +28,8 @@ from headwater.wire.messages import (
 if TYPE_CHECKING:
     from headwater.broker.broker import Broker
 
-FEATURES = {"transaction.version": TV2}
-"""What clients may rely on, and the level: 2 tells them to follow KIP-890. They were numbered from 0, but clients of
+FEATURES = {"transaction.version": TV2, "group.version": 1}
+"""What clients may rely on, and the level: KIP-890 and KIP-848. They were numbered from 0, but clients of
 before KIP-1022 refuse an answer with a lowest level of 0."""
 _GROUP, _TRANSACTION = 0, 1
 _FIRST_WITHOUT_NAMES = 12

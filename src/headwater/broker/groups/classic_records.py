@@ -1,8 +1,8 @@
-"""A group as a record's value in `__consumer_offsets`: Kafka's GroupMetadataValue, two bytes of version in front."""
+"""A classic group as a record in `__consumer_offsets`: Kafka's GroupMetadataValue, two bytes of version in front."""
 
 from __future__ import annotations
 
-from headwater.broker.groups.group import Group, Member, State
+from headwater.broker.groups.classic_group import ClassicGroup, ClassicMember, State
 from headwater.wire.codec import decode, encode
 from headwater.wire.messages import GroupMetadataValue
 
@@ -10,7 +10,7 @@ VERSION = 3
 """What Apache Kafka writes since 2.3; later versions only change the encoding."""
 
 
-def group_to_value(group: Group, now_ms: int) -> bytes:
+def group_to_value(group: ClassicGroup, now_ms: int) -> bytes:
     """The group's generation, strategy and members with their assignments."""
     protocol = group.protocol or ""
     value = GroupMetadataValue(
@@ -36,11 +36,11 @@ def group_to_value(group: Group, now_ms: int) -> bytes:
     return VERSION.to_bytes(2, "big") + b"".join(encode(value, VERSION))
 
 
-def group_from_value(name: str, data: bytes) -> Group:
+def group_from_value(name: str, data: bytes) -> ClassicGroup:
     """The group as it was stored; stable if it had members. Raises `WireError`."""
     value = decode(GroupMetadataValue, int.from_bytes(data[:2], "big"), data, 2)
     members = {
-        m.member_id: Member(
+        m.member_id: ClassicMember(
             m.member_id,
             m.group_instance_id,
             m.client_id,
@@ -53,8 +53,9 @@ def group_from_value(name: str, data: bytes) -> Group:
         )
         for m in value.members
     }
-    return Group(
+    return ClassicGroup(
         name,
+        value.current_state_timestamp,
         State.STABLE if members else State.EMPTY,
         value.generation,
         value.protocol_type,
@@ -62,5 +63,4 @@ def group_from_value(name: str, data: bytes) -> Group:
         value.leader,
         members,
         {m.instance_id: m.id for m in members.values() if m.instance_id is not None},
-        changed_ms=value.current_state_timestamp,
     )
