@@ -74,8 +74,8 @@ def describe(
 def create(
     name: Name,
     *,
-    partitions: Annotated[int, typer.Option("--partitions", "-p", min=1, help="Default: the cluster's.")] = -1,
-    replicas: Annotated[int, typer.Option("--replicas", "-r", min=1, help="Default: the cluster's.")] = -1,
+    partitions: Annotated[int | None, typer.Option("--partitions", "-p", min=1, help="Default: the cluster's.")] = None,
+    replicas: Annotated[int | None, typer.Option("--replicas", "-r", min=1, help="Default: the cluster's.")] = None,
     settings: Configs = None,
     bootstrap_servers: Bootstrap = None,
     config: Config = None,
@@ -84,7 +84,7 @@ def create(
     wanted = _pairs(settings or [])
 
     async def work(admin: ClusterAdmin) -> None:
-        await admin.create_topic(name, partitions, replicas, wanted)
+        await admin.create_topic(name, partitions or -1, replicas or -1, wanted)
 
     ask(bootstrap_servers, config, work)
     print(f"Created topic {name}.")

@@ -1,7 +1,7 @@
 """Administration of any Kafka cluster over its protocol: what `headwater topics`, `groups` and `acls` are made of.
 
-Everything raises `ClusterError` naming what was asked; `AuthenticationError` among them. Unlike `KafkaCluster` nothing is
-tried for long: a person waits for the answer.
+Everything raises `ClusterError` naming what was asked; `AuthenticationError` among them. Unlike in `KafkaCluster`,
+nothing is tried for long: a person waits for the answer.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Self
 
 from headwater.cluster.api import TopicInfo, TopicPartition
 from headwater.cluster.remote import apis
 from headwater.cluster.remote.apis import Api
 from headwater.cluster.remote.brokers import Brokers
-from headwater.cluster.remote.errors import Code, check
+from headwater.cluster.remote.errors import Code, PassingError, check
 from headwater.cluster.remote.groups import GROUP, by_topic
 from headwater.core.clock import Clock, SystemClock
 from headwater.core.errors import ClusterError, UnknownTopicError
@@ -34,6 +35,8 @@ _DESCRIBE_ACLS = Api(29, "DescribeAcls", m.DescribeAclsResponse, 3)
 _CREATE_ACLS = Api(30, "CreateAcls", m.CreateAclsResponse, 3)
 _DELETE_ACLS = Api(31, "DeleteAcls", m.DeleteAclsResponse, 3)
 _TOPIC_RESOURCE = 2
+_FIRST_OWN = 100
+"""Kinds of resource from here on are Headwater's own. Apache Kafka refuses the question, or closes the connection."""
 _SET, _DELETE = 0, 1
 
 
@@ -129,7 +132,7 @@ class ClusterAdmin:
         self._brokers = Brokers(settings, clock or SystemClock())
         self._timeout_ms = settings.request_timeout_ms
 
-    async def __aenter__(self) -> ClusterAdmin:
+    async def __aenter__(self) -> Self:
         try:
             await self._brokers.refresh_leaders()
         except BaseException:
@@ -365,7 +368,14 @@ class ClusterAdmin:
             operation=wanted.operation,
             permission_type=wanted.permission,
         )
-        answer = await self._brokers.call_any(_DESCRIBE_ACLS, request)
+        try:
+            answer = await self._brokers.call_any(_DESCRIBE_ACLS, request)
+        except PassingError:
+            if wanted.resource < _FIRST_OWN:
+                raise
+            return []
+        if answer.error_code == Code.INVALID_REQUEST and wanted.resource >= _FIRST_OWN:
+            return []
         check(answer.error_code, "listing ACLs", answer.error_message)
         return sorted(
             AclEntry(
@@ -406,9 +416,10 @@ class ClusterAdmin:
             operation=wanted.operation,
             permission_type=wanted.permission,
         )
-        answer = await self._brokers.call(
-            self._brokers.controller, _DELETE_ACLS, m.DeleteAclsRequest(filters=[selection])
-        )
+        if wanted.resource >= _FIRST_OWN and not await self.acls(wanted):
+            return 0
+        request = m.DeleteAclsRequest(filters=[selection])
+        answer = await self._brokers.call(self._brokers.controller, _DELETE_ACLS, request)
         for result in answer.filter_results:
             check(result.error_code, "removing ACLs", result.error_message)
         return sum(len(result.matching_acls) for result in answer.filter_results)
