@@ -7,7 +7,7 @@ RUN := $(VENV)/bin
 PIP := $(RUN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help venv demo test lint format bench fuzz docs clean
+.PHONY: help venv demo test lint format bench fuzz nightly docs clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -51,6 +51,9 @@ bench: $(VENV)/.dev  ## run the benchmarks
 
 fuzz: $(VENV)/.dev  ## send a million hostile inputs to a node
 	$(RUN)/python -m tools.hostile
+
+nightly: $(VENV)/.dev fuzz  ## what takes longer than a change may: 500 crashes, a million hostile inputs
+	HEADWATER_POINTS=500 HEADWATER_NIGHT=$$(date +%F) $(RUN)/python -m pytest -q -n $(WORKERS) tests/broker/test_durability.py
 
 docs: $(VENV)/.run  ## render the pages that are made from the code
 	$(RUN)/python -m headwater.core.settings_page > docs/settings.md
