@@ -50,6 +50,8 @@ public class Compat {
             case "admin" -> admin();
             case "transactions" -> transactions();
             case "streams" -> streams(arguments[3]);
+            case "consumer-group" -> consumerGroup();
+            case "member" -> member(run);
             default -> throw new IllegalArgumentException(arguments[1]);
         }
         System.out.println("done");
@@ -97,6 +99,93 @@ public class Compat {
     static void create(String topic, int partitions) throws Exception {
         try (Admin admin = newAdmin()) {
             admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1))).all().get();
+        }
+    }
+
+    /** Three members of a group that the broker assigns (KIP-848): one joins after the other, one leaves, one is killed. */
+    static void consumerGroup() throws Exception {
+        create(run, 6);
+        try (var producer = producer()) {
+            for (int i = 0; i < 300; i++) {
+                producer.send(new ProducerRecord<>(run, "k" + i, "v" + i));
+            }
+        }
+        Set<String> seen = new java.util.HashSet<>();
+        var first = newProtocol(run);
+        until(() -> first.assignment().size() == 6, seen, first);
+        Process killed = child();
+        try {
+            until(() -> first.assignment().size() == 3, seen, first);
+            try (var second = newProtocol(run)) {
+                until(() -> first.assignment().size() == 2 && second.assignment().size() == 2, seen, first, second);
+                try (Admin admin = newAdmin()) {
+                    var group = admin.describeConsumerGroups(List.of(run)).all().get().get(run);
+                    check(group.members().size() == 3, group);
+                    check(group.type() == org.apache.kafka.common.GroupType.CONSUMER, group);
+                    check(group.partitionAssignor().equals("uniform"), group);
+                }
+            }
+            until(() -> first.assignment().size() == 3, seen, first);
+        } finally {
+            killed.destroyForcibly();
+        }
+        until(() -> first.assignment().size() == 6, seen, first);
+        first.seekToBeginning(first.assignment());
+        seen.clear();
+        until(() -> seen.size() == 300, seen, first);
+        first.commitSync();
+        try (Admin admin = newAdmin()) {
+            long committed = admin.listConsumerGroupOffsets(run).partitionsToOffsetAndMetadata().get().values().stream()
+                .mapToLong(OffsetAndMetadata::offset).sum();
+            check(committed == 300, committed);
+        }
+        first.close();
+        pattern();
+    }
+
+    /** A regular expression is resolved by the broker. */
+    static void pattern() throws Exception {
+        create(run + "-eu", 1);
+        var consumer = new KafkaConsumer<String, String>(newProtocolConfig(run + "-pattern"));
+        try (consumer) {
+            consumer.subscribe(java.util.regex.Pattern.compile(run + "-.*"));
+            until(() -> consumer.assignment().size() == 1, new java.util.HashSet<>(), consumer);
+        }
+    }
+
+    static Properties newProtocolConfig(String group) {
+        return config("group.id", group, "group.protocol", "consumer", "auto.offset.reset", "earliest",
+            "enable.auto.commit", "false", "key.deserializer", StringDeserializer.class.getName(),
+            "value.deserializer", StringDeserializer.class.getName(), "metadata.max.age.ms", "1000");
+    }
+
+    static KafkaConsumer<String, String> newProtocol(String topic) {
+        var consumer = new KafkaConsumer<String, String>(newProtocolConfig(topic));
+        consumer.subscribe(List.of(topic));
+        return consumer;
+    }
+
+    static Process child() throws Exception {
+        String java = System.getProperty("java.home") + "/bin/java";
+        return new ProcessBuilder(java, "-Xmx128m", "-cp", System.getProperty("java.class.path"), "Compat", servers,
+            "member", run).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+    }
+
+    static void member(String topic) {
+        var consumer = newProtocol(topic);
+        while (true) {
+            consumer.poll(Duration.ofMillis(100));
+        }
+    }
+
+    @SafeVarargs
+    static void until(java.util.function.BooleanSupplier done, Set<String> seen, KafkaConsumer<String, String>... all) {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        while (!done.getAsBoolean()) {
+            check(System.nanoTime() < end, "waited in vain: " + List.of(all).stream().map(c -> c.assignment()).toList());
+            for (var consumer : all) {
+                consumer.poll(Duration.ofMillis(50)).forEach(record -> seen.add(record.value()));
+            }
         }
     }
 
