@@ -58,7 +58,7 @@ class CatalogNode:
 
     async def get(self, path: str, status: int = 200, /, **params: Any) -> Any:
         """A GET that must be answered so."""
-        return _body(await self.http.get(path, params=params), status)
+        return _body(await self.http.get(path, params=params or None), status)
 
     async def post(self, path: str, body: Any, status: int = 200) -> Any:
         return _body(await self.http.post(path, json=body), status)

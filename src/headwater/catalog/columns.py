@@ -23,13 +23,15 @@ DEEPEST = 64
 
 @dataclass(frozen=True)
 class ColumnEdge:
-    """`source` goes into `target`. `query` None: both are the same data, in one topic. `clear`: not masked."""
+    """`source` goes into `target`. `query` None: both are the same data, in one topic. `clear`: not masked; `copied`:
+    `target` is `source` unchanged."""
 
     source: Origin
     target: Origin
     query: str | None
     expression: str
     clear: bool
+    copied: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _through_queries(queries: tuple[QueryColumns, ...]) -> Iterator[ColumnEdge]:
             target = Origin(sink.source_name, names.get(column.name, column.name))
             text = format_expression(column.expression)
             for source in column.sources:
-                yield ColumnEdge(source, target, query.query_id, text, source in column.clear)
+                yield ColumnEdge(source, target, query.query_id, text, source in column.clear, column.copied)
 
 
 def _sink_names(query: QueryColumns) -> list[str]:
@@ -159,7 +161,7 @@ def _shared(name: str, schema: Schema, source: DataSource) -> Iterator[ColumnEdg
     values = {c.name.casefold(): c.name for c in schema.value}
     pairs += [(values[k], c.name) for c in source.schema.value if (k := c.name.casefold()) in values]
     for before, after in pairs:
-        yield ColumnEdge(Origin(name, before), Origin(source.name, after), None, "", clear=True)
+        yield ColumnEdge(Origin(name, before), Origin(source.name, after), None, "", clear=True, copied=True)
 
 
 def find_column(metastore: MetaStore, name: str) -> tuple[str, list[Origin]]:

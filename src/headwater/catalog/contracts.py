@@ -52,7 +52,7 @@ class Violation:
     def __str__(self) -> str:
         steps = [f"{self.start.source}.{self.start.column}"]
         for edge in self.path:
-            if edge.query is not None:
+            if not edge.copied:
                 steps.append(edge.expression)
             steps.append(f"{edge.target.source}.{edge.target.column}")
         return " -> ".join(steps)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from headwater.catalog.columns import ColumnGraph
@@ -87,24 +87,18 @@ class _Event:
             source: DataSource | None = self._metastore.get(edge.source.source)
             if edge.query != query_id or source is None:
                 continue
-            copied = edge.expression in _names(edge.source)
             yield {
                 **self._dataset(source.topic),
                 "field": edge.source.column,
                 "transformations": [
                     {
                         "type": "DIRECT",
-                        "subtype": "IDENTITY" if copied else "TRANSFORMATION",
+                        "subtype": "IDENTITY" if edge.copied else "TRANSFORMATION",
                         "description": edge.expression,
                         "masking": not edge.clear,
                     }
                 ],
             }
-
-
-def _names(column: Origin) -> Iterable[str]:
-    plain = f"{column.source}.{column.column}"
-    return (plain, f"`{column.source}`.`{column.column}`", f"`{column.source}`.{column.column}")
 
 
 def _job_facets(node: Node) -> dict[str, Any]:

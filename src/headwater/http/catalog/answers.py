@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.core.errors import HeadwaterError
-from headwater.engine.errors import RequestError
-from headwater.http.guard import Authorize
+from headwater.http.identity import Identify
+from headwater.http.registry.access import Action, allows
 
 _LOGGER = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -27,8 +27,8 @@ _LONGEST_NUMBER = 18
 class CatalogGuard:
     """Wraps endpoints: lets a request pass or refuses it, and turns what is raised into `{error_code, message}`."""
 
-    def __init__(self, authorize: Authorize, is_ready: Callable[[], bool]) -> None:
-        self._authorize = authorize
+    def __init__(self, identify: Identify, is_ready: Callable[[], bool]) -> None:
+        self._identify = identify
         self._is_ready = is_ready
 
     def __call__(self, endpoint: Endpoint) -> Endpoint:
@@ -43,8 +43,15 @@ class CatalogGuard:
 
         return guarded
 
-    def _admit(self, connection: HTTPConnection) -> None:
-        self._authorize(connection)
+    def _admit(self, request: Request) -> None:
+        """Whoever may log in may read; changing something needs the right to write to the registry itself."""
+        principal = self._identify(request)
+        if principal is None:
+            raise CatalogError(CatalogCode.UNAUTHORIZED, "Unauthorized")
+        writes = request.method not in ("GET", "HEAD")
+        if writes and (principal.read_only or not allows(principal, Action.WRITE, None)):
+            raise CatalogError(CatalogCode.FORBIDDEN, f"{principal.name} may not change the catalog.")
+        request.state.principal = principal
         if not self._is_ready():
             raise CatalogError(CatalogCode.NOT_READY, "The catalog is being read. Try again in a moment.")
 
@@ -53,8 +60,6 @@ def error_body(error: Exception) -> dict[str, Any]:
     """The error as clients of a catalog read it."""
     if isinstance(error, CatalogError):
         return {"error_code": int(error.code), "message": str(error)}
-    if isinstance(error, RequestError):
-        return {"error_code": int(error.code) // 100, "message": str(error)}
     if isinstance(error, HeadwaterError):
         return {"error_code": int(CatalogCode.NOT_READY), "message": str(error)}
     _LOGGER.error("Unexpected error while answering a request", exc_info=error)

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from headwater.broker.acls import Operation, Resource
 from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.catalog.governance import Governance
 from headwater.catalog.product_view import SAMPLES
@@ -34,4 +35,7 @@ class ProductEndpoints:
         samples = number(request, "samples", SAMPLES)
         if not 0 <= samples <= _MOST_SAMPLES:
             raise CatalogError(CatalogCode.INVALID_PARAMETERS, f"samples is 0 to {_MOST_SAMPLES}.")
-        return answer(await self._products.describe(request.path_params["name"], samples))
+        product = await self._products.describe(request.path_params["name"], samples)
+        if not request.state.principal.may(Operation.READ, Resource.TOPIC, product["topic"]):
+            product["sample"] = None
+        return answer(product)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from headwater.catalog.governance import Governance
@@ -9,17 +12,24 @@ from headwater.http.catalog.answers import CatalogGuard
 from headwater.http.catalog.contracts import RuleEndpoints
 from headwater.http.catalog.entities import EntityEndpoints
 from headwater.http.catalog.lineage import LineageEndpoints
+from headwater.http.catalog.openapi import document
 from headwater.http.catalog.products import ProductEndpoints
 from headwater.http.catalog.searching import SearchEndpoints
 from headwater.http.catalog.types import DefinitionEndpoints
-from headwater.http.guard import Authorize, allow_all
+from headwater.http.identity import Identify, anybody
 
 
-def routes(governance: Governance, authorize: Authorize = allow_all) -> list[Route]:
-    """Under /catalog/v1. `authorize` is asked for every request."""
+def routes(governance: Governance, identify: Identify = anybody) -> list[Route]:
+    """Under /catalog/v1. `identify` says who sent a request."""
     catalog = governance.catalog
-    guard = CatalogGuard(authorize, lambda: catalog.ready)
+    specification = msgspec.json.encode(document())
+
+    async def describe(request: Request) -> Response:
+        return Response(specification, media_type="application/json")
+
+    guard = CatalogGuard(identify, lambda: catalog.ready)
     return [
+        Route("/catalog/v1/openapi.json", describe, methods=["GET"]),
         *DefinitionEndpoints(catalog.tag_defs, "tagdefs").routes(guard),
         *DefinitionEndpoints(catalog.metadata_defs, "businessmetadatadefs").routes(guard),
         *EntityEndpoints(catalog).routes(guard),

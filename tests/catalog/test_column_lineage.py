@@ -1,0 +1,142 @@
+"""Lineage of columns, through queries and topics, and the tags that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from headwater.core.errors import HeadwaterError
+from tests.catalog.catalog_node import CatalogNode, catalog_node, errors
+
+CUSTOMERS = """
+CREATE STREAM customers (id INT KEY, name STRING, email STRING, age INT)
+    WITH (kafka_topic='customers', value_format='JSON', partitions=1);
+CREATE STREAM contacts AS SELECT id, UCASE(email) AS address, MASK(email) AS masked, age FROM customers;
+CREATE STREAM reread (id INT KEY, `address` STRING) WITH (kafka_topic='CONTACTS', value_format='JSON');
+CREATE STREAM letters AS SELECT id, 'Dear ' + `address` AS greeting FROM reread;
+CREATE TABLE ages AS SELECT address, MAX(age) AS oldest FROM contacts GROUP BY address;
+"""
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[CatalogNode]:
+    async with catalog_node() as made:
+        await made.sql.run(CUSTOMERS)
+        await made.post("types/tagdefs", [{"name": "PII"}])
+        yield made
+
+
+async def tag(node: CatalogNode, column: str) -> None:
+    body = [{"entityType": "ksql_column", "entityName": column, "typeName": "PII"}]
+    assert errors(await node.post("entity/tags", body)) == [None]
+
+
+def paths(tree: dict[str, Any], side: str = "inputs") -> list[str]:
+    """Every way down a tree, as text."""
+    here = f"{tree['source']}.{tree['column']}"
+    below = [path for child in tree.get(side, ()) for path in paths(child, side)]
+    return [f"{here} < {path}" for path in below] or [here]
+
+
+async def column(node: CatalogNode, name: str, direction: str = "upstream") -> dict[str, Any]:
+    found = await node.get("lineage/columns", name=name, direction=direction)
+    (tree,) = [t for t in found["columns"] if t["source"] == name.partition(".")[0]] or found["columns"]
+    return dict(tree)
+
+
+async def test_a_column_is_followed_through_queries_and_topics(node: CatalogNode) -> None:
+    tree = await column(node, "LETTERS.GREETING")
+    assert paths(tree) == ["LETTERS.GREETING < REREAD.address < CONTACTS.ADDRESS < CUSTOMERS.EMAIL"]
+    (step,) = tree["inputs"]
+    assert step["expression"] == "('Dear ' + REREAD.`address`)"
+    (through_topic,) = step["inputs"]
+    assert (through_topic["query"], through_topic["topic"]) == (None, "CONTACTS")
+
+
+async def test_an_aggregate_names_its_function(node: CatalogNode) -> None:
+    (step,) = (await column(node, "AGES.OLDEST"))["inputs"]
+    assert step["expression"] == "MAX(CONTACTS.AGE)"
+
+
+async def test_a_column_is_followed_to_all_that_is_made_of_it(node: CatalogNode) -> None:
+    tree = await column(node, "customers.email", "downstream")
+    ends = {path.rpartition(" < ")[2] for path in paths(tree, "outputs")}
+    assert ends == {"LETTERS.GREETING", "AGES.ADDRESS", "CONTACTS.MASKED"}
+
+
+async def test_tags_go_on_until_a_function_masks(node: CatalogNode) -> None:
+    await tag(node, "CUSTOMERS.EMAIL")
+    assert (await column(node, "LETTERS.GREETING"))["tags"] == ["PII"]
+    assert (await column(node, "AGES.ADDRESS"))["tags"] == ["PII"]
+    assert (await column(node, "CONTACTS.MASKED"))["tags"] == []
+    assert (await column(node, "CUSTOMERS.NAME"))["tags"] == []
+
+
+async def test_a_statement_that_breaks_a_rule_is_refused_with_the_path(node: CatalogNode) -> None:
+    await tag(node, "CUSTOMERS.EMAIL")
+    made = await node.post("rules", {"name": "no-pii", "tag": "pii", "topic": "public.*"})
+    assert made["violations"] == []
+    with pytest.raises(HeadwaterError) as refused:
+        await node.sql.run("CREATE STREAM open WITH (kafka_topic='public.mail') AS SELECT * FROM letters;")
+    assert (
+        "CUSTOMERS.EMAIL -> UCASE(CUSTOMERS.EMAIL) -> CONTACTS.ADDRESS -> REREAD.address -> "
+        "('Dear ' + REREAD.`address`) -> LETTERS.GREETING -> OPEN.GREETING"
+    ) in str(refused.value)
+    assert "OPEN" not in node.sql.engine.metastore.sources
+    assert node.sql.cluster.topic("public.mail") is None
+    await node.sql.run("CREATE STREAM open WITH (kafka_topic='public.mail') AS SELECT id, masked FROM contacts;")
+    await node.delete("rules/no-pii")
+    await node.sql.run("CREATE STREAM open2 WITH (kafka_topic='public.letters') AS SELECT * FROM letters;")
+
+
+async def test_what_breaks_a_new_rule_already_is_reported(node: CatalogNode) -> None:
+    await tag(node, "CUSTOMERS.EMAIL")
+    made = await node.post("rules", {"name": "r", "tag": "PII", "topic": "LETTERS"})
+    (violation,) = made["violations"]
+    assert (violation["column"], violation["taggedColumn"]) == ("LETTERS.GREETING", "CUSTOMERS.EMAIL")
+    assert len(violation["queries"]) == 2
+    assert (await node.get("rules/r"))["violations"] == made["violations"]
+    await node.post("rules", {"name": "r", "tag": "nowhere", "topic": "*"}, 404)
+
+
+async def test_a_way_opened_further_up_is_refused_too(node: CatalogNode) -> None:
+    await tag(node, "CUSTOMERS.EMAIL")
+    await node.sql.run(
+        "CREATE STREAM drafts (id INT KEY, t STRING) WITH (kafka_topic='d', format='JSON', partitions=1);"
+    )
+    await node.sql.run("CREATE STREAM published WITH (kafka_topic='public.d') AS SELECT * FROM drafts;")
+    await node.post("rules", {"name": "no-pii", "tag": "PII", "topic": "public.*"})
+    with pytest.raises(HeadwaterError, match=r"CONTACTS.ADDRESS -> DRAFTS.T -> PUBLISHED.T"):
+        await node.sql.run("INSERT INTO drafts SELECT id, address AS t FROM contacts;")
+
+
+async def test_a_tag_on_a_topic_counts_for_every_column(node: CatalogNode) -> None:
+    body = [{"entityType": "kafka_topic", "entityName": node.topic_name("customers"), "typeName": "PII"}]
+    await node.post("entity/tags", body)
+    await node.post("rules", {"name": "no-pii", "tag": "PII", "topic": "public.*"})
+    with pytest.raises(HeadwaterError, match="forbids data tagged PII to reach topic public"):
+        await node.sql.run("CREATE STREAM open WITH (kafka_topic='public.a') AS SELECT id, age FROM contacts;")
+
+
+async def test_a_tag_on_a_schema_field_is_one_on_the_column(node: CatalogNode) -> None:
+    await node.sql.run(
+        "CREATE STREAM a (id INT KEY, mail STRING) WITH (kafka_topic='a', value_format='AVRO', partitions=1);"
+        "CREATE STREAM b AS SELECT id, mail AS m FROM a;"
+    )
+    found = await node.get("search/basic", type="sr_field", query="MAIL")
+    (field,) = [e for e in found["entities"] if e["attributes"]["subject"] == "a-value"]
+    body = [
+        {"entityType": "sr_field", "entityName": field["attributes"]["qualifiedName"], "typeName": "PII"},
+    ]
+    assert errors(await node.post("entity/tags", body)) == [None]
+    assert (await column(node, "B.M"))["tags"] == ["PII"]
+
+
+async def test_rules_and_tags_outlive_a_restart(node: CatalogNode) -> None:
+    await tag(node, "CUSTOMERS.EMAIL")
+    await node.post("rules", {"name": "no-pii", "tag": "PII", "topic": "public.*"})
+    await node.restart()
+    with pytest.raises(HeadwaterError, match="no-pii"):
+        await node.sql.run("CREATE STREAM open WITH (kafka_topic='public.mail') AS SELECT * FROM letters;")
