@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from headwater.app.rest_access import RestAccess
@@ -9,6 +10,7 @@ from headwater.broker.access import Access
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.core.settings import Settings
+from headwater.core.supervisor import Supervised
 from headwater.http.listener import RestListener
 from headwater.http.registry.door import RegistryDoor
 from headwater.registry.port import SqlSchemas
@@ -21,6 +23,7 @@ class RegistryPart:
     """`door` takes further routes (the catalog's) at any time; `port` is None where the door is closed."""
 
     port: int | None = None
+    background: Sequence[Supervised] = ()
 
     def __init__(self, settings: Settings, cluster: Cluster, clock: Clock, access: Access) -> None:
         self._settings = settings
@@ -39,6 +42,22 @@ class RegistryPart:
             await door.start()
             self._stack.push_async_callback(door.close)
             self.port = door.port
+            await self._elect(door.port)
+
+    async def _elect(self, port: int) -> None:
+        """A node without a door cannot be asked by others; it writes by itself."""
+        if not self._settings.cluster.bootstrap_servers:
+            return
+        from headwater.app.registry_election import RegistryElection
+        from headwater.cluster.kafka import KafkaCluster
+
+        if isinstance(self.registry.cluster, KafkaCluster):
+            election = RegistryElection(
+                self.registry, self.registry.cluster, self._clock, self._settings.node.host, port
+            )
+            self.background = election.background
+            self._stack.push_async_callback(election.close)
+            await election.start()
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from headwater.app.access import address
+from headwater.app.catalog_part import CatalogPart
 from headwater.app.registry_part import RegistryPart
 from headwater.app.rest_access import RestAccess
 from headwater.broker.access import Access
+from headwater.broker.broker import Broker
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.core.errors import ConfigError
@@ -17,6 +19,7 @@ from headwater.core.supervisor import Supervised
 from headwater.engine.engine import Engine
 from headwater.engine.properties import PropertyError, check_server_property
 from headwater.engine.settings import EngineSettings
+from headwater.http.catalog.routes import routes
 from headwater.http.server import KsqlServer
 from headwater.plan.functions.extensions import all_functions
 from headwater.registry.port import SqlSchemas
@@ -33,14 +36,20 @@ class SqlPart:
 
     port: int | None = None
 
-    def __init__(self, settings: Settings, cluster: Cluster, clock: Clock, access: Access) -> None:
+    catalog: CatalogPart
+    """From `start` on."""
+
+    def __init__(
+        self, settings: Settings, cluster: Cluster, clock: Clock, access: Access, broker: Broker | None = None
+    ) -> None:
+        self._broker = broker
         self._settings = settings
         self._cluster = cluster
         self._clock = clock
         self._access = access
         self._stack = AsyncExitStack()
         self.registry: RegistryPart | None = None
-        """From `start` on; None on a Kafka cluster, whose schemas belong to the registry that serves it."""
+        """From `start` on."""
 
     async def start(self, background: Sequence[Supervised], *, listen: bool, open_registry: bool = False) -> Engine:
         """The engine, its statements replayed; `background` is what else its health check reports on.
@@ -60,7 +69,7 @@ class SqlPart:
         )
         functions = all_functions(*filter(None, [ksql.extensions or ksql.properties.get("ksql.extension.dir")]))
         engine = Engine(self._cluster, self._clock, functions, await self._schemas(open_registry), settings)
-        engine.background += background
+        engine.background += [*background, *(self.registry.background if self.registry is not None else ())]
         self._stack.push_async_callback(engine.close)
         if listen:
             server = KsqlServer(
@@ -69,16 +78,24 @@ class SqlPart:
             await server.start()
             self._stack.push_async_callback(server.close)
             self.port = server.port
+        await self._open_catalog(engine)
         # The listener answers "not ready" until the engine has replayed its statements.
         await engine.start()
         return engine
 
+    async def _open_catalog(self, engine: Engine) -> None:
+        """Before the first statement, which its rules may refuse."""
+        self.catalog = CatalogPart(engine, self._broker, self._clock)
+        await self.catalog.start()
+        self._stack.push_async_callback(self.catalog.close)
+        engine.background.append(self.catalog.governance.catalog.sweeping)
+        if self.registry is not None:
+            self.registry.door.share(routes(self.catalog.governance, RestAccess(self._access).identify))
+
     async def close(self) -> None:
         await self._stack.aclose()
 
-    async def _schemas(self, listen: bool) -> SqlSchemas | None:
-        if self._settings.cluster.bootstrap_servers:
-            return None
+    async def _schemas(self, listen: bool) -> SqlSchemas:
         self.registry = RegistryPart(self._settings, self._cluster, self._clock, self._access)
         self._stack.push_async_callback(self.registry.close)
         await self.registry.start(listen=listen)

@@ -16,6 +16,7 @@ from headwater.cluster.remote.brokers import Brokers
 from headwater.cluster.remote.errors import AuthenticationError, Code, LeaderlessError, PassingError, check
 from headwater.cluster.remote.fetching import Fetcher
 from headwater.cluster.remote.groups import Coordinators, Groups
+from headwater.cluster.remote.membership import GroupProtocol, Membership
 from headwater.cluster.remote.transactions import Transactions
 from headwater.cluster.remote.writing import Writer
 from headwater.core.clock import Clock, SystemClock
@@ -183,6 +184,10 @@ class KafkaCluster:
 
     async def committed(self, group: str, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return await self._groups.committed(group, partitions) if partitions else {}
+
+    def member(self, protocol: GroupProtocol) -> Membership:
+        """A member of a group, which has not joined yet."""
+        return Membership(self._brokers, self._coordinators, protocol)
 
     async def delete_group(self, group: str) -> None:
         await self._groups.delete(group)

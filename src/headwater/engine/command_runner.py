@@ -169,6 +169,9 @@ class CommandRunner:
     async def _prepare(self, change: Change) -> None:
         """What must be there before the change is written down. Done again by a repeated statement, without harm."""
         services = self._services
+        if services.registry is not None:
+            for schema in change.schemas:
+                await services.registry.bring(schema.subject, schema.kind, schema.schema, schema.references)
         for edit in change.edits:
             if isinstance(edit, StartQuery):
                 services.runtime.compile(edit.query.plan, self._effective(edit.query), edit.query.query_id)

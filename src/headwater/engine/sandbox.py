@@ -120,8 +120,8 @@ class PlannedRegistry:
         if subject not in self._planned:
             self._base.check(subject, kind, schema, references)
 
-    async def settle(self) -> None:
-        return
+    async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        self.register(subject, kind, schema, references)
 
 
 class NotedRegistry:
@@ -159,8 +159,8 @@ class NotedRegistry:
     def check(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
         self._base.check(subject, kind, schema, references)
 
-    async def settle(self) -> None:
-        await self._base.settle()
+    async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        await self._base.bring(subject, kind, schema, references)
 
 
 class RecalledRegistry:
@@ -197,7 +197,7 @@ class RecalledRegistry:
     def check(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
         return
 
-    async def settle(self) -> None:
+    async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
         return
 
 

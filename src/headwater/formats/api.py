@@ -74,8 +74,7 @@ class SchemaRegistry(Protocol):
 
     `schema` is the schema's text, `kind` one of AVRO, JSON, PROTOBUF; `references` are (name, schema text) pairs.
     `by_id` raises `UnknownSchemaError`; `register` and `check` raise `AnalysisError` for a schema that the registry
-    does not take, incompatible with the subject's earlier ones for example. `register` answers from memory; `settle`
-    returns when what was registered is durable.
+    does not take, incompatible with the subject's earlier ones for example. `register` answers from memory.
     """
 
     def register(
@@ -99,7 +98,11 @@ class SchemaRegistry(Protocol):
         """Raise what `register` would raise; change nothing."""
         ...
 
-    async def settle(self) -> None: ...
+    async def bring(
+        self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        """Register, wherever that has to be done, and return when it is durable."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,9 @@ class LocalSchemaRegistry:
     def check(self, subject: str, kind: str, schema: str, references: References = ()) -> None:
         """Everything is taken: this registry has no rules of compatibility."""
 
-    async def settle(self) -> None:
-        """Nothing is kept but in memory."""
+    async def bring(self, subject: str, kind: str, schema: str, references: References = ()) -> None:
+        """Register; nothing is kept but in memory."""
+        self.register(subject, kind, schema, references)
 
 
 def canonical(kind: str, schema: str) -> str:

@@ -107,6 +107,18 @@ class SqlSchemas:
         except RegistryError as error:
             raise _refused(subject, error) from None
 
+    async def bring(self, subject: str, kind: str, schema: str, references: References = ()) -> None:
+        """Register here or, where another node writes, there; return when it is durable. Raises `AnalysisError`."""
+        self.check(subject, kind, schema, references)
+        try:
+            if self._registry.writes_here:
+                self.register(subject, kind, schema, references)
+                await self._registry.settle()
+            else:
+                await self._registry.send(subject, self._candidate(kind, schema, references, None))
+        except RegistryError as error:
+            raise _refused(subject, error) from None
+
     async def settle(self) -> None:
         """Return when everything registered is durable. Raises `RegistryError`."""
         await self._registry.settle()

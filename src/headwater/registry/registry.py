@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from headwater.cluster.api import EARLIEST, LATEST, Append, Cluster, Commit, TopicPartition, TopicSpec
 from headwater.core.clock import Clock
 from headwater.core.errors import ClusterError, HeadwaterError, LogError, TopicExistsError
-from headwater.registry.decisions import Decision
+from headwater.registry.decisions import Candidate, Decision
 from headwater.registry.errors import Code, RegistryError
 from headwater.registry.records import Change, decode, encode
 from headwater.registry.schemas import Schemas
@@ -46,6 +46,8 @@ class Registry:
         """Whether this node is the one that writes; the others forward to it."""
         self.leader_url: str | None = None
         """Of the node that writes, where it is another one and it is known."""
+        self.forward: Callable[[str, Candidate], Awaitable[None]] | None = None
+        """Registers a schema with the node that writes; set where there may be another one."""
         self._place = TopicPartition(TOPIC, 0)
         self._position = 0
         self._pending: list[tuple[bytes, bytes | None]] = []
@@ -125,6 +127,13 @@ class Registry:
             self.state.apply(change)
         self._enqueue(decision.changes)
         return decision.answer
+
+    async def send(self, subject: str, candidate: Candidate) -> None:
+        """Have a schema registered by the node that writes, and know of it here. Raises `RegistryError`."""
+        if self.forward is None:
+            raise RegistryError(Code.UNKNOWN_LEADER, "The node that writes schemas is not known")
+        await self.forward(subject, candidate)
+        await self.catch_up()
 
     def _enqueue(self, changes: Sequence[Change]) -> None:
         self._pending += map(encode, changes)

@@ -42,7 +42,7 @@ class Coordinators:
         """
 
         async def attempt() -> S:
-            node = await self._find(kind, key)
+            node = await self.find(kind, key)
             try:
                 answer = await self._brokers.call(node, api, request)
                 for code in codes(answer):
@@ -56,7 +56,12 @@ class Coordinators:
 
         return await self._brokers.persist(what, attempt, partitions)
 
-    async def _find(self, kind: int, key: str) -> int:
+    def forget(self, kind: int, key: str) -> None:
+        """Look it up again the next time."""
+        self._nodes.pop((kind, key), None)
+
+    async def find(self, kind: int, key: str) -> int:
+        """The node that coordinates. Raises `ClusterError`."""
         node = self._nodes.get((kind, key))
         if node is None:
             request = m.FindCoordinatorRequest(key=key, key_type=kind)

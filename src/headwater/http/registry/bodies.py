@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct, UnsetType
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from headwater.registry.decisions import NEW_ID, NEXT_VERSION, Candidate
 from headwater.registry.records import ConfigValue, Metadata, Reference, RuleSet
+
+AskedNumber = Annotated[int, Meta(ge=-1, le=(1 << 31) - 1)]
+"""-1 stands for whatever comes next."""
 
 
 class ReferenceBody(Struct, forbid_unknown_fields=True):
     name: str
     subject: str
-    version: int = -1
+    version: AskedNumber = -1
 
 
 class SchemaBody(Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
@@ -22,8 +27,8 @@ class SchemaBody(Struct, rename="camel", forbid_unknown_fields=True, omit_defaul
     references: list[ReferenceBody] | None = None
     metadata: Metadata | None = None
     rule_set: RuleSet | None = None
-    version: int | None = None
-    id: int | None = None
+    version: AskedNumber | None = None
+    id: AskedNumber | None = None
     # What the entity of an answer has besides, so that one can be sent back as it came.
     subject: str | None = None
     deleted: bool | None = None

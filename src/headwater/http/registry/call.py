@@ -121,7 +121,7 @@ class Call:
     # --- body -------------------------------------------------------------------------------------------------------
 
     def read(self, kind: type[T]) -> T:
-        """The body. Raises `RegistryError`: 422 where there is none or with unknown members, 400 where it is malformed."""
+        """The body. Raises `RegistryError`: 422 for none or one with unknown members, 400 for a malformed one."""
         if not self.body.strip() or self.body.strip() == b"null":
             raise RegistryError(Code.UNPROCESSABLE, "The request has no body, and it needs one")
         try:

@@ -42,9 +42,14 @@ class RegistryDoor:
     ) -> None:
         self._registry = registry
         self._identify = identify
-        self._beside: ASGIApp | None = Starlette(routes=list(beside)) if beside else None
+        self._beside: ASGIApp = Starlette()
+        self.share(beside)
         self._paths = Paths()
         self._document = msgspec.json.encode(document(own_url))
+
+    def share(self, beside: Sequence[BaseRoute]) -> None:
+        """Serve these routes too, which are under /catalog/."""
+        self._beside = Starlette(routes=list(beside))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -53,7 +58,7 @@ class RegistryDoor:
         if scope["type"] != "http":
             await Starlette()(scope, receive, send)
             return
-        if self._beside is not None and scope["path"].startswith("/catalog/"):
+        if scope["path"].startswith("/catalog/"):
             await self._beside(scope, receive, send)
             return
         request = Request(scope, receive)

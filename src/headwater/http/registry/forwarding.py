@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import h11
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from headwater.registry.decisions import Candidate
 from headwater.registry.errors import Code, RegistryError
 from headwater.registry.registry import Registry
 
 FORWARDED = "x-forward"
 """Marks a request that was sent on once, which is not sent on again (Confluent's header)."""
 _PASSED_ON = ("accept", "content-type", "authorization")
+HTTP_OK = 200
 _SECONDS = 30.0
 _READ_BYTES = 1 << 16
 
@@ -37,6 +40,33 @@ async def forward(registry: Registry, request: Request, body: bytes) -> Response
         message = f"Error while forwarding the request to the leader at {url}: {reason}"
         raise RegistryError(Code.FORWARDING_FAILED, message) from error
     return response
+
+
+async def register_with_writer(registry: Registry, subject: str, candidate: Candidate) -> None:
+    """Register a schema with the node that writes. Raises `RegistryError`, also with that node's refusal."""
+    url = registry.leader_url
+    if url is None:
+        raise RegistryError(Code.UNKNOWN_LEADER, "The node that writes schemas is not known. Try again in a moment")
+    body: dict[str, object] = {"schema": candidate.schema, "schemaType": candidate.kind}
+    body |= {"references": candidate.references, "metadata": candidate.metadata, "ruleSet": candidate.rules}
+    target = f"/subjects/{quote(subject, safe='')}/versions"
+    headers = [("content-type", "application/json"), (FORWARDED, "true")]
+    try:
+        async with asyncio.timeout(_SECONDS):
+            response = await exchange(url, "POST", target, headers, msgspec.json.encode(body))
+    except (OSError, TimeoutError, h11.ProtocolError, EOFError) as error:
+        message = f"Error while forwarding the request to the leader at {url}: {error or type(error).__name__}"
+        raise RegistryError(Code.FORWARDING_FAILED, message) from error
+    if response.status_code != HTTP_OK:
+        raise _as_refusal(bytes(response.body))
+
+
+def _as_refusal(body: bytes) -> RegistryError:
+    try:
+        said = msgspec.json.decode(body, type=dict[str, object])
+        return RegistryError(Code(said["error_code"]), str(said["message"]))
+    except (msgspec.MsgspecError, KeyError, ValueError):
+        return RegistryError(Code.FORWARDING_FAILED, "The leader gave an answer that is not understood")
 
 
 async def exchange(url: str, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> Response:

@@ -29,7 +29,9 @@ _ERROR = {
 
 def document(url: str = "") -> dict[str, Any]:
     """The document, as JSON's values."""
-    _, schemas = msgspec.json.schema_components([SchemaBody, ConfigBody, ModeBody], ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components(
+        [SchemaBody, ConfigBody, ModeBody], ref_template="#/components/schemas/{name}"
+    )
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)

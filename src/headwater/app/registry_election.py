@@ -1,0 +1,87 @@
+"""On Apache Kafka, several nodes may serve the schemas of one cluster: the one that writes them is elected."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from functools import partial
+
+from headwater.app.access import is_loopback
+from headwater.cluster.kafka import KafkaCluster
+from headwater.cluster.remote.membership import GroupProtocol
+from headwater.core.clock import Clock
+from headwater.core.supervisor import Supervised
+from headwater.http.registry.forwarding import register_with_writer
+from headwater.registry import election
+from headwater.registry.registry import Registry
+
+_LOGGER = logging.getLogger(__name__)
+_FIRST_SECONDS = 15.0
+"""How long a start waits for the first election; longer than a group needs to notice that a member is gone."""
+
+
+class RegistryElection:
+    """A member of the registries' group on behalf of one registry, whose door is at `host` and `port`."""
+
+    def __init__(self, registry: Registry, cluster: KafkaCluster, clock: Clock, host: str, port: int) -> None:
+        self._registry = registry
+        self._identity = election.Identity(_reachable(host), port)
+        self._decided = asyncio.Event()
+        protocol = GroupProtocol(
+            election.GROUP,
+            election.PROTOCOL_TYPE,
+            election.PROTOCOL,
+            election.metadata(self._identity),
+            election.assign,
+            self._assigned,
+            self._revoked,
+        )
+        self._member = cluster.member(protocol)
+        registry.writes_here = False
+        registry.forward = partial(register_with_writer, registry)
+        self.background = [
+            Supervised("schemaRegistryElection", clock, self._member.round),
+            Supervised("schemaRegistry", clock, registry.follow),
+        ]
+
+    async def start(self) -> None:
+        """Join, and return when it is known who writes, or after a while."""
+        for work in self.background:
+            work.start()
+        try:
+            async with asyncio.timeout(_FIRST_SECONDS):
+                await self._decided.wait()
+        except TimeoutError:
+            _LOGGER.warning("Nobody writes schemas yet: group %s has not elected a registry", election.GROUP)
+
+    async def close(self) -> None:
+        for work in self.background:
+            await work.close()
+        await self._member.leave()
+
+    async def _assigned(self, told: bytes) -> None:
+        assignment = election.assignment(told)
+        if assignment.error == election.DUPLICATE_URLS:
+            _LOGGER.error(
+                "Two schema registries of group %s say that they are at one URL (ours: %s): set registry.port and "
+                "node.host so that each can be reached by the others",
+                election.GROUP,
+                self._identity.url,
+            )
+        if assignment.writer == self._identity:
+            await self._registry.cluster.refresh()
+            await self._registry.catch_up()
+            self._registry.leader_url, self._registry.writes_here = None, True
+        elif assignment.writer is not None:
+            self._registry.leader_url = assignment.writer.url
+        _LOGGER.info("Schemas are written by %s", assignment.writer.url if assignment.writer else "nobody")
+        self._decided.set()
+
+    def _revoked(self) -> None:
+        self._registry.writes_here, self._registry.leader_url = False, None
+
+
+def _reachable(host: str) -> str:
+    """The address that other nodes can use: a wildcard address is none."""
+    return socket.gethostname() if host in ("0.0.0.0", "::", "") and not is_loopback(host or "0.0.0.0") else host  # noqa: S104
