@@ -26,7 +26,7 @@ from headwater.log.offsets import OffsetStore
 if TYPE_CHECKING:
     from headwater.engine.engine import Engine
 
-LISTENERS = frozenset({"kafka", "ksqldb", "registry"})
+LISTENERS = frozenset({"kafka", "ksqldb", "registry", "connect"})
 """Everything a node can listen with, by the names of its endpoints."""
 
 
@@ -62,6 +62,9 @@ class Node:
         self._clock = clock or SystemClock()
         self._stack = AsyncExitStack()
         self._background: list[Supervised] = []
+        self._broker: Broker | None = None
+        """Of the embedded log."""
+        self._broker: Broker | None = None
 
     async def start(self) -> None:
         """Start everything. Raises `ConfigError` or `StartupError`; nothing runs then."""
@@ -71,6 +74,8 @@ class Node:
             for work in self.security.background():
                 self._supervise(work)
             await self._sql(self.cluster)
+            if "connect" in self.listeners:
+                await self._connect(self.cluster)
         except BaseException:
             await self.close()
             raise
@@ -119,7 +124,9 @@ class Node:
             tokens=self.security.tokens,
         )
         await broker.start()
+        self._broker = broker
         self._stack.push_async_callback(broker.close)
+        self._broker = broker
         self.access = broker.access
         if "kafka" not in self.listeners:
             return
@@ -134,16 +141,39 @@ class Node:
         await asyncio.to_thread(import_module, "headwater.app.sql_part")
         from headwater.app.sql_part import SqlPart
 
-        part = SqlPart(self.settings, cluster, self._clock, self.access)
+        part = SqlPart(self.settings, cluster, self._clock, self.access, self._broker)
         self._stack.push_async_callback(part.close)
         self.engine = await part.start(
             self._background, listen="ksqldb" in self.listeners, open_registry="registry" in self.listeners
         )
         if part.port is not None:
             self.endpoints.append(Endpoint("ksqldb", f"http://{address(self.settings.node.host, part.port)}"))
+        kafka = next((endpoint.address for endpoint in self.endpoints if endpoint.name == "kafka"), None)
+        part.catalog.platform.bootstrap = kafka or self.settings.cluster.bootstrap_servers or "127.0.0.1:9092"
         if part.registry is not None and part.registry.port is not None:
             registry = f"http://{address(self.settings.node.host, part.registry.port)}"
             self.endpoints.append(Endpoint("registry", registry))
+
+    async def _connect(self, cluster: Cluster) -> None:
+        await asyncio.to_thread(import_module, "headwater.app.connect_part")
+        from headwater.app.connect_part import ConnectPart
+
+        part = ConnectPart(self.settings, cluster, self._clock, self.access, self.engine.registry)
+        self._stack.push_async_callback(part.close)
+        await part.start(listen=True)
+        if part.port is not None:
+            self.endpoints.append(Endpoint("connect", f"http://{address(self.settings.node.host, part.port)}"))
+
+    async def _console(self) -> None:
+        if "console" not in self.listeners:
+            return
+        from headwater.app.console_part import ConsolePart
+
+        listening = {endpoint.name: endpoint.address for endpoint in self.endpoints}
+        part = ConsolePart(self.settings, self.access, lambda: listening, self.engine, self._broker)
+        await part.start()
+        self._stack.push_async_callback(part.close)
+        self.endpoints.append(Endpoint("console", f"http://{address(self.settings.node.host, part.port)}"))
 
     async def _maintain(self, log: Log) -> None:
         await self._clock.sleep(self.settings.node.maintenance_interval_ms / 1000)

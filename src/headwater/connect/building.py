@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from headwater.connect.chain import Chain
 from headwater.connect.config import Config
@@ -16,7 +16,7 @@ from headwater.connect.tasks.source_run import SourceRun
 from headwater.core.errors import HeadwaterError
 from headwater.formats.api import SchemaRegistry
 
-_DEFAULTS = {
+_DEFAULTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "key": ("org.apache.kafka.connect.json.JsonConverter", {"schemas.enable": "false"}),
     "value": ("org.apache.kafka.connect.json.JsonConverter", {"schemas.enable": "false"}),
     "header": ("org.apache.kafka.connect.storage.SimpleHeaderConverter", {}),

@@ -24,7 +24,8 @@ class Interrupts:
         """What `work` returns or raises. Raises `Interrupted` when `interrupt` was called first: `work` is
         cancelled."""
         self._interrupted = False
-        waiting = self._waiting = asyncio.ensure_future(work)
+        waiting: asyncio.Task[T] = asyncio.ensure_future(work)
+        self._waiting = waiting
         try:
             return await waiting
         except asyncio.CancelledError:

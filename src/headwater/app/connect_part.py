@@ -1,0 +1,67 @@
+"""The connectors of a node: the worker, its REST door, and the port through which SQL drives it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from headwater.app.access import address, is_loopback
+from headwater.app.rest_access import RestAccess
+from headwater.broker.access import Access
+from headwater.cluster.api import Cluster
+from headwater.connect.plugins import Plugins
+from headwater.connect.worker import Worker, WorkerSettings
+from headwater.core.clock import Clock
+from headwater.core.settings import Settings
+from headwater.formats.api import SchemaRegistry
+from headwater.http.connect.door import ConnectDoor
+from headwater.http.listener import RestListener
+from headwater.http.origins import Origins
+
+TITLE = "Kafka Connect's REST API"
+
+
+class ConnectPart:
+    """`port` is None where the door is closed."""
+
+    port: int | None = None
+
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        clock: Clock,
+        access: Access,
+        registry: SchemaRegistry | None = None,
+        plugins: Plugins | None = None,
+    ) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._access = access
+        host = settings.node.host
+        told = WorkerSettings(self._folder(), address(host, settings.connect.port), environment=dict(os.environ))
+        self.worker = Worker(cluster, clock, told, plugins, registry)
+
+    async def start(self, *, listen: bool) -> None:
+        """Open the door if asked, and start the connectors. Raises `StartupError`, `ClusterError`, `LogError`."""
+        host = self._settings.node.host
+        if listen:
+            origins = Origins(hosts=frozenset({host.lower()})) if is_loopback(host) else Origins()
+            door = ConnectDoor(self.worker, RestAccess(self._access).identify, origins)
+            listener = RestListener(TITLE, door, host, self._settings.connect.port)
+            await listener.start()
+            self._stack.push_async_callback(listener.close)
+            self.port = listener.port
+        await self.worker.start()
+        self._stack.push_async_callback(self.worker.close)
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    def _folder(self) -> Path:
+        """Where embedded services keep their files: beside the log, or gone with the process."""
+        if not self._settings.node.memory:
+            return self._settings.node.data / "services"
+        return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="headwater-services-")))

@@ -1,0 +1,94 @@
+"""Handlers of the rest: the worker itself, the plugins, and how much is logged."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from msgspec import Struct
+
+from headwater.connect.converters.registry import CONVERTERS
+from headwater.connect.errors import UsageError
+from headwater.connect.plugins import is_source
+from headwater.http.connect.call import Answer, Call, set_texts
+
+_LEVELS = {
+    "TRACE": logging.DEBUG, "DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING,
+    "ERROR": logging.ERROR, "FATAL": logging.CRITICAL, "OFF": logging.CRITICAL + 10,
+}  # fmt: skip
+"""Log4j's names, as this API has them (KIP-495)."""
+_NAMES = {logging.WARNING: "WARN", logging.CRITICAL: "FATAL", logging.CRITICAL + 10: "OFF"}
+
+
+class LevelBody(Struct):
+    """Of PUT /admin/loggers/{logger}."""
+
+    level: str
+
+
+async def root(call: Call) -> Answer:
+    version = call.worker.settings.version
+    return Answer(body={"version": version, "commit": version, "kafka_cluster_id": call.worker.cluster_id})
+
+
+async def health(call: Call) -> Answer:
+    """KIP-1017."""
+    if not call.worker.ready:
+        return Answer(503, {"status": "starting", "message": "Worker is still starting up."})
+    told = "Worker has completed startup and is ready to handle requests."
+    return Answer(body={"status": "healthy", "message": told})
+
+
+async def plugins(call: Call) -> Answer:
+    """Connectors; with `connectorsOnly=false` converters too (KIP-769)."""
+    version = call.worker.settings.version
+    found = [
+        {"class": cls.names[0], "type": "source" if is_source(cls) else "sink", "version": cls.version}
+        for cls in call.worker.plugins.all()
+    ]
+    if not call.flag("connectorsOnly", True):
+        found += [{"class": cls.names[0], "type": "converter", "version": version} for cls in CONVERTERS]
+    return Answer(body=found)
+
+
+async def plugin_config(call: Call) -> Answer:
+    return Answer(body=call.worker.plugin_keys(call.parameters["plugin"]))
+
+
+async def validate(call: Call) -> Answer:
+    config = set_texts(call.read(dict[str, Any]))
+    return Answer(body=await call.worker.validate(call.parameters["plugin"], config))
+
+
+async def loggers(call: Call) -> Answer:
+    every = logging.root.manager.loggerDict.items()
+    known = {name: logger for name, logger in every if isinstance(logger, logging.Logger)}
+    set_ones = {name: _level(logger) for name, logger in sorted(known.items()) if logger.level != logging.NOTSET}
+    return Answer(body={"root": _level(logging.root), **set_ones})
+
+
+async def logger(call: Call) -> Answer:
+    name = call.parameters["logger"]
+    if name != "root" and name not in logging.root.manager.loggerDict:
+        raise UsageError(f"Logger {name} not found.", 404)
+    return Answer(body=_level(_logger(name)))
+
+
+async def set_level(call: Call) -> Answer:
+    name, level = call.parameters["logger"], call.read(LevelBody).level.upper()
+    if level not in _LEVELS:
+        raise UsageError(f"invalid log level '{level}'.", 404)
+    _logger(name).setLevel(_LEVELS[level])
+    if call.text("scope") == "cluster":
+        return Answer(204)
+    below = [other for other in logging.root.manager.loggerDict if other.startswith(f"{name}.")]
+    return Answer(body=sorted([name, *below]))
+
+
+def _logger(name: str) -> logging.Logger:
+    return logging.root if name == "root" else logging.getLogger(name)
+
+
+def _level(logger: logging.Logger) -> dict[str, Any]:
+    level = logger.getEffectiveLevel()
+    return {"level": _NAMES.get(level, logging.getLevelName(level)), "last_modified": None}
