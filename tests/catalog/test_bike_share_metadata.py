@@ -148,11 +148,12 @@ async def test_a_product_shows_schema_sample_freshness_lineage_and_access(node: 
 
 
 async def test_samples_are_the_newest_records(node: CatalogNode) -> None:
-    for number in range(3):
-        await node.sql.run(f"INSERT INTO \"customers_info\" (customer_id, first_name) VALUES ('{number}', 'x');")
+    for number in range(1, 4):
+        values = f"({number}, '{number}', 'x')"
+        await node.sql.run(f'INSERT INTO "customers_info" (ROWTIME, customer_id, first_name) VALUES {values};')
     await tag(node, "customers.info")
     product = await node.get("dataproducts/customers.info", samples=2)
-    assert [r["value"]["CUSTOMER_ID"] for r in product["sample"]] == ["2", "1"]
+    assert [r["value"]["CUSTOMER_ID"] for r in product["sample"]] == ["3", "2"]
     assert product["freshness"]["ageMs"] >= 0
 
 

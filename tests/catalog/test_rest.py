@@ -43,7 +43,8 @@ async def test_a_changed_definition_keeps_its_guid(node: CatalogNode) -> None:
 
 
 async def test_each_item_of_a_bulk_request_is_answered(node: CatalogNode) -> None:
-    given = [{"name": "PII"}, {"name": "New"}, {"name": "new"}, {"name": "1st"}, {"name": "T", "entityTypes": ["x"]}]
+    names = ["PII", "New", "new", "1st"]
+    given: list[dict[str, Any]] = [*({"name": name} for name in names), {"name": "T", "entityTypes": ["x"]}]
     answers = await node.post("types/tagdefs", given)
     assert errors(answers) == [4090001, None, 4090001, 4000029, 4000020]
     assert [a["name"] for a in answers] == [g["name"] for g in given]

@@ -44,7 +44,8 @@ class NodePlatform:
     ) -> None:
         self._engine = engine
         self._broker = broker
-        self._connectors = connectors
+        self.read_connectors = connectors
+        """What a Connect worker that starts later puts itself in for."""
         self.bootstrap = bootstrap or "127.0.0.1:9092"
 
     @property
@@ -82,7 +83,7 @@ class NodePlatform:
 
     def connectors(self) -> Sequence[ConnectorFact]:
         """What the Connect worker runs."""
-        return self._connectors()
+        return self.read_connectors()
 
     def groups(self) -> Sequence[GroupFact]:
         """Groups with members or positions, by name."""

@@ -26,7 +26,7 @@ from headwater.log.offsets import OffsetStore
 if TYPE_CHECKING:
     from headwater.engine.engine import Engine
 
-LISTENERS = frozenset({"kafka", "ksqldb", "registry", "connect"})
+LISTENERS = frozenset({"kafka", "ksqldb", "registry", "connect", "console"})
 """Everything a node can listen with, by the names of its endpoints."""
 
 
@@ -64,7 +64,6 @@ class Node:
         self._background: list[Supervised] = []
         self._broker: Broker | None = None
         """Of the embedded log."""
-        self._broker: Broker | None = None
 
     async def start(self) -> None:
         """Start everything. Raises `ConfigError` or `StartupError`; nothing runs then."""
@@ -124,7 +123,6 @@ class Node:
             tokens=self.security.tokens,
         )
         await broker.start()
-        self._broker = broker
         self._stack.push_async_callback(broker.close)
         self._broker = broker
         self.access = broker.access
