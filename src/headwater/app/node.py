@@ -75,6 +75,7 @@ class Node:
             await self._sql(self.cluster)
             if "connect" in self.listeners:
                 await self._connect(self.cluster)
+            await self._console()
         except BaseException:
             await self.close()
             raise

@@ -1,0 +1,49 @@
+"""The console's port of a node: metrics of every part, and what listens where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from headwater.app.rest_access import RestAccess
+from headwater.broker.access import Access
+from headwater.broker.broker import Broker
+from headwater.broker.metrics import broker_metrics
+from headwater.core.metrics import Metric
+from headwater.core.settings import Settings
+from headwater.engine.engine import Engine
+from headwater.engine.metrics import engine_metrics
+from headwater.http.listener import RestListener
+from headwater.http.operations import OperationsDoor
+
+
+class ConsolePart:
+    """`broker` is None on a Kafka cluster. `port` is known after `start`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        access: Access,
+        endpoints: Callable[[], Mapping[str, str]],
+        engine: Engine,
+        broker: Broker | None,
+    ) -> None:
+        self._engine = engine
+        self._broker = broker
+        door = OperationsDoor(self._metrics, endpoints, RestAccess(access).identify)
+        self._listener = RestListener("the console", door.app(), settings.node.host, settings.console.port)
+
+    @property
+    def port(self) -> int:
+        return self._listener.port
+
+    async def start(self) -> None:
+        """Raises `StartupError` if the port is in use."""
+        await self._listener.start()
+
+    async def close(self) -> None:
+        await self._listener.close()
+
+    def _metrics(self) -> Iterator[Metric]:
+        if self._broker is not None:
+            yield from broker_metrics(self._broker)
+        yield from engine_metrics(self._engine)
