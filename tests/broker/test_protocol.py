@@ -313,7 +313,7 @@ async def test_fetch_errors(client: RawClient, running: Running) -> None:
     session.session_id, session.session_epoch = 7, 1
     assert await code(session, 12) == Code.FETCH_SESSION_ID_NOT_FOUND
     session.session_id = 0
-    assert await code(session, 12) == Code.INVALID_FETCH_SESSION_EPOCH
+    assert await code(session, 12) == Code.FETCH_SESSION_ID_NOT_FOUND
 
 
 async def test_list_offsets(client: RawClient, running: Running) -> None:

@@ -61,7 +61,7 @@ APIS: dict[int, Api] = {
     for api in (
         # librdkafka 2.0 drops compressed batches unless version 0 is advertised (KAFKA-18659); nobody uses it.
         Api(PRODUCE, "Produce", 3, 13, produce.produce, advertised_first=0),
-        Api(FETCH, "Fetch", 4, 16, fetch.fetch),
+        Api(FETCH, "Fetch", 4, 18, fetch.fetch),
         Api(2, "ListOffsets", 1, 10, offsets.list_offsets),
         Api(3, "Metadata", 0, 13, metadata.metadata),
         Api(8, "OffsetCommit", 1, 9, commits.offset_commit),

@@ -13,6 +13,7 @@ from headwater.broker.auth import Verifier
 from headwater.broker.dispatch import Dispatcher
 from headwater.broker.durability import DurabilityGate
 from headwater.broker.errors import Code
+from headwater.broker.fetch_sessions import FetchSessions
 from headwater.broker.groups.coordinator import GroupCoordinator
 from headwater.broker.groups.group import expired_offsets
 from headwater.broker.oauth import TokenValidator
@@ -70,6 +71,7 @@ class Broker:
         self._timers = timers
         self.statistics = BrokerStatistics()
         self.observation = Observation(clock)
+        self.fetch_sessions = FetchSessions(clock.monotonic, self.statistics.session_evicted)
         self.dispatcher = Dispatcher(self)
         self.durability = DurabilityGate(log)
         self.advertised_versions = {key: api.advertised for key, api in sorted(APIS.items())}

@@ -71,6 +71,7 @@ class BrokerStatistics:
     throttled_seconds: dict[str, float] = field(default_factory=dict)
     """Kind of quota ("produce", "fetch", "request", "controller_mutation") to the seconds clients were made to wait."""
     fetch_sessions_evicted: int = 0
+    """Fetch sessions (KIP-227) that had to make room for others; `len(broker.fetch_sessions)` are there now."""
 
     def api(self, name: str) -> ApiStatistics:
         """The statistics of an API, made when first asked for."""
@@ -87,6 +88,10 @@ class BrokerStatistics:
     def closed(self) -> None:
         """A client's connection has ended."""
         self.connections_open -= 1
+
+    def session_evicted(self) -> None:
+        """A fetch session had to make room."""
+        self.fetch_sessions_evicted += 1
 
     def throttle(self, kind: str, seconds: float) -> None:
         """A client was told to wait so long because of a quota of this kind."""

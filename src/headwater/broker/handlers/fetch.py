@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import TYPE_CHECKING
 
 from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
+from headwater.broker.fetch_sessions import FIRST_EPOCH, NO_SESSION, FetchSession, TopicKey, Wanted
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
 from headwater.log.partition import Partition
+from headwater.log.topic import Topic
 from headwater.wire.messages import FetchRequest, FetchResponse
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 READ_COMMITTED = 1
 FIRST_VERSION_WITH_IDS = 13
-_FULL_FETCH_EPOCHS = (-1, 0)
 
 PartitionData = FetchResponse.PartitionData
 
@@ -26,45 +27,97 @@ PartitionData = FetchResponse.PartitionData
 def fetch(broker: Broker, context: Context, request: FetchRequest) -> FetchResponse | Awaitable[FetchResponse]:
     """Batches from each position on, up to the high watermark or, for read_committed, the last stable offset.
 
-    Answers at once if there are `min_bytes` or anything is wrong, else after `max_wait_ms` at the latest. There are no
-    fetch sessions (KIP-227): the answer's session id is always 0, so clients send full requests.
+    Answers at once if there are `min_bytes` or anything is wrong, else after `max_wait_ms` at the latest. In a session
+    (KIP-227) the request says what has changed since the one before, and so does the answer.
     """
-    if request.session_id:
-        return FetchResponse(error_code=Code.FETCH_SESSION_ID_NOT_FOUND)
-    if request.session_epoch not in _FULL_FETCH_EPOCHS:
-        return FetchResponse(error_code=Code.INVALID_FETCH_SESSION_EPOCH)
-    reading = _Fetch(broker, context, request)
+    by_id = context.version >= FIRST_VERSION_WITH_IDS
+    sessions = broker.fetch_sessions
+    wanted = _wanted(request, by_id)
+    session: FetchSession | None = None
+    incremental = request.session_epoch not in (FIRST_EPOCH, NO_SESSION)
+    if incremental:
+        found = sessions.find(request.session_id, request.session_epoch, by_id=by_id)
+        if not isinstance(found, FetchSession):
+            return FetchResponse(error_code=found)
+        session = found
+        session.update(wanted.values(), _forgotten(request, by_id))
+    else:
+        sessions.close(request.session_id)
+        if request.session_epoch == FIRST_EPOCH:
+            session = sessions.open(wanted, by_id=by_id)
+    reading = _Fetch(broker, context, request, wanted if session is None else session.wanted, session, incremental)
     response = reading.read()
     if reading.complete or request.max_wait_ms <= 0:
-        return response
+        return reading.finished(response)
     return reading.wait()
+
+
+def _wanted(request: FetchRequest, by_id: bool) -> dict[tuple[TopicKey, int], Wanted]:
+    """The partitions that a request names."""
+    wanted: dict[tuple[TopicKey, int], Wanted] = {}
+    for topic in request.topics:
+        key = topic.topic_id if by_id else topic.topic
+        for p in topic.partitions:
+            wanted[key, p.partition] = Wanted(
+                key, p.partition, p.fetch_offset, p.partition_max_bytes, p.current_leader_epoch
+            )
+    return wanted
+
+
+def _forgotten(request: FetchRequest, by_id: bool) -> Iterator[tuple[TopicKey, int]]:
+    for topic in request.forgotten_topics_data:
+        for index in topic.partitions:
+            yield (topic.topic_id if by_id else topic.topic), index
 
 
 class _Fetch:
     """One fetch: which partitions from where, and how much has been found."""
 
-    __slots__ = ("_broker", "_by_id", "_client", "_places", "_request", "complete")
+    __slots__ = ("_broker", "_by_id", "_client", "_incremental", "_request", "_session", "_wanted", "complete")
 
-    def __init__(self, broker: Broker, context: Context, request: FetchRequest) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        context: Context,
+        request: FetchRequest,
+        wanted: dict[tuple[TopicKey, int], Wanted],
+        session: FetchSession | None,
+        incremental: bool,
+    ) -> None:
         self._broker = broker
         self._request = request
+        self._session = session
+        self._incremental = incremental
+        """Whether to leave out what the client knows."""
         self._client = context.client_id, context.session.peer
         self._by_id = context.version >= FIRST_VERSION_WITH_IDS
+        self._wanted = wanted
         self.complete = False
-        self._places = [(wanted, *self._find(wanted, context)) for wanted in request.topics]
+        self._look_up(context)
 
-    def _find(self, wanted: FetchRequest.FetchTopic, context: Context) -> tuple[list[Partition | None], Code]:
-        """The partitions, and what to say of those that are not there for the client."""
+    def _look_up(self, context: Context) -> None:
+        """Find the partitions, or what to say of those that are not there for the client. A session has them already,
+        unless something has happened to their topic; whether the client may read it is asked each time."""
         log = self._broker.log
-        topic = log.topic_by_id(wanted.topic_id) if self._by_id else log.topic(wanted.topic)
-        if topic is None:
-            unknown = Code.UNKNOWN_TOPIC_ID if self._by_id else Code.UNKNOWN_TOPIC_OR_PARTITION
-            return [None] * len(wanted.partitions), unknown
-        if not self._broker.allows(context, Operation.READ, Resource.TOPIC, topic.name):
-            return [None] * len(wanted.partitions), Code.TOPIC_AUTHORIZATION_FAILED
-        count = len(topic.partitions)
-        found = [topic.partitions[p.partition] if 0 <= p.partition < count else None for p in wanted.partitions]
-        return found, Code.UNKNOWN_TOPIC_OR_PARTITION
+        known = {} if self._session is None else self._session.topics
+        answers: dict[TopicKey, tuple[Topic | None, Code] | None] = {}
+        for wanted in self._wanted.values():
+            key = wanted.topic
+            if key not in answers:
+                topic = log.topic_by_id(key) if isinstance(key, bytes) else log.topic(key)
+                code = Code.UNKNOWN_TOPIC_ID if self._by_id else Code.UNKNOWN_TOPIC_OR_PARTITION
+                if topic is not None:
+                    allowed = self._broker.allows(context, Operation.READ, Resource.TOPIC, topic.name)
+                    code = Code.UNKNOWN_TOPIC_OR_PARTITION if allowed else Code.TOPIC_AUTHORIZATION_FAILED
+                    topic = topic if allowed else None
+                state = topic, 0 if topic is None else len(topic.partitions)
+                answers[key] = (topic, code) if known.get(key) != state or topic is None else None
+                known[key] = state
+            answer = answers[key]
+            if answer is not None:
+                topic, wanted.missing = answer
+                found = topic is not None and 0 <= wanted.index < len(topic.partitions)
+                wanted.partition = topic.partitions[wanted.index] if topic is not None and found else None
 
     def read(self) -> FetchResponse:
         """What there is now. Sets `complete` if that is enough to answer."""
@@ -72,51 +125,81 @@ class _Fetch:
         budget = min(request.max_bytes, self._broker.settings.max_fetch_bytes)
         found = 0
         failed = False
-        topics = []
-        for wanted, partitions, missing in self._places:
-            results = []
-            for place, partition in zip(wanted.partitions, partitions, strict=True):
-                if partition is None:
-                    result = _error(place.partition, missing)
-                else:
-                    result = self._read_partition(place, partition, budget - found, first=found == 0)
-                failed = failed or bool(result.error_code)
-                found += len(result.records) if result.records else 0
+        topics: dict[TopicKey, list[PartitionData]] = {}
+        for wanted in self._wanted.values():
+            partition = wanted.partition
+            if partition is None:
+                result = _error(wanted.index, wanted.missing)
+            elif self._incremental and wanted.offset == partition.high_watermark and not wanted.has_news:
+                continue  # nothing to read and nothing to tell, which is what most partitions are most of the time
+            else:
+                result = self._read_partition(wanted, partition, budget - found, first=found == 0)
+            if result.error_code:
+                failed = True
+            elif self._incremental and not result.records and not wanted.has_news:
+                continue
+            found += len(result.records) if result.records else 0
+            results = topics.get(wanted.topic)
+            if results is None:
+                topics[wanted.topic] = [result]
+            else:
                 results.append(result)
-            topics.append(
-                FetchResponse.FetchableTopicResponse(topic=wanted.topic, topic_id=wanted.topic_id, partitions=results)
-            )
-        self.complete = failed or found >= request.min_bytes or not topics
-        return FetchResponse(responses=topics)
+        self.complete = failed or found >= request.min_bytes or not self._wanted
+        return FetchResponse(
+            responses=[
+                FetchResponse.FetchableTopicResponse(topic_id=key, partitions=results)
+                if isinstance(key, bytes)
+                else FetchResponse.FetchableTopicResponse(topic=key, partitions=results)
+                for key, results in topics.items()
+            ]
+        )
 
-    def _read_partition(
-        self, place: FetchRequest.FetchPartition, partition: Partition, budget: int, *, first: bool
-    ) -> PartitionData:
-        if place.current_leader_epoch > 0:
-            return _error(place.partition, Code.UNKNOWN_LEADER_EPOCH)
+    def finished(self, response: FetchResponse) -> FetchResponse:
+        """The answer that is sent: the session takes note of what the client knows now."""
+        session = self._session
+        if session is None:
+            return response
+        response.session_id = session.id
+        read: list[tuple[TopicKey, int]] = []
+        for topic in response.responses:
+            key = topic.topic_id if self._by_id else topic.topic
+            for result in topic.partitions:
+                place = key, result.partition_index
+                wanted = self._wanted.get(place)
+                if wanted is not None:
+                    # After an error everything is news.
+                    wanted.told = (-1, -1) if result.error_code else (result.high_watermark, result.log_start_offset)
+                if result.records:
+                    read.append(place)
+        session.answered(read)
+        return response
+
+    def _read_partition(self, wanted: Wanted, partition: Partition, budget: int, *, first: bool) -> PartitionData:
+        if wanted.leader_epoch > 0:
+            return _error(wanted.index, Code.UNKNOWN_LEADER_EPOCH)
         committed = self._request.isolation_level == READ_COMMITTED
         end = partition.last_stable_offset if committed else partition.high_watermark
-        offset = place.fetch_offset
+        offset = wanted.offset
         data, following = b"", offset
         if offset < partition.log_start or offset > end:
             if offset < partition.log_start or offset > partition.log_end:
-                return _error(place.partition, Code.OFFSET_OUT_OF_RANGE, partition)
+                return _error(wanted.index, Code.OFFSET_OUT_OF_RANGE, partition)
         elif offset < end and (budget > 0 or first):
             try:
-                size = max(min(place.partition_max_bytes, budget), 1)
+                size = max(min(wanted.max_bytes, budget), 1)
                 data, following = partition.read_on(offset, size, max_offset=end)
             except HeadwaterError as error:
-                return _error(place.partition, code_of(error), partition)
-        if data:
-            self._broker.observation.fetched(self._client, partition.topic, len(data), following - offset)
+                return _error(wanted.index, code_of(error), partition)
         aborted = None
         if committed:
             found = partition.aborted_in(offset, following) if partition.has_transactions else ()
             aborted = [
                 FetchResponse.AbortedTransaction(producer_id=a.producer_id, first_offset=a.first_offset) for a in found
             ]
+        if data:
+            self._broker.observation.fetched(self._client, partition.topic, len(data), following - offset)
         return PartitionData(
-            partition_index=place.partition,
+            partition_index=wanted.index,
             high_watermark=partition.high_watermark,
             last_stable_offset=partition.last_stable_offset,
             log_start_offset=partition.log_start,
@@ -134,7 +217,7 @@ class _Fetch:
             expired = True
             news.set()
 
-        partitions = [p for _, found, _ in self._places for p in found if p is not None]
+        partitions = [wanted.partition for wanted in self._wanted.values() if wanted.partition is not None]
         for partition in partitions:
             partition.subscribe(news.set)
         timer = self._broker.timers.call_later(self._request.max_wait_ms / 1000, expire)
@@ -144,7 +227,7 @@ class _Fetch:
                 news.clear()
                 response = self.read()
                 if self.complete or expired:
-                    return response
+                    return self.finished(response)
         finally:
             timer.cancel()
             for partition in partitions:
