@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.processes import headwater_up, run
+from tests.app.processes import ROOT, headwater_up, run
 
 kafka = pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed")
 
@@ -46,6 +47,10 @@ def test_requests_lag_sizes_and_queries_are_counted(tmp_path: Path) -> None:
     assert found['headwater_log_end_offset{topic="readings",partition="0"}'] == 40
     assert found['headwater_log_size_bytes{topic="readings",partition="0"}'] > 500
     assert found['headwater_ksql_queries{state="RUNNING"}'] == 1
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    names = {name.partition("{")[0] for name in found}
+    plain = {re.sub(r"_(bucket|sum|count)$", "", name) for name in names}
+    assert not [name for name in plain if f"`{name}`" not in page], "the page names every metric"
 
 
 def test_metrics_take_an_api_key_where_one_is_needed(tmp_path: Path) -> None:

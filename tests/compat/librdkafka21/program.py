@@ -4,10 +4,12 @@ It runs in an environment of its own: two versions of the library cannot share o
 """
 
 import sys
+from functools import partial
 
 import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 COUNT = 2_000
 
@@ -24,16 +26,19 @@ def main(bootstrap: str, prefix: str) -> None:
     group(bootstrap, f"{prefix}-lz4", f"{prefix}-group")
 
 
-def produce(bootstrap: str, topic: str, options: dict) -> None:
-    failed = []
+def produce(bootstrap: str, topic: str, options: dict[str, object]) -> None:
+    failed: list[object] = []
     producer = Producer({"bootstrap.servers": bootstrap, **options})
     for n in range(COUNT):
-        producer.produce(
-            topic, f"value {n}", f"key {n % 50}", on_delivery=lambda error, _: error and failed.append(error)
-        )
+        producer.produce(topic, f"value {n}", f"key {n % 50}", on_delivery=partial(note, failed))
         producer.poll(0)
     producer.flush(30)
     assert not failed, failed[0]
+
+
+def note(failed: list[object], error: object, _message: object) -> None:
+    if error is not None:
+        failed.append(error)
 
 
 def read_all(bootstrap: str, topic: str, partitions: int, **options: str) -> int:
@@ -46,7 +51,7 @@ def read_all(bootstrap: str, topic: str, partitions: int, **options: str) -> int
         assert message is not None, f"nothing from {topic} after {count} records"
         if (error := message.error()) is not None:
             assert error.code() == confluent_kafka.KafkaError._PARTITION_EOF, error
-            ended.add(message.partition())
+            ended.add(message.partition() or 0)
         else:
             count += 1
     consumer.close()
