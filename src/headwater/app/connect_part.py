@@ -9,12 +9,14 @@ from pathlib import Path
 
 from headwater.app.access import address, is_loopback
 from headwater.app.rest_access import RestAccess
+from headwater.app.sql_connectors import SqlConnectors
 from headwater.broker.access import Access
 from headwater.cluster.api import Cluster
 from headwater.connect.plugins import Plugins
 from headwater.connect.worker import Worker, WorkerSettings
 from headwater.core.clock import Clock
 from headwater.core.settings import Settings
+from headwater.engine.connectors import ConnectPort
 from headwater.formats.api import SchemaRegistry
 from headwater.http.connect.door import ConnectDoor
 from headwater.http.listener import RestListener
@@ -35,8 +37,10 @@ class ConnectPart:
         clock: Clock,
         access: Access,
         registry: SchemaRegistry | None = None,
+        sql: ConnectPort | None = None,
         plugins: Plugins | None = None,
     ) -> None:
+        self._port = sql
         self._settings = settings
         self._stack = AsyncExitStack()
         self._access = access
@@ -55,6 +59,8 @@ class ConnectPart:
             self._stack.push_async_callback(listener.close)
             self.port = listener.port
         await self.worker.start()
+        if self._port is not None:
+            self._port.worker = SqlConnectors(self.worker)
         self._stack.push_async_callback(self.worker.close)
 
     async def close(self) -> None:

@@ -157,7 +157,7 @@ class Node:
         await asyncio.to_thread(import_module, "headwater.app.connect_part")
         from headwater.app.connect_part import ConnectPart
 
-        part = ConnectPart(self.settings, cluster, self._clock, self.access, self.engine.registry)
+        part = ConnectPart(self.settings, cluster, self._clock, self.access, self.engine.registry, self.engine.connect)
         self._stack.push_async_callback(part.close)
         await part.start(listen=True)
         if part.port is not None:

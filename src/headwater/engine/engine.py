@@ -12,6 +12,7 @@ from headwater.core.errors import HeadwaterError
 from headwater.engine.answering import Answering
 from headwater.engine.changes import Change
 from headwater.engine.command_runner import CommandRunner
+from headwater.engine.connectors import ConnectPort
 from headwater.engine.deprecations import deprecations
 from headwater.engine.entities import CommandStatus, CurrentStatus, Entity, Notice, TerminateQueryEntity, WarningEntity
 from headwater.engine.errors import ErrorCode, RequestError, StatementError, code_of, message_of
@@ -77,8 +78,10 @@ class Engine:
         self.runtime = make_runtime(context, functions, registry)
         self.admission = Admission()
         """Who is asked before a persistent query is made."""
+        self.connect = ConnectPort()
+        """Who runs connectors, where somebody does."""
         self._services = Services(
-            cluster, clock, functions, registry, self.settings, self.runtime, self.log, self.admission
+            cluster, clock, functions, registry, self.settings, self.runtime, self.log, self.admission, self.connect
         )
         self._runner = CommandRunner(self._services)
         self._random = randomness or random.Random()

@@ -6,6 +6,8 @@ a response's array.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
@@ -298,6 +300,25 @@ class ConnectorPluginRow(Struct, rename="camel"):
 
 class ConnectorPluginsList(Entity, tag="connector_plugins_list", kw_only=True):
     connectors_plugins: list[ConnectorPluginRow]
+
+
+class ConnectorInfo(Entity, tag="connector_info", kw_only=True):
+    """`info` is Connect's: name, config, tasks, type."""
+
+    info: dict[str, Any]
+
+
+class ConnectorDescription(Entity, tag="connector_description", kw_only=True):
+    """`status` is Connect's: name, connector, tasks, type."""
+
+    connector_class: str
+    status: dict[str, Any]
+    sources: list[SourceDescription]
+    topics: list[str]
+
+
+class DropConnectorEntity(Entity, tag="drop_connector", kw_only=True):
+    connector_name: str
 
 
 def encode(entities: list[Entity]) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.engine.changes import Change, StartQuery
+from headwater.engine.connectors import ConnectPort
 from headwater.engine.processing_log import ProcessingLog
 from headwater.engine.runtime import QueryRuntime
 from headwater.engine.settings import EngineSettings
@@ -49,3 +50,4 @@ class Services:
     runtime: QueryRuntime
     log: ProcessingLog
     admission: Admission
+    connect: ConnectPort

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headwater.engine import statements_assertions as assertions
+from headwater.engine import statements_connectors as connectors
 from headwater.engine import statements_metadata as metadata
 from headwater.engine import statements_queries as queries
 from headwater.engine import statements_session as session
@@ -39,17 +40,17 @@ ANSWERS: dict[type[ast.Statement], Answer[Any]] = {
     ast.DescribeSource: metadata.describe_source,
     ast.DescribeSources: metadata.describe_sources,
     ast.DescribeFunction: metadata.describe_function,
-    ast.DescribeConnector: metadata.no_connectors,
+    ast.DescribeConnector: connectors.describe,
     ast.Explain: metadata.explain,
-    ast.CreateConnector: metadata.no_connectors,
-    ast.DropConnector: metadata.no_connectors,
+    ast.CreateConnector: connectors.create,
+    ast.DropConnector: connectors.drop,
     ast.AssertTopic: assertions.assert_topic,
     ast.AssertSchema: assertions.assert_schema,
 }
 """Tell something: answered on this node, without a trace."""
 
-WAITING = (ast.AssertTopic, ast.AssertSchema)
-"""Answers that depend on time, and so are not tried in validation."""
+WAITING = (ast.AssertTopic, ast.AssertSchema, ast.CreateConnector, ast.DescribeConnector, ast.DropConnector)
+"""Answers that depend on time or on the Connect worker, and so are not tried in validation."""
 
 SESSION: dict[type[ast.Statement], Callable[[Any, Session, EngineSettings], str | None]] = {
     ast.SetProperty: session.set_property,

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from headwater.cluster.api import EARLIEST, LATEST, TopicPartition
 from headwater.core.errors import AnalysisError, UnknownTopicError
 from headwater.engine import entities
+from headwater.engine import statements_connectors as connectors
 from headwater.engine.answering import Answering
 from headwater.engine.changes import QuerySpec
 from headwater.engine.describe import query_description, schema_info, source_description, source_row
@@ -19,11 +20,6 @@ from headwater.engine.results import RowResult
 from headwater.plan.catalog import DataSource
 from headwater.plan.steps import QueryPlan
 from headwater.sql import ast
-
-_NO_CONNECT = (
-    "Connectors are not available on this server: no Connect worker is configured. "
-    "Set 'ksql.connect.url' to the address of one."
-)
 
 
 async def show(statement: ast.Show, context: Answering) -> Entity:
@@ -51,7 +47,7 @@ async def show(statement: ast.Show, context: Answering) -> Entity:
             variables = [entities.VariableRow(n, v) for n, v in sorted(context.session.variables.items())]
             return entities.VariablesList(statement_text=context.text, variables=variables)
         case _:
-            raise AnalysisError(_NO_CONNECT)
+            return await connectors.show(statement, context)
 
 
 async def _sources(kind: ast.SourceKind, context: Answering, *, extended: bool) -> Entity:
@@ -170,6 +166,11 @@ async def _descriptions(found: Iterable[DataSource], context: Answering, *, exte
     return entities.SourceDescriptionsList(
         statement_text=context.text, warnings=all_notices, source_descriptions=described
     )
+
+
+async def describe_all(found: Iterable[DataSource], context: Answering) -> list[entities.SourceDescription]:
+    """DESCRIBE of each."""
+    return [(await _description(source, context, extended=False))[0] for source in found]
 
 
 async def _description(
@@ -295,8 +296,3 @@ def _planned(inner: ast.Statement | None, context: Answering) -> QueryPlan:
             "INSERT INTO … SELECT, or the id of a query."
         )
     return query
-
-
-async def no_connectors(statement: ast.Statement, context: Answering) -> Entity:
-    """(28, 29, 34, 40, 41) without a Connect worker."""
-    raise AnalysisError(_NO_CONNECT)
