@@ -9,6 +9,7 @@ from typing import Any
 from headwater.broker.acls import Operation, Permission, Resource
 from headwater.broker.broker import Broker
 from headwater.broker.observation import Direction
+from headwater.catalog import names
 from headwater.catalog.governance import Governance
 from headwater.catalog.platform import (
     ConnectorFact,
@@ -48,9 +49,14 @@ class NodePlatform:
         """What a Connect worker that starts later puts itself in for."""
         self.bootstrap = bootstrap or "127.0.0.1:9092"
 
-    @property
-    def ready(self) -> bool:
-        """Whether the statements have been replayed."""
+    def knows(self, type_name: str) -> bool:
+        """Streams and queries when the statements have been replayed, connectors when a worker runs, and so on."""
+        if type_name == names.CONNECTOR:
+            return self.read_connectors is not no_connectors
+        if type_name == names.GROUP:
+            return self._broker is not None
+        if type_name in (names.SUBJECT, names.SCHEMA, names.RECORD, names.FIELD):
+            return self._engine.registry is not None
         return self._engine.ready and self._engine.degraded is None
 
     @property
@@ -64,6 +70,10 @@ class NodePlatform:
     def topics(self) -> Mapping[str, TopicInfo]:
         """As the cluster knows them."""
         return self._cluster.topics()
+
+    def topic(self, name: str) -> TopicInfo | None:
+        """As the cluster knows it."""
+        return self._cluster.topic(name)
 
     def schemas(self) -> Sequence[SchemaFact]:
         """The latest version of every subject."""

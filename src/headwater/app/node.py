@@ -24,6 +24,7 @@ from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStor
 from headwater.log.offsets import OffsetStore
 
 if TYPE_CHECKING:
+    from headwater.app.catalog_part import CatalogPart
     from headwater.engine.engine import Engine
 
 LISTENERS = frozenset({"kafka", "ksqldb", "registry", "connect", "console"})
@@ -62,6 +63,7 @@ class Node:
         self._clock = clock or SystemClock()
         self._stack = AsyncExitStack()
         self._background: list[Supervised] = []
+        self._catalog: CatalogPart | None = None
         self._broker: Broker | None = None
         """Of the embedded log."""
 
@@ -148,6 +150,7 @@ class Node:
         if part.port is not None:
             self.endpoints.append(Endpoint("ksqldb", f"http://{address(self.settings.node.host, part.port)}"))
         kafka = next((endpoint.address for endpoint in self.endpoints if endpoint.name == "kafka"), None)
+        self._catalog = part.catalog
         part.catalog.platform.bootstrap = kafka or self.settings.cluster.bootstrap_servers or "127.0.0.1:9092"
         if part.registry is not None and part.registry.port is not None:
             registry = f"http://{address(self.settings.node.host, part.registry.port)}"
@@ -160,6 +163,10 @@ class Node:
         part = ConnectPart(self.settings, cluster, self._clock, self.access, self.engine.registry, self.engine.connect)
         self._stack.push_async_callback(part.close)
         await part.start(listen=True)
+        if self._catalog is not None:
+            from headwater.app.connector_facts import connector_facts
+
+            self._catalog.platform.read_connectors = partial(connector_facts, part.worker, cluster)
         if part.port is not None:
             self.endpoints.append(Endpoint("connect", f"http://{address(self.settings.node.host, part.port)}"))
 

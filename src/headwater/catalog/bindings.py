@@ -88,10 +88,9 @@ class Bindings:
             changes: list[Change] = []
             answers: list[Bound | CatalogError] = []
             made: dict[tuple[str, ...], Bound] = {}
-            entities = self._catalog.entities()
             for item in wanted:
                 try:
-                    bound = self._bound(item, entities, must_exist=must_exist)
+                    bound = self._bound(item, must_exist=must_exist)
                     key = (self._record, *bound.entity.key, bound.type_name)
                     if key in made:
                         raise CatalogError(CatalogCode.INVALID_PARAMETERS, f"{item.type_name} is there twice.")
@@ -105,11 +104,9 @@ class Bindings:
 
         return await self._catalog.write(decide)
 
-    def _bound(self, item: Wanted, entities: Mapping[EntityKey, Entity], *, must_exist: bool) -> Bound:
+    def _bound(self, item: Wanted, *, must_exist: bool) -> Bound:
         kind = names.entity_type(item.entity_type)
-        entity = entities.get(EntityKey(kind, names.local_name(kind, item.entity_name)))
-        if entity is None:
-            entity = self._catalog.entity(item.entity_type, item.entity_name)
+        entity = self._catalog.entity(item.entity_type, item.entity_name)
         definition = self._definitions.get(item.type_name)
         if not applies_to(definition, kind):
             raise CatalogError(CatalogCode.INVALID_PARAMETERS, f"{definition.name} is not for entities of type {kind}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from headwater.catalog import names
@@ -12,13 +12,14 @@ from headwater.catalog.definition import BusinessMetadataDef, TagDef
 from headwater.catalog.definitions import Definitions
 from headwater.catalog.entity import Entity, EntityKey
 from headwater.catalog.errors import CatalogCode, CatalogError
-from headwater.catalog.inventory import inventory
+from headwater.catalog.inventory import entities, find
 from headwater.catalog.journal import Journal
 from headwater.catalog.platform import Platform
 from headwater.catalog.state import Change, Edit, State
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.core.supervisor import Supervised
+from headwater.log.slices import run_in_slices
 
 T = TypeVar("T")
 Decide = Callable[[], tuple[Sequence[Change], T]]
@@ -51,7 +52,7 @@ class Catalog:
         self._turn = asyncio.Lock()
         self._writing: set[asyncio.Task[Any]] = set()
         self._last: Mapping[EntityKey, Entity] = {}
-        self.after_sweep: list[Callable[[], Sequence[Change]]] = []
+        self.after_sweep: list[Callable[[], Awaitable[None]]] = []
         """What else is kept up to date in the topic, in each sweep."""
 
     async def start(self) -> None:
@@ -68,22 +69,31 @@ class Catalog:
 
     # --- entities -----------------------------------------------------------------------------------------------
 
-    def entities(self) -> dict[EntityKey, Entity]:
-        """Everything there is now."""
-        return inventory(self.platform)
+    def find(self, key: EntityKey) -> Entity | None:
+        """The entity of this key, if there is one now."""
+        return find(self.platform, key)
 
     def entity(self, type_name: str, qualified_name: str) -> Entity:
         """The entity that a client means. Raises `CatalogError` when there is none."""
         kind = names.entity_type(type_name)
         local = names.local_name(kind, qualified_name)
-        entities = self.entities()
-        found = entities.get(EntityKey(kind, local)) or _by_subject(entities, kind, local)
+        found = self.find(EntityKey(kind, local)) or self._by_subject(kind, local)
         if found is None:
             raise CatalogError(
                 CatalogCode.ENTITY_NOT_FOUND,
                 f"Instance {kind} with unique attribute {{qualifiedName={qualified_name}}} does not exist",
             )
         return found
+
+    def _by_subject(self, kind: str, local: str) -> Entity | None:
+        """A schema or subject version that a client names by its subject alone, or subject and version."""
+        if kind not in (names.SUBJECT, names.SCHEMA):
+            return None
+        versions = entities(self.platform, (names.SUBJECT,))
+        found = next((entity for entity in versions if local in (entity.name, entity.key.name)), None)
+        if found is None or kind == names.SUBJECT:
+            return found
+        return None if found.parent is None else self.find(found.parent)
 
     def attributes(self, entity: Entity) -> dict[str, Any]:
         """What the platform knows of an entity, and what people have added."""
@@ -140,42 +150,39 @@ class Catalog:
         await self.sweep()
 
     async def sweep(self) -> None:
-        """Forget what was said about entities that are gone."""
-        if not self.platform.ready:
-            return
+        """Forget what was said about entities that are gone, and note what else is to be kept up to date."""
+        await self._note_deleted()
+        for upkeep in self.after_sweep:
+            await upkeep()
         await self.write(self._gone)
 
-    def _gone(self) -> tuple[Sequence[Change], None]:
-        entities = self.entities()
+    async def _note_deleted(self) -> None:
+        def steps() -> Generator[None, None, dict[EntityKey, Entity]]:
+            found = {}
+            for entity in entities(self.platform):
+                found[entity.key] = entity
+                yield
+            return found
+
+        now = await run_in_slices(steps())
         for key, entity in self._last.items():
-            if key not in entities:
+            if key not in now and self.platform.knows(key.type):
                 self.deleted.pop(key, None)
                 self.deleted[key] = entity
         for key in list(self.deleted):
-            if key in entities or len(self.deleted) > _DELETED_KEPT:
+            if key in now or len(self.deleted) > _DELETED_KEPT:
                 del self.deleted[key]
-        self._last = entities
-        changes: list[Change] = [
-            (record, None)
-            for record, key, incarnation in self.state.about()
-            if (found := entities.get(key)) is None or found.incarnation != incarnation
-        ]
-        for upkeep in self.after_sweep:
-            changes += upkeep()
+        self._last = now
+
+    def _gone(self) -> tuple[Sequence[Change], None]:
+        changes: list[Change] = []
+        for record, key, incarnation in self.state.about():
+            found = self._last.get(key)
+            if (found is None or found.incarnation != incarnation) and self.platform.knows(key.type):
+                found = self.find(key)
+                if found is None or found.incarnation != incarnation:
+                    changes.append((record, None))
         return changes, None
-
-
-def _by_subject(entities: Mapping[EntityKey, Entity], kind: str, local: str) -> Entity | None:
-    """A schema or subject version that a client names by its subject alone, or subject and version."""
-    if kind == names.SUBJECT:
-        matching = [e for k, e in entities.items() if k.type == kind and e.name == local]
-        return matching[-1] if matching else None
-    if kind != names.SCHEMA:
-        return None
-    for key, entity in entities.items():
-        if key.type == names.SUBJECT and local in (entity.name, key.name) and entity.parent is not None:
-            return entities.get(entity.parent)
-    return None
 
 
 def _derived(entity: Entity) -> frozenset[str]:

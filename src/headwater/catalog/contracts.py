@@ -207,19 +207,16 @@ class _Tags:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._entities = catalog.entities() if catalog.state.tags else {}
+        self._bound = catalog.state.tags
 
     def on(self, key: EntityKey) -> frozenset[str]:
-        entity = self._entities.get(key)
-        if entity is None:
-            # A source that a statement is about to make has nothing put on it yet.
-            return frozenset()
-        return frozenset(self._catalog.tags.on(entity))
+        entity = self._catalog.find(key) if key in self._bound else None
+        return frozenset() if entity is None else frozenset(self._catalog.tags.on(entity))
 
     def of_fields(self, topic: str) -> dict[tuple[bool, str], frozenset[str]]:
         """Of the fields of a topic's schemas, by whether they are the key's and their lower-case names at the top."""
         found: dict[tuple[bool, str], frozenset[str]] = {}
-        if not self._entities:
+        if not any(key.type == names.FIELD for key in self._bound):
             return found
         for fact in self._catalog.platform.schemas():
             if fact.subject not in (f"{topic}-key", f"{topic}-value"):
@@ -235,7 +232,7 @@ class _Tags:
     def of_holders(self, source: DataSource) -> frozenset[str]:
         """Of the stream or table, its topic, and the topic's schema and record."""
         found = self.on(source_key(source)) | self.on(EntityKey(names.TOPIC, source.topic))
-        for fact in self._catalog.platform.schemas() if self._entities else ():
+        for fact in self._catalog.platform.schemas() if self._bound else ():
             if fact.subject == f"{source.topic}-value":
                 found |= self.on(EntityKey(names.SUBJECT, f"{fact.subject}:{fact.version}"))
                 found |= self.on(EntityKey(names.SCHEMA, str(fact.schema_id)))

@@ -6,6 +6,7 @@ pauses is still where the data comes from, also after a restart.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 from headwater.catalog.lineage import Edge, Graph, Node, NodeType
@@ -38,13 +39,14 @@ def with_idle(graph: Graph, state: State, now_ms: int) -> Graph:
     return merged
 
 
-def changes(graph: Graph, state: State, now_ms: int) -> list[Change]:
-    """What is to be written down so that the state's present is the graph."""
+def changes(graph: Graph, state: State, now_ms: int) -> Generator[None, None, list[Change]]:
+    """What is to be written down so that the state's present is the graph; as steps, to be run in slices."""
     current: dict[str, tuple[dict[str, Any], int]] = {k: (_node_data(n), 0) for k, n in graph.nodes.items()}
     current |= {k: (_edge_data(e), e.seen) for k, e in graph.edges.items()}
     found: list[Change] = []
     known: set[str] = set()
     for element in _open(state):
+        yield
         here = current.get(element.id)
         if here is None or here[0] != element.data:
             found.append((_key(element), _copy(element, until=now_ms)))
@@ -53,6 +55,7 @@ def changes(graph: Graph, state: State, now_ms: int) -> list[Change]:
         if here[1] - element.seen >= _SEEN_STEP_MS:
             found.append((_key(element), _copy(element, seen=here[1])))
     for key, (data, seen) in current.items():
+        yield
         if key not in known:
             element = Element(id=key, since=now_ms, seen=seen, data=data)
             found.append((_key(element), element))

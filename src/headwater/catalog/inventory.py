@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from headwater.catalog import names
 from headwater.catalog.entity import Entity, EntityKey
 from headwater.catalog.names import qualified
 from headwater.catalog.platform import Platform, SchemaFact
 from headwater.catalog.schema_fields import record_name, schema_fields
+from headwater.cluster.api import TopicInfo
 from headwater.plan.catalog import DataSource
 
 
@@ -25,9 +26,34 @@ def subject_topic(subject: str) -> str | None:
     return None
 
 
-def inventory(platform: Platform) -> dict[EntityKey, Entity]:
-    """Every entity there is now, by key."""
-    return {entity.key: entity for part in _PARTS for entity in part(platform)}
+def entities(platform: Platform, kinds: Collection[str] = ()) -> Iterator[Entity]:
+    """Every entity there is now, of the given types if any are given."""
+    for part, makes in _PARTS.items():
+        if not kinds or makes & set(kinds):
+            yield from (entity for entity in part(platform) if not kinds or entity.key.type in kinds)
+
+
+def find(platform: Platform, key: EntityKey) -> Entity | None:
+    """The entity of this key."""
+    if key.type == names.TOPIC:
+        info = platform.topic(key.name)
+        return None if info is None else _topic(platform, info)
+    if key.type in (names.STREAM, names.TABLE):
+        source = platform.metastore().get(key.name)
+        return next((e for e in _source(platform, source) if e.key == key), None) if source is not None else None
+    if key.type == names.COLUMN:
+        found = _holder_of_column(platform, key.name)
+        return next((e for e in _source(platform, found) if e.key == key), None) if found is not None else None
+    return next((entity for entity in entities(platform, (key.type,)) if entity.key == key), None)
+
+
+def _holder_of_column(platform: Platform, name: str) -> DataSource | None:
+    """Names of sources and of columns may hold dots: the first way to read them that fits."""
+    for at, letter in enumerate(name):
+        source = platform.metastore().get(name[:at]) if letter == "." else None
+        if source is not None and name[at + 1 :] in source.schema.by_name:
+            return source
+    return None
 
 
 def _make(platform: Platform, kind: str, local: str, name: str | None = None) -> Entity:
@@ -47,21 +73,23 @@ def _cluster(platform: Platform) -> Iterator[Entity]:
 
 
 def _topics(platform: Platform) -> Iterator[Entity]:
-    parent = EntityKey(names.CLUSTER, platform.cluster_id)
-    for name, info in platform.topics().items():
-        configs = info.configs
-        yield _with(
-            _make(platform, names.TOPIC, name),
-            {
-                "partitionsCount": info.partitions,
-                "replicationFactor": max(info.replication, 1),
-                "cleanupPolicy": configs.get("cleanup.policy", "delete"),
-                "retentionMs": configs.get("retention.ms"),
-            },
-            parent=parent,
-            incarnation=info.topic_id.hex(),
-            internal=info.internal or is_internal_topic(name),
-        )
+    for info in platform.topics().values():
+        yield _topic(platform, info)
+
+
+def _topic(platform: Platform, info: TopicInfo) -> Entity:
+    return _with(
+        _make(platform, names.TOPIC, info.name),
+        {
+            "partitionsCount": info.partitions,
+            "replicationFactor": max(info.replication, 1),
+            "cleanupPolicy": info.configs.get("cleanup.policy", "delete"),
+            "retentionMs": info.configs.get("retention.ms"),
+        },
+        parent=EntityKey(names.CLUSTER, platform.cluster_id),
+        incarnation=info.topic_id.hex(),
+        internal=info.internal or is_internal_topic(info.name),
+    )
 
 
 def _schemas(platform: Platform) -> Iterator[Entity]:
@@ -109,22 +137,27 @@ def column_key(source: str, column: str) -> EntityKey:
 
 
 def _sources(platform: Platform) -> Iterator[Entity]:
-    for source in platform.metastore():
-        key = source_key(source)
-        holder = _make(platform, key.type, source.name)
+    for source in list(platform.metastore()):
+        yield from _source(platform, source)
+
+
+def _source(platform: Platform, source: DataSource) -> Iterator[Entity]:
+    """A stream or table and its columns."""
+    key = source_key(source)
+    holder = _make(platform, key.type, source.name)
+    yield _with(
+        holder,
+        {"topic": source.topic, "keyFormat": source.formats.key.name, "valueFormat": source.formats.value.name,
+         "statement": source.sql},
+        parent=EntityKey(names.TOPIC, source.topic),
+    )  # fmt: skip
+    for column in source.schema.columns:
+        local = column_key(source.name, column.name).name
         yield _with(
-            holder,
-            {"topic": source.topic, "keyFormat": source.formats.key.name, "valueFormat": source.formats.value.name,
-             "statement": source.sql},
-            parent=EntityKey(names.TOPIC, source.topic),
-        )  # fmt: skip
-        for column in source.schema.columns:
-            local = column_key(source.name, column.name).name
-            yield _with(
-                _make(platform, names.COLUMN, local, column.name),
-                {"type": str(column.type), "role": column.role.value, "source": source.name, "topic": source.topic},
-                parent=key,
-            )
+            _make(platform, names.COLUMN, local, column.name),
+            {"type": str(column.type), "role": column.role.value, "source": source.name, "topic": source.topic},
+            parent=key,
+        )
 
 
 def _queries(platform: Platform) -> Iterator[Entity]:
@@ -157,4 +190,13 @@ def _groups(platform: Platform) -> Iterator[Entity]:
         )
 
 
-_PARTS = (_cluster, _topics, _schemas, _sources, _queries, _connectors, _groups)
+_PARTS: dict[Callable[[Platform], Iterator[Entity]], set[str]] = {
+    _cluster: {names.CLUSTER},
+    _topics: {names.TOPIC},
+    _schemas: {names.SUBJECT, names.SCHEMA, names.RECORD, names.FIELD},
+    _sources: {names.STREAM, names.TABLE, names.COLUMN},
+    _queries: {names.QUERY},
+    _connectors: {names.CONNECTOR},
+    _groups: {names.GROUP},
+}
+"""What makes entities, and of which types."""

@@ -6,13 +6,13 @@ are views of topics, so they are drawn only when asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from headwater.catalog.inventory import is_internal_topic
-from headwater.catalog.platform import ConnectorFact, Platform, QueryFact
+from headwater.catalog.platform import ConnectorFact, FlowFact, GroupFact, Platform, QueryFact
 from headwater.plan.steps import SourceStep, Step
 
 INTERNAL_CLIENTS = ("_", "connector-producer-", "connector-consumer-", "connector-dlq-producer-")
@@ -163,9 +163,15 @@ def _reach(starts: Iterable[str], step: Mapping[str, list[str]], depth: int | No
     return found
 
 
-def build(platform: Platform, *, with_sources: bool = False) -> Graph:
-    """The graph as it is now, internal parts included."""
-    return _Builder(platform, with_sources).graph
+def build(platform: Platform, *, with_sources: bool = False) -> Generator[None, None, Graph]:
+    """The graph as it is now, internal parts included: steps to be run at once or in slices (`log.slices`).
+
+    Topics that nothing is known to read or write are not in it.
+    """
+    builder = _Builder(platform, with_sources)
+    for _ in builder.steps():
+        yield
+    return builder.graph
 
 
 class _Builder:
@@ -175,16 +181,25 @@ class _Builder:
         self._with_sources = with_sources
         self._owners: set[str] = set()
         self._sources = _sources_of_topics(platform)
-        for name in platform.topics():
-            self._topic(name)
-        for query in platform.queries():
+        self._internal_topics = [name for name in platform.topics() if is_internal_topic(name)]
+
+    def steps(self) -> Iterator[None]:
+        """Queries and connectors first: what the broker sees of them is theirs."""
+        for query in self._platform.queries():
             self._query(query)
-        for connector in platform.connectors():
+            yield
+        for connector in self._platform.connectors():
             self._connector(connector)
-        if with_sources:
+            yield
+        if self._with_sources:
             self._views()
-        self._groups()
-        self._flows()
+            yield
+        for group in self._platform.groups():
+            self._group_fact(group)
+            yield
+        for flow in self._platform.flows():
+            self._flow(flow)
+            yield
 
     def _topic(self, name: str) -> str:
         found = f"topic:{name}"
@@ -216,7 +231,7 @@ class _Builder:
             self.graph.connect(Edge(node, view or self._topic(sink.topic)))
             if view is not None:
                 self.graph.connect(Edge(view, self._topic(sink.topic)))
-        for topic in self._platform.topics() if fact.group else ():
+        for topic in self._internal_topics if fact.group else ():
             if topic.startswith(f"{fact.group}-"):
                 self.graph.connect(Edge(node, self._topic(topic), internal=True))
                 if topic.endswith("-repartition"):
@@ -239,30 +254,28 @@ class _Builder:
             ends = (node, self._topic(topic)) if fact.direction == "source" else (self._topic(topic), node)
             self.graph.connect(Edge(*ends))
 
-    def _groups(self) -> None:
-        for fact in self._platform.groups():
-            if fact.group in self._owners:
-                continue
-            node = self._group(fact.group, {"state": fact.state, "clients": list(fact.clients)})
-            for topic in fact.topics:
-                self.graph.connect(Edge(self._topic(topic), node, records=fact.committed.get(topic)))
+    def _group_fact(self, fact: GroupFact) -> None:
+        if fact.group in self._owners:
+            return
+        node = self._group(fact.group, {"state": fact.state, "clients": list(fact.clients)})
+        for topic in fact.topics:
+            self.graph.connect(Edge(self._topic(topic), node, records=fact.committed.get(topic)))
 
     def _group(self, name: str, attributes: Mapping[str, Any] | None = None) -> str:
         return self.graph.add(Node(NodeType.GROUP, name, name, name.startswith("_"), attributes or {}))
 
-    def _flows(self) -> None:
-        for flow in self._platform.flows():
-            if flow.actor in self._owners:
-                continue
-            if not flow.produces and flow.group:
-                node = self._group(flow.actor)
-            else:
-                kind = NodeType.PRODUCER if flow.produces else NodeType.CONSUMER
-                name = flow.actor or "(no client id)"
-                node = self.graph.add(Node(kind, name, name, name.startswith(INTERNAL_CLIENTS)))
-            topic = self._topic(flow.topic)
-            ends = (node, topic) if flow.produces else (topic, node)
-            self.graph.connect(Edge(*ends, records=flow.records, bytes=flow.bytes, seen=flow.last_ms))
+    def _flow(self, flow: FlowFact) -> None:
+        if flow.actor in self._owners:
+            return
+        if not flow.produces and flow.group:
+            node = self._group(flow.actor)
+        else:
+            kind = NodeType.PRODUCER if flow.produces else NodeType.CONSUMER
+            name = flow.actor or "(no client id)"
+            node = self.graph.add(Node(kind, name, name, name.startswith(INTERNAL_CLIENTS)))
+        topic = self._topic(flow.topic)
+        ends = (node, topic) if flow.produces else (topic, node)
+        self.graph.connect(Edge(*ends, records=flow.records, bytes=flow.bytes, seen=flow.last_ms))
 
 
 def _leaves(step: Step) -> Iterator[SourceStep]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headwater.catalog import history
+from headwater.catalog import history, names
 from headwater.catalog.catalog import Catalog
 from headwater.catalog.errors import CatalogCode, CatalogError
-from headwater.catalog.lineage import Direction, Graph, build
+from headwater.catalog.inventory import is_internal_topic
+from headwater.catalog.lineage import Direction, Graph, Node, NodeType, build
 from headwater.catalog.rates import Rates
-from headwater.catalog.state import Change
+from headwater.log.slices import run_in_slices
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class Lineage:
         self.rates = Rates(catalog.platform, catalog.clock)
         catalog.after_sweep.append(self._record)
 
-    def graph(self, view: View) -> Graph:
+    async def graph(self, view: View) -> Graph:
         """What the view shows. Raises `CatalogError` when there is no such node."""
-        whole = self._at(view.at_ms, with_sources=view.with_sources)
+        whole = await self._at(view.at_ms, with_sources=view.with_sources)
         shown = whole.without_internal() if view.hide_internal else whole
         if view.node is None:
             return shown.connected()
         # What is the platform's own is shown, with its like, to whoever asks for it by name.
         graph = shown if shown.find(view.node) else whole
-        starts = graph.find(view.node)
+        starts = graph.find(view.node) or self._lonely(graph, view)
         if not starts:
             raise CatalogError(
                 CatalogCode.ENTITY_NOT_FOUND,
@@ -51,18 +51,30 @@ class Lineage:
             )
         return graph.around(starts, view.direction, view.depth)
 
-    def _at(self, at_ms: int | None, *, with_sources: bool) -> Graph:
+    def _lonely(self, graph: Graph, view: View) -> list[str]:
+        """A topic that nothing reads or writes."""
+        name = (view.node or "").removeprefix("topic:")
+        if view.at_ms is not None or self._catalog.platform.topic(name) is None:
+            return []
+        return [graph.add(Node(NodeType.TOPIC, name, name, is_internal_topic(name)))]
+
+    async def _at(self, at_ms: int | None, *, with_sources: bool) -> Graph:
         catalog = self._catalog
         if at_ms is not None:
             return history.graph_at(catalog.state, at_ms)
-        now = build(catalog.platform, with_sources=with_sources)
+        now = await run_in_slices(build(catalog.platform, with_sources=with_sources))
         if not with_sources:
             self.rates.observe(now)
         return history.with_idle(now, catalog.state, catalog.clock.now_ms())
 
-    def _record(self) -> Sequence[Change]:
-        graph = self._at(None, with_sources=False)
-        return history.changes(graph, self._catalog.state, self._catalog.clock.now_ms())
+    async def _record(self) -> None:
+        if not self._catalog.platform.knows(names.QUERY):
+            return
+        graph = await self._at(None, with_sources=False)
+        steps = history.changes(graph, self._catalog.state, self._catalog.clock.now_ms())
+        found = await run_in_slices(steps)
+        if found:
+            await self._catalog.write(lambda: (found, None))
 
     def as_json(self, graph: Graph) -> dict[str, Any]:
         """Nodes and edges, the latter with their throughput per second."""

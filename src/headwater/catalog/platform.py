@@ -103,9 +103,8 @@ class TopicAccess:
 class Platform(Protocol):
     """What there is on this node now."""
 
-    @property
-    def ready(self) -> bool:
-        """Whether everything has been loaded; until then something missing is not something deleted."""
+    def knows(self, type_name: str) -> bool:
+        """Whether all entities of the type have been loaded: only then is one that is missing one that was deleted."""
         ...
 
     @property
@@ -117,6 +116,8 @@ class Platform(Protocol):
         ...
 
     def topics(self) -> Mapping[str, TopicInfo]: ...
+
+    def topic(self, name: str) -> TopicInfo | None: ...
 
     def schemas(self) -> Sequence[SchemaFact]:
         """The latest version of every subject."""

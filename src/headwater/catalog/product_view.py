@@ -52,8 +52,8 @@ class Products:
                 {"partition": r.partition, "offset": r.offset, "timestamp": r.timestamp, "key": r.key, "value": r.value}
                 for r in records
             ],
-            "lineage": self._around(topic),
-            "access": self._access(topic),
+            "lineage": await self._around(topic),
+            "access": await self._access(topic),
         }
 
     def _summary(self, product: Product) -> dict[str, Any]:
@@ -100,18 +100,18 @@ class Products:
             ],
         }
 
-    def _around(self, topic: str) -> dict[str, Any]:
+    async def _around(self, topic: str) -> dict[str, Any]:
         """Names of what is directly and indirectly up- and downstream."""
         sides = {}
         for direction in (Direction.UPSTREAM, Direction.DOWNSTREAM):
-            graph = self._lineage.graph(View(f"topic:{topic}", direction))
+            graph = await self._lineage.graph(View(f"topic:{topic}", direction))
             sides[direction.value] = [node.id for node in graph.nodes.values() if node.id != f"topic:{topic}"]
         return sides
 
-    def _access(self, topic: str) -> dict[str, Any]:
+    async def _access(self, topic: str) -> dict[str, Any]:
         platform = self._catalog.platform
         granted = platform.access(topic)
-        graph = self._lineage.graph(View(f"topic:{topic}", Direction.DOWNSTREAM, depth=1))
+        graph = await self._lineage.graph(View(f"topic:{topic}", Direction.DOWNSTREAM, depth=1))
         kinds = (NodeType.GROUP, NodeType.QUERY, NodeType.CONNECTOR, NodeType.CONSUMER)
         return {
             "bootstrapServers": platform.bootstrap,

@@ -40,20 +40,20 @@ class Product:
         return not self.missing
 
 
-def products(catalog: Catalog, entities: Mapping[EntityKey, Entity] | None = None) -> list[Product]:
+def products(catalog: Catalog) -> list[Product]:
     """Every topic that is tagged as a product, by name of topic, complete or not."""
-    known = catalog.entities() if entities is None else entities
+    tagged = [catalog.find(key) for key in catalog.state.tags if key.type == names.TOPIC]
     found = [
         _product(catalog, entity)
-        for entity in known.values()
-        if entity.key.type == names.TOPIC and _plain(TAG) in {_plain(tag) for tag in catalog.tags.on(entity)}
+        for entity in tagged
+        if entity is not None and _plain(TAG) in {_plain(tag) for tag in catalog.tags.on(entity)}
     ]
     return sorted(found, key=lambda product: product.topic.name)
 
 
-def product_entities(catalog: Catalog, entities: Mapping[EntityKey, Entity]) -> Iterator[Entity]:
+def product_entities(catalog: Catalog) -> Iterator[Entity]:
     """The complete products as entities of their own, for search."""
-    for product in products(catalog, entities):
+    for product in products(catalog):
         if product.complete:
             local = product.topic.name
             yield Entity(

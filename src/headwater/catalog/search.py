@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,9 @@ from headwater.catalog import names
 from headwater.catalog.catalog import Catalog
 from headwater.catalog.entity import Entity
 from headwater.catalog.errors import CatalogCode, CatalogError
+from headwater.catalog.inventory import entities
 from headwater.catalog.products import product_entities
+from headwater.log.slices import run_in_slices
 
 DEFAULT_LIMIT = 100
 MOST = 500
@@ -46,7 +48,7 @@ class Found:
     status: str = "ACTIVE"
 
 
-def search(catalog: Catalog, query: Query) -> list[Found]:
+async def search(catalog: Catalog, query: Query) -> list[Found]:
     """The entities that match, best-named first. Raises `CatalogError` for a type that does not exist."""
     for name in query.types:
         if name not in (names.ROOT, ""):
@@ -54,7 +56,16 @@ def search(catalog: Catalog, query: Query) -> list[Found]:
     if not 0 <= query.limit <= MOST or query.offset < 0:
         raise CatalogError(CatalogCode.INVALID_PARAMETERS, f"limit is 0 to {MOST} and offset is not negative.")
     matching = _Matcher(query)
-    found = [hit for hit in _candidates(catalog, query) if matching(hit)]
+
+    def steps() -> Generator[None, None, list[Found]]:
+        hits = []
+        for hit in _candidates(catalog, query):
+            if matching(hit):
+                hits.append(hit)
+            yield
+        return hits
+
+    found = await run_in_slices(steps())
     found.sort(key=lambda hit: _order(hit, query), reverse=query.descending)
     return found[query.offset : query.offset + query.limit]
 
@@ -72,16 +83,14 @@ def describe(catalog: Catalog, entity: Entity, status: str = "ACTIVE") -> Found:
 
 def _candidates(catalog: Catalog, query: Query) -> Iterable[Found]:
     kinds = {names.entity_type(name) for name in query.types if name not in (names.ROOT, "")}
-    entities = catalog.entities()
-    for entity in entities.values():
-        if not kinds or entity.key.type in kinds:
-            yield describe(catalog, entity)
+    for entity in entities(catalog.platform, kinds):
+        yield describe(catalog, entity)
     if not kinds or names.PRODUCT in kinds:
-        for product in product_entities(catalog, entities):
+        for product in product_entities(catalog):
             yield describe(catalog, product)
     if query.deleted:
-        for entity in catalog.deleted.values():
-            if entity.key not in entities and (not kinds or entity.key.type in kinds):
+        for entity in list(catalog.deleted.values()):
+            if not kinds or entity.key.type in kinds:
                 yield describe(catalog, entity, "DELETED")
 
 
@@ -114,7 +123,7 @@ def _pattern(word: str) -> re.Pattern[str]:
 def _texts(hit: Found) -> Iterable[str]:
     """Everything that words are looked for in."""
     yield hit.entity.name
-    yield hit.entity.qualified_name
+    yield hit.entity.key.name
     yield from (str(hit.attributes[name]) for name in ("description", "owner", "ownerEmail") if name in hit.attributes)
     yield from hit.tags
     for values in hit.metadata.values():

@@ -15,6 +15,7 @@ from headwater.catalog.bindings import Bindings, Bound, Wanted
 from headwater.catalog.catalog import Catalog
 from headwater.catalog.entity import Entity
 from headwater.catalog.errors import CatalogCode, CatalogError
+from headwater.catalog.inventory import entities
 from headwater.catalog.search import Found, describe
 from headwater.http.catalog.answers import CatalogGuard, answer, body_as, error_body, items_as
 
@@ -68,7 +69,7 @@ class EntityEndpoints:
 
     async def _list(self, request: Request) -> Response:
         kind = names.entity_type(request.path_params["type"])
-        found = [describe(self._catalog, e) for e in self._catalog.entities().values() if e.key.type == kind]
+        found = [describe(self._catalog, e) for e in entities(self._catalog.platform, (kind,))]
         return answer({"entities": [header(hit) for hit in found]})
 
     async def _update_one(self, request: Request) -> Response:

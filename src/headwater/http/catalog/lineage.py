@@ -39,7 +39,7 @@ class LineageEndpoints:
     async def _graph(self, request: Request) -> Response:
         form = one_of(request, "format", ("json", "mermaid", "openlineage"))
         lineage = self._governance.lineage
-        graph = lineage.graph(_view(request))
+        graph = await lineage.graph(_view(request))
         if form == "mermaid":
             return PlainTextResponse(mermaid(graph))
         if form == "openlineage":

@@ -32,7 +32,7 @@ class SearchEndpoints:
     async def _search(self, request: Request) -> Response:
         query = _query(request)
         extra = texts(request, "attr", "attrs")
-        found = search(self._catalog, query)
+        found = await search(self._catalog, query)
         return answer(
             {
                 "searchParameters": {
