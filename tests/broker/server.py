@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -11,6 +12,7 @@ from typing import TypeVar
 from headwater.broker.auth import Verifier
 from headwater.broker.broker import Broker
 from headwater.broker.net import KafkaListener
+from headwater.broker.oauth import TokenValidator
 from headwater.broker.settings import BrokerSettings
 from headwater.broker.timers import Timers
 from headwater.core.clock import Clock, SystemClock
@@ -46,14 +48,18 @@ async def running_broker(
     timers: Timers | None = None,
     settings: BrokerSettings | None = None,
     verifier: Verifier | None = None,
+    tokens: TokenValidator | None = None,
+    tls: ssl.SSLContext | None = None,
+    login: bool | None = None,
+    advertised: tuple[str, int] = ("", 0),
 ) -> AsyncIterator[Running]:
-    """A broker in this event loop."""
+    """A broker in this event loop; `tls`, `login` and `advertised` are those of its listener."""
     clock = clock or SystemClock()
     log = Log(storage or MemoryStorage(), clock)
     log.open()
-    broker = Broker(log, clock, settings, verifier=verifier, timers=timers)
+    broker = Broker(log, clock, settings, verifier=verifier, tokens=tokens, timers=timers)
     await broker.start()
-    listener = KafkaListener(broker, "127.0.0.1", 0)
+    listener = KafkaListener(broker, "127.0.0.1", 0, tls=tls, login=login, advertised=advertised)
     await listener.start()
     try:
         yield Running(broker, listener)
@@ -65,7 +71,13 @@ async def running_broker(
 
 @contextmanager
 def broker_in_thread(
-    *, storage: Storage | None = None, settings: BrokerSettings | None = None, verifier: Verifier | None = None
+    *,
+    storage: Storage | None = None,
+    settings: BrokerSettings | None = None,
+    verifier: Verifier | None = None,
+    tokens: TokenValidator | None = None,
+    tls: ssl.SSLContext | None = None,
+    login: bool | None = None,
 ) -> Iterator[Running]:
     """A broker in a thread of its own, for clients that block."""
     started: list[Running] = []
@@ -75,7 +87,9 @@ def broker_in_thread(
 
     async def serve() -> None:
         try:
-            async with running_broker(storage=storage, settings=settings, verifier=verifier) as running:
+            async with running_broker(
+                storage=storage, settings=settings, verifier=verifier, tokens=tokens, tls=tls, login=login
+            ) as running:
                 started.append(running)
                 ready.set()
                 await stop.wait()
