@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from headwater.connect.chain import Chain
 from headwater.connect.config import Config
 from headwater.connect.converters.api import Converter
 from headwater.connect.converters.registry import DATA_FORMATS, converter
@@ -13,6 +12,7 @@ from headwater.connect.spi import Connector, SinkConnector, SourceConnector
 from headwater.connect.tasks.run import TaskRun, TaskServices, TaskSettings
 from headwater.connect.tasks.sink_run import SinkRun
 from headwater.connect.tasks.source_run import SourceRun
+from headwater.connect.transforms.steps import problems_of, steps_of
 from headwater.core.errors import HeadwaterError
 from headwater.formats.api import SchemaRegistry
 
@@ -40,7 +40,7 @@ def make_task_run(
 ) -> TaskRun:
     """One task of a connector, not yet started. Raises `UsageError`, `ConnectError` for a wrong configuration."""
     converters = _converters(settings.config, services.registry)
-    chain = Chain()
+    chain = steps_of(settings.config)
     if isinstance(connector, SourceConnector):
         source = SourcePipeline(converters, chain)
         return SourceRun(connector.task(), source, settings, services, changed, paused=paused)
@@ -51,7 +51,7 @@ def make_task_run(
 
 def pipeline_problems(config: Config) -> dict[str, str]:
     """What is wrong with converters and transformations, by key."""
-    out: dict[str, str] = {}
+    out = problems_of(config)
     for side in _DEFAULTS:
         try:
             _converter(side, config, None)

@@ -38,6 +38,13 @@ def _tokens(pattern: str) -> list[tuple[str, str]]:
 
 
 @lru_cache(maxsize=1000)
+def compile_moment_parser(pattern: str) -> Callable[[str], int]:
+    """A function from text to ms since the epoch, in GMT unless the text names a zone; see `compile_date_parser`."""
+    tokens = _tokens(pattern)
+    return lambda text: _resolve(_parse(tokens, text, pattern))
+
+
+@lru_cache(maxsize=1000)
 def compile_date_parser(pattern: str) -> Callable[[str], int]:
     """A function from text to days since the epoch, in GMT.
 
