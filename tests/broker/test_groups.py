@@ -347,7 +347,7 @@ def test_offsets_may_be_committed_by_members_of_the_generation_or_by_anybody_whi
     house = House()
 
     def check(group: str, generation: int, member: str, instance: str | None) -> Code:
-        return house.coordinator.check_commit(group, generation, member, instance, 9)
+        return house.coordinator.check_commit(group, generation, member, instance, 8)
 
     assert check("g", -1, "", None) is Code.NONE
     assert check("g", 3, "a-1", None) is Code.ILLEGAL_GENERATION

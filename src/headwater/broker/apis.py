@@ -62,10 +62,10 @@ APIS: dict[int, Api] = {
         # librdkafka 2.0 drops compressed batches unless version 0 is advertised (KAFKA-18659); nobody uses it.
         Api(PRODUCE, "Produce", 3, 13, produce.produce, advertised_first=0),
         Api(FETCH, "Fetch", 4, 18, fetch.fetch),
-        Api(2, "ListOffsets", 1, 10, offsets.list_offsets),
+        Api(2, "ListOffsets", 1, 11, offsets.list_offsets),
         Api(3, "Metadata", 0, 13, metadata.metadata),
-        Api(8, "OffsetCommit", 1, 9, commits.offset_commit),
-        Api(9, "OffsetFetch", 1, 9, commits.offset_fetch),
+        Api(8, "OffsetCommit", 1, 10, commits.offset_commit),
+        Api(9, "OffsetFetch", 1, 10, commits.offset_fetch),
         Api(10, "FindCoordinator", 0, 6, metadata.find_coordinator),
         Api(11, "JoinGroup", 0, 9, groups.join_group),
         Api(12, "Heartbeat", 0, 4, groups.heartbeat),
@@ -78,7 +78,7 @@ APIS: dict[int, Api] = {
         Api(19, "CreateTopics", 2, 7, topics.create_topics),
         Api(20, "DeleteTopics", 1, 6, topics.delete_topics),
         Api(21, "DeleteRecords", 0, 2, offsets.delete_records),
-        Api(22, "InitProducerId", 0, 5, producers.init_producer_id),
+        Api(22, "InitProducerId", 0, 6, producers.init_producer_id),
         Api(23, "OffsetForLeaderEpoch", 2, 4, offsets.offset_for_leader_epoch),
         # Versions 4 and 5 are for brokers among each other, but Kafka advertises them too.
         Api(24, "AddPartitionsToTxn", 0, 5, transactions.add_partitions_to_txn),

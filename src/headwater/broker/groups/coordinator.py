@@ -18,6 +18,8 @@ from headwater.broker.timers import Timers
 from headwater.core.clock import Clock
 from headwater.log.offsets import group_key
 
+_FIRST_COMMIT_WITH_NOT_FOUND = 9
+
 
 class GroupCoordinator:
     """All groups of the broker. Members talk to `classic` or `consumer`, whichever their protocol is."""
@@ -70,8 +72,10 @@ class GroupCoordinator:
         group = self.groups.get(group_id)
         if not group_id:
             return Code.INVALID_GROUP_ID
+        if group is None and epoch >= 0:
+            return Code.GROUP_ID_NOT_FOUND if version >= _FIRST_COMMIT_WITH_NOT_FOUND else Code.ILLEGAL_GENERATION
         if group is None:
-            return Code.NONE if epoch < 0 else Code.ILLEGAL_GENERATION
+            return Code.NONE
         code = group.check_commit(epoch, member_id, instance_id, version)
         if (
             isinstance(group, ClassicGroup)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headwater.broker.acls import Operation, Resource
@@ -11,6 +11,7 @@ from headwater.broker.groups.classic_group import CONSUMER
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
 from headwater.log.offsets import Key, Offset, OffsetAndMetadata
+from headwater.wire.definitions import ZERO_UUID
 from headwater.wire.messages import (
     OffsetCommitRequest,
     OffsetCommitResponse,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 CommitTopic = OffsetCommitResponse.OffsetCommitResponseTopic
 CommitPartition = OffsetCommitResponse.OffsetCommitResponsePartition
 _FIRST_WITH_GROUPS = 8
+_FIRST_WITH_IDS = 10
 _NO_OFFSET = OffsetAndMetadata(-1)
 
 
@@ -42,28 +44,22 @@ def offset_commit(
     )
     if not broker.allows(context, Operation.READ, Resource.GROUP, request.group_id):
         error = Code.GROUP_AUTHORIZATION_FAILED
-    codes: dict[Key, Code] = {}
+    by_id = context.version >= _FIRST_WITH_IDS
     offsets: dict[Key, Offset] = {}
-    for topic in request.topics:
-        for place in topic.partitions:
-            key = topic.name, place.partition_index
-            codes[key] = error or _check_offset(broker, context, topic.name, place)
-            if not codes[key]:
+    topics = []
+    for wanted in request.topics:
+        topic = broker.log.topic_by_id(wanted.topic_id) if by_id else broker.log.topic(wanted.name)
+        name = wanted.name if topic is None else topic.name
+        partitions = []
+        for place in wanted.partitions:
+            code = error or (Code.UNKNOWN_TOPIC_ID if topic is None and by_id else Code.NONE)
+            code = code or _check_offset(broker, context, name, place)
+            if not code:
+                key = name, place.partition_index
                 offsets[key] = place.committed_offset, place.committed_leader_epoch, place.committed_metadata or ""
-    response = OffsetCommitResponse(
-        topics=[
-            CommitTopic(
-                name=topic.name,
-                partitions=[
-                    CommitPartition(
-                        partition_index=place.partition_index, error_code=codes[topic.name, place.partition_index]
-                    )
-                    for place in topic.partitions
-                ],
-            )
-            for topic in request.topics
-        ]
-    )
+            partitions.append(CommitPartition(partition_index=place.partition_index, error_code=code))
+        topics.append(CommitTopic(name=wanted.name, topic_id=wanted.topic_id, partitions=partitions))
+    response = OffsetCommitResponse(topics=topics)
     if not offsets:
         return response
     broker.observation.committed(context.client_id, request.group_id, {topic for topic, _ in offsets})
@@ -99,14 +95,7 @@ def offset_fetch(broker: Broker, context: Context, request: OffsetFetchRequest) 
     """Committed positions of one group or, from version 8 on, of several; -1 where there is none."""
     if context.version >= _FIRST_WITH_GROUPS:
         return OffsetFetchResponse(
-            groups=[
-                _fetch_group(broker, wanted, request.require_stable)
-                if broker.allows(context, Operation.DESCRIBE, Resource.GROUP, wanted.group_id)
-                else OffsetFetchResponse.OffsetFetchResponseGroup(
-                    group_id=wanted.group_id, error_code=Code.GROUP_AUTHORIZATION_FAILED
-                )
-                for wanted in request.groups
-            ]
+            groups=[_fetch_group(broker, context, wanted, request.require_stable) for wanted in request.groups]
         )
     if not broker.allows(context, Operation.DESCRIBE, Resource.GROUP, request.group_id):
         return OffsetFetchResponse(error_code=Code.GROUP_AUTHORIZATION_FAILED)
@@ -116,12 +105,11 @@ def offset_fetch(broker: Broker, context: Context, request: OffsetFetchRequest) 
     for name, indexes in _wanted(request.topics, committed):
         partitions = []
         for index in indexes:
-            waits = unstable(name, index)
-            found = _NO_OFFSET if waits else committed.get((name, index), _NO_OFFSET)
+            code, found = _position(committed, unstable, name, index)
             partitions.append(
                 OffsetFetchResponse.OffsetFetchResponsePartition(
                     partition_index=index,
-                    error_code=Code.UNSTABLE_OFFSET_COMMIT if waits else Code.NONE,
+                    error_code=code,
                     committed_offset=found.offset,
                     committed_leader_epoch=found.leader_epoch,
                     metadata=found.metadata,
@@ -131,31 +119,65 @@ def offset_fetch(broker: Broker, context: Context, request: OffsetFetchRequest) 
     return OffsetFetchResponse(topics=topics)
 
 
+def _position(
+    committed: Mapping[Key, OffsetAndMetadata], unstable: Callable[[str, int], bool], topic: str, index: int
+) -> tuple[Code, OffsetAndMetadata]:
+    """What to say of one partition."""
+    if unstable(topic, index):
+        return Code.UNSTABLE_OFFSET_COMMIT, _NO_OFFSET
+    return Code.NONE, committed.get((topic, index), _NO_OFFSET)
+
+
 def _fetch_group(
-    broker: Broker, wanted: OffsetFetchRequest.OffsetFetchRequestGroup, stable: bool
+    broker: Broker, context: Context, wanted: OffsetFetchRequest.OffsetFetchRequestGroup, stable: bool
 ) -> OffsetFetchResponse.OffsetFetchResponseGroup:
     error = broker.groups.check_fetch(wanted.group_id, wanted.member_epoch, wanted.member_id)
+    if not broker.allows(context, Operation.DESCRIBE, Resource.GROUP, wanted.group_id):
+        error = Code.GROUP_AUTHORIZATION_FAILED
     if error:
         return OffsetFetchResponse.OffsetFetchResponseGroup(group_id=wanted.group_id, error_code=error)
     committed = broker.offsets.fetch(wanted.group_id)
     unstable = _unstable(broker, wanted.group_id, stable)
     topics = []
-    for name, indexes in _wanted(wanted.topics, committed):
+    for name, topic_id, indexes in _wanted_by_id(broker, context, wanted, committed):
         partitions = []
         for index in indexes:
-            waits = unstable(name, index)
-            found = _NO_OFFSET if waits else committed.get((name, index), _NO_OFFSET)
+            code, found = _position(committed, unstable, name, index)
             partitions.append(
                 OffsetFetchResponse.OffsetFetchResponsePartitions(
                     partition_index=index,
-                    error_code=Code.UNSTABLE_OFFSET_COMMIT if waits else Code.NONE,
+                    error_code=code if name else Code.UNKNOWN_TOPIC_ID,
                     committed_offset=found.offset,
                     committed_leader_epoch=found.leader_epoch,
                     metadata=found.metadata,
                 )
             )
-        topics.append(OffsetFetchResponse.OffsetFetchResponseTopics(name=name, partitions=partitions))
+        topics.append(
+            OffsetFetchResponse.OffsetFetchResponseTopics(name=name, topic_id=topic_id, partitions=partitions)
+        )
     return OffsetFetchResponse.OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
+
+
+def _wanted_by_id(
+    broker: Broker,
+    context: Context,
+    wanted: OffsetFetchRequest.OffsetFetchRequestGroup,
+    committed: dict[Key, OffsetAndMetadata],
+) -> Iterator[tuple[str, bytes, list[int]]]:
+    """Name, id and partitions of the topics asked for; from version 10 on they are named by id, and a topic that does
+    not exist has no name."""
+    if context.version < _FIRST_WITH_IDS:
+        for name, indexes in _wanted(wanted.topics, committed):
+            yield name, ZERO_UUID, indexes
+    elif wanted.topics is not None:
+        for asked in wanted.topics:
+            topic = broker.log.topic_by_id(asked.topic_id)
+            yield "" if topic is None else topic.name, asked.topic_id, asked.partition_indexes
+    else:
+        for name, indexes in _wanted(None, committed):
+            topic = broker.log.topic(name)
+            if topic is not None:
+                yield name, topic.topic_id, indexes
 
 
 def _unstable(broker: Broker, group: str, required: bool) -> Callable[[str, int], bool]:

@@ -22,8 +22,18 @@ from headwater.wire.messages import (
 if TYPE_CHECKING:
     from headwater.broker.broker import Broker
 
-LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED = -1, -2, -3, -4, -5
-"""Timestamps with a meaning of their own (KIP-79, KIP-734, KIP-405)."""
+LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_NOT_TIERED = range(-1, -7, -1)
+"""Timestamps with a meaning of their own (KIP-79, KIP-734, KIP-405, KIP-1005, KIP-1023)."""
+_FIRST_VERSIONS = {
+    LATEST: 0,
+    EARLIEST: 0,
+    MAX_TIMESTAMP: 7,
+    EARLIEST_LOCAL: 8,
+    LATEST_TIERED: 9,
+    EARLIEST_NOT_TIERED: 11,
+}
+"""The ListOffsets versions that know them."""
+_NEVER = 1 << 15
 HIGH_WATERMARK = -1
 """As the offset of DeleteRecords: everything."""
 
@@ -44,6 +54,10 @@ def list_offsets(broker: Broker, context: Context, request: ListOffsetsRequest) 
                 result.error_code = Code.TOPIC_AUTHORIZATION_FAILED
             elif partition is None:
                 result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
+            elif place.current_leader_epoch > 0:
+                result.error_code = Code.UNKNOWN_LEADER_EPOCH
+            elif place.timestamp < 0 and context.version < _FIRST_VERSIONS.get(place.timestamp, _NEVER):
+                result.error_code = Code.UNSUPPORTED_VERSION
             else:
                 try:
                     result.offset, result.timestamp = _locate(partition, place.timestamp, committed)
@@ -63,7 +77,7 @@ def _locate(partition: Partition, timestamp: int, committed: bool) -> tuple[int,
         return partition.log_start, -1
     if timestamp == MAX_TIMESTAMP:
         return partition.max_timestamp()
-    if timestamp == LATEST_TIERED:
+    if timestamp in (LATEST_TIERED, EARLIEST_NOT_TIERED):  # nothing is anywhere but here
         return -1, -1
     found = partition.offset_for_time(timestamp)
     return (-1, -1) if found is None or found[0] >= end else found

@@ -35,6 +35,10 @@ def init_producer_id(
 
     The answer comes when the older owner is fenced for good.
     """
+    if request.enable2_pc or request.keep_prepared_txn:
+        # As Kafka without `transaction.two.phase.commit.enable` (KIP-939).
+        code = Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+        return InitProducerIdResponse(error_code=code, producer_id=-1, producer_epoch=-1)
     if request.transactional_id is None:
         return InitProducerIdResponse(producer_id=broker.log.next_producer_id(), producer_epoch=0)
     if not broker.allows(context, Operation.WRITE, Resource.TRANSACTIONAL_ID, request.transactional_id):
