@@ -23,6 +23,7 @@ from headwater.http.catalog.routes import routes
 from headwater.http.server import KsqlServer
 from headwater.plan.functions.extensions import all_functions
 from headwater.registry.port import SqlSchemas
+from headwater.registry.validation import RecordValidation
 
 _PROCESSING_LOG = {
     "ksql.logging.processing.topic.auto.create": "true",
@@ -99,4 +100,6 @@ class SqlPart:
         self.registry = RegistryPart(self._settings, self._cluster, self._clock, self._access)
         self._stack.push_async_callback(self.registry.close)
         await self.registry.start(listen=listen)
+        if self._broker is not None:
+            self._broker.record_check = RecordValidation(self.registry.registry)
         return self.registry.schemas

@@ -18,6 +18,7 @@ from headwater.broker.groups.coordinator import GroupCoordinator
 from headwater.broker.groups.group import expired_offsets
 from headwater.broker.oauth import TokenValidator
 from headwater.broker.observation import Observation
+from headwater.broker.record_check import RecordCheck, unchecked
 from headwater.broker.security import SecurityStore
 from headwater.broker.session import Context, Session
 from headwater.broker.settings import BrokerSettings
@@ -71,6 +72,8 @@ class Broker:
         self._timers = timers
         self.statistics = BrokerStatistics()
         self.observation = Observation(clock)
+        self.record_check: RecordCheck = unchecked
+        """Asked before a client's records are appended; whoever runs the broker may set another."""
         self.fetch_sessions = FetchSessions(clock.monotonic, self.statistics.session_evicted)
         self.dispatcher = Dispatcher(self)
         self.durability = DurabilityGate(log)

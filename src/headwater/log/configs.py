@@ -60,6 +60,7 @@ def _flag(name: str, default: str, doc: str) -> ConfigDef:
     return ConfigDef(name, ConfigType.BOOLEAN, default, doc)
 
 
+_TOPIC_NAME = "io.confluent.kafka.serializers.subject.TopicNameStrategy"
 _IGNORED = "Accepted for compatibility; one node has no use for it."
 
 TOPIC_CONFIGS: dict[str, ConfigDef] = {
@@ -117,6 +118,20 @@ TOPIC_CONFIGS: dict[str, ConfigDef] = {
         ),
         _long("min.compaction.lag.ms", 0, "How long a record of a compacted topic is safe from compaction."),
         _int("min.insync.replicas", 1, _IGNORED, 1),
+        _flag(
+            "confluent.key.schema.validation",
+            "false",
+            "Take only records whose key carries the id of a schema that is registered for the topic.",
+        ),
+        _flag(
+            "confluent.value.schema.validation",
+            "false",
+            "Take only records whose value carries the id of a schema that is registered for the topic.",
+        ),
+        _text("confluent.key.subject.name.strategy", _TOPIC_NAME, "The subject that key schemas are under."),
+        _text(
+            "confluent.value.subject.name.strategy", _TOPIC_NAME, "The subject that value schemas are under."
+        ),
         _flag("preallocate", "false", _IGNORED),
         _flag("remote.storage.enable", "false", _IGNORED),
         _long("retention.bytes", -1, "Drop the oldest segments of a partition above this size; -1 for no limit.", -1),

@@ -92,7 +92,7 @@ def _take(
         return _error(index, Code.UNKNOWN_TOPIC_OR_PARTITION, f"There is no partition {name}-{index}"), None
     if not broker.allows(context, Operation.WRITE, Resource.TOPIC, topic.name):
         return _error(index, Code.TOPIC_AUTHORIZATION_FAILED, f"Writing to {topic.name} is not allowed"), None
-    refusal = _refusal(topic, index, data.records)
+    refusal = _refusal(topic, index, data.records) or _rejection(broker, topic, index, data.records or b"")
     if refusal is None and data.records and data.records[_ATTRIBUTES_LOW] & _TRANSACTIONAL:
         refusal = _outside_transaction(broker, context, request.transactional_id, (topic.name, index), data.records)
     return (refusal, None) if refusal is not None else _append(broker, context, topic.partitions[index], data)
@@ -109,6 +109,18 @@ def _refusal(topic: Topic, index: int, records: Buffer | None) -> PartitionResul
     if records[_MAGIC_AT] == 2 and _BATCH_LENGTH.unpack_from(records, _LENGTH_AT)[0] + LENGTH_END < len(records):
         return _error(index, Code.INVALID_RECORD, "Only one record batch per partition is allowed")
     return None
+
+
+def _rejection(broker: Broker, topic: Topic, index: int, records: Buffer) -> PartitionResult | None:
+    """Why the broker's record check does not let the batch in; None if it does."""
+    problems = broker.record_check(topic.name, topic.configs, records)
+    if not problems:
+        return None
+    result = _error(index, Code.INVALID_RECORD, "One or more records have been rejected")
+    result.record_errors = [
+        ProduceResponse.BatchIndexAndErrorMessage(batch_index=at, batch_index_error_message=why) for at, why in problems
+    ]
+    return result
 
 
 def _outside_transaction(
