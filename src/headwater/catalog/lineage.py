@@ -79,6 +79,8 @@ class Graph:
 
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: dict[str, Edge] = field(default_factory=dict)
+    starts: tuple[str, ...] = ()
+    """The nodes that it is the lineage of; empty for a graph of everything."""
 
     def add(self, node: Node) -> str:
         """Take in a node, unless there is one of this id; returns the id."""
@@ -99,7 +101,8 @@ class Graph:
         for wanted, step in ((Direction.UPSTREAM, self._before()), (Direction.DOWNSTREAM, self._after())):
             if direction in (Direction.BOTH, wanted):
                 kept |= _reach(begin, step, depth)
-        return self.only(lambda node: node.id in kept)
+        found = self.only(lambda node: node.id in kept)
+        return Graph(found.nodes, found.edges, tuple(begin))
 
     def only(self, wanted: Callable[[Node], bool]) -> Graph:
         """The nodes that are wanted, and the edges between them."""

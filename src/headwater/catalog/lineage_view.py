@@ -79,6 +79,7 @@ class Lineage:
     def as_json(self, graph: Graph) -> dict[str, Any]:
         """Nodes and edges, the latter with their throughput per second."""
         return {
+            "starts": list(graph.starts),
             "nodes": [
                 {
                     "id": node.id,

@@ -11,6 +11,7 @@ import typer
 from headwater.cli.acls import app as acls_app
 from headwater.cli.groups import app as groups_app
 from headwater.cli.keys import app as keys_app
+from headwater.cli.lineage import lineage
 from headwater.cli.topics import app as topics_app
 from headwater.cli.trust import trust
 
@@ -27,6 +28,7 @@ app.add_typer(groups_app)
 app.add_typer(keys_app)
 app.add_typer(acls_app)
 app.command()(trust)
+app.command()(lineage)
 
 BAD_START = 2
 """Exit code for a setting, option or environment that does not let the command begin."""

@@ -1,0 +1,80 @@
+"""Questions to one of a node's REST doors: JSON in, JSON or text out, refusals as errors."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.request import Request, urlopen
+
+from headwater.core.errors import ConfigError, HeadwaterError, StartupError
+
+_SECONDS = 30.0
+
+
+class RefusedError(HeadwaterError):
+    """The server refused the request; `status` is its HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class RestDoor:
+    """`server` is a URL, with `user:password@` where the server asks. `what` names the door in errors."""
+
+    def __init__(self, server: str, what: str) -> None:
+        self._what = what
+        self._server, self._headers = _parsed(server)
+
+    def get(self, path: str, params: Mapping[str, str]) -> Any:
+        """The JSON that a GET is answered with. Raises `RefusedError`, `StartupError`."""
+        try:
+            return json.loads(self.text(path, params))
+        except ValueError as error:
+            raise StartupError(f"what answers at {self._server} is not {self._what}: it does not speak JSON") from error
+
+    def text(self, path: str, params: Mapping[str, str]) -> str:
+        """The text that a GET is answered with. Raises `RefusedError`, `StartupError`."""
+        query = f"?{urlencode(params)}" if params else ""
+        request = Request(f"{self._server}{quote(path)}{query}", headers=self._headers)  # noqa: S310 - checked: http(s)
+        try:
+            with urlopen(request, timeout=_SECONDS) as response:  # noqa: S310
+                return str(response.read().decode("utf-8", "replace"))
+        except HTTPError as error:
+            with error:
+                raise RefusedError(_message(error), error.code) from None
+        except (URLError, HTTPException, OSError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise StartupError(
+                f"{self._what} does not answer at {self._server}: {reason}. Start a node with `headwater up`"
+            ) from error
+
+
+def _message(error: HTTPError) -> str:
+    body = error.read().decode("utf-8", "replace")
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.strip() or str(error.reason)
+
+
+def _parsed(server: str) -> tuple[str, dict[str, str]]:
+    """The URL without credentials, and the headers with them."""
+    try:
+        address = urlsplit(server if "://" in server else f"http://{server}")
+        valid = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ConfigError(f"--server must be a URL such as http://127.0.0.1:8081, not `{server}`")
+    host = address.netloc.rpartition("@")[2]
+    headers = {"Accept": "application/json"}
+    if address.username is not None:
+        pair = f"{unquote(address.username)}:{unquote(address.password or '')}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    return urlunsplit((address.scheme, host, address.path.rstrip("/"), "", "")), headers
