@@ -14,6 +14,7 @@ from headwater.app.catalog_part import CatalogPart
 from headwater.broker.broker import Broker
 from headwater.catalog.platform import ConnectorFact
 from headwater.cluster.api import Append, Commit, TopicPartition
+from headwater.core.clock import Clock
 from headwater.http.catalog.routes import routes
 from headwater.wire.records import build_batch
 from tests.engine.sql_node import EARLIEST_RESET, SqlNode, sql_node
@@ -85,9 +86,9 @@ def errors(answers: Sequence[dict[str, Any]]) -> list[int | None]:
 
 
 @asynccontextmanager
-async def catalog_node() -> AsyncIterator[CatalogNode]:
+async def catalog_node(clock: Clock | None = None) -> AsyncIterator[CatalogNode]:
     """A started node."""
-    async with sql_node() as sql:
+    async with sql_node(clock) as sql:
         node = CatalogNode(sql)
         await node.broker.start()
         await node.part.start()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headwater.catalog.platform import ConnectorFact
+from headwater.testing.clock import ManualClock
 from tests.catalog.catalog_node import CatalogNode, catalog_node
 
 SINK = ConnectorFact("mongo-sink", "MongoDbAtlasSink", "sink", ("job_status",), "RUNNING", "connect-mongo-sink")
@@ -146,3 +147,22 @@ async def test_mermaid_draws_every_edge(node: CatalogNode) -> None:
     assert text.startswith("flowchart LR\n")
     assert text.count(" --> ") == 6
     assert '{{"QUERY JOB_STATUS"}}' in text
+
+
+async def test_edges_have_their_throughput() -> None:
+    clock = ManualClock()
+    async with catalog_node(clock) as node:
+        await service_management(node)
+        await node.sql.settle()
+        await node.get("lineage", node="job_status")
+        for _ in range(10):
+            clock.advance(1_000)
+            await node.produce("order_placed", "rdkafka", *[b'{"job_id": 7}'] * 20)
+        await node.sql.settle()
+        graph = await node.get("lineage", node="job_status")
+        rates = {(e["source"], e["target"].partition(":")[0]): e for e in graph["edges"]}
+        produced = rates["producer:rdkafka", "topic"]
+        into_query = rates["topic:order_placed", "query"]
+        assert into_query["recordsPerSecond"] == 20
+        assert produced["bytesPerSecond"] is not None
+        assert {e["recordsPerSecond"] for e in graph["edges"] if e["source"] == "producer:rdkafka"} == {0, 20}

@@ -49,9 +49,9 @@ def test_a_topic_is_drawn_with_where_it_comes_from_and_goes(server: str) -> None
 
 def test_a_column_is_drawn_with_its_expression(server: str) -> None:
     drawn = run(server, "out.mail.address")
-    assert "T.ADDRESS  topic out.mail" in drawn
-    assert "S.EMAIL  topic in.mail  UCASE(S.EMAIL)" in drawn
-    assert "T.ADDRESS" in run(server, "in.mail.email", "--downstream")
+    assert "T.ADDRESS = UCASE(S.EMAIL)  topic out.mail" in drawn
+    assert "S.EMAIL  topic in.mail" in drawn
+    assert "T.ADDRESS  topic out.mail  by UCASE(S.EMAIL)" in run(server, "in.mail.email", "--downstream")
 
 
 def test_programs_get_json_mermaid_and_openlineage(server: str) -> None:

@@ -48,4 +48,5 @@ class _Tree:
 
     def _step(self, edge: ColumnEdge, above: frozenset[Origin]) -> dict[str, Any]:
         below = self.of(self._next(edge), above) if len(above) < DEEPEST else {}
-        return {"query": edge.query, "expression": edge.expression or None, "masked": not edge.clear, **below}
+        return {"query": edge.query, "expression": edge.expression or None, "copied": edge.copied,
+                "masked": not edge.clear, **below}  # fmt: skip

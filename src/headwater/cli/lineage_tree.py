@@ -70,9 +70,18 @@ def draw_columns(answer: dict[str, Any], console: Console) -> None:
     # Sources over one topic share a column: the tree of one often holds that of another.
     inner = {(t["source"], t["column"]) for tree in trees for t in _below(tree, side)}
     for tree in [t for t in trees if (t["source"], t["column"]) not in inner] or trees:
-        root = Tree(_column(tree))
-        _grow_column(root, tree, side)
+        made = _made(tree, side)
+        root = Tree(_column(tree, made))
+        _grow_column(root, tree, side, made)
         console.print(root)
+
+
+def _made(tree: dict[str, Any], side: str) -> str | None:
+    """The one expression that makes a column of those below it; None where there are none or several."""
+    if side == "outputs":
+        return None
+    found = {child["expression"] for child in tree.get(side, ()) if not child["copied"]}
+    return str(found.pop()) if len(found) == 1 else None
 
 
 def _below(tree: dict[str, Any], side: str) -> list[dict[str, Any]]:
@@ -82,18 +91,23 @@ def _below(tree: dict[str, Any], side: str) -> list[dict[str, Any]]:
     return found
 
 
-def _grow_column(branch: Tree, tree: dict[str, Any], side: str) -> None:
+def _grow_column(branch: Tree, tree: dict[str, Any], side: str, said: str | None) -> None:
     for child in tree.get(side, ()):
         if "source" in child:
-            _grow_column(branch.add(_column(child)), child, side)
+            made = _made(child, side)
+            own = None if child["copied"] or child["expression"] == said else child["expression"]
+            _grow_column(branch.add(_column(child, made, own)), child, side, made)
 
 
-def _column(column: dict[str, Any]) -> Text:
+def _column(column: dict[str, Any], made: str | None, step: str | None = None) -> Text:
+    """`made` is how the column is made, `step` what makes the column above or below it."""
     text = Text.assemble((f"{column['source']}.", "blue"), (column["column"], "bold"))
+    if made:
+        text.append(f" = {made}", style="magenta")
     if column.get("topic"):
         text.append(f"  topic {column['topic']}", style="dim")
-    if column.get("expression"):
-        text.append(f"  {column['expression']}", style="magenta")
+    if step:
+        text.append(f"  by {step}", style="magenta")
     if column.get("masked"):
         text.append("  masked", style="green")
     if column.get("tags"):
