@@ -10,6 +10,8 @@ from msgspec import Struct
 from headwater.connect.converters.registry import CONVERTERS
 from headwater.connect.errors import UsageError
 from headwater.connect.plugins import is_source
+from headwater.connect.transforms.predicates import PREDICATES
+from headwater.connect.transforms.registry import class_names
 from headwater.http.connect.call import Answer, Call, set_texts
 
 _LEVELS = {
@@ -40,7 +42,7 @@ async def health(call: Call) -> Answer:
 
 
 async def plugins(call: Call) -> Answer:
-    """Connectors; with `connectorsOnly=false` converters too (KIP-769)."""
+    """Connectors; with `connectorsOnly=false` converters, transformations and predicates too (KIP-769)."""
     version = call.worker.settings.version
     found = [
         {"class": cls.names[0], "type": "source" if is_source(cls) else "sink", "version": cls.version}
@@ -48,6 +50,8 @@ async def plugins(call: Call) -> Answer:
     ]
     if not call.flag("connectorsOnly", True):
         found += [{"class": cls.names[0], "type": "converter", "version": version} for cls in CONVERTERS]
+        found += [{"class": name, "type": "transformation", "version": version} for name in class_names()]
+        found += [{"class": cls.names[0], "type": "predicate", "version": version} for cls in PREDICATES]
     return Answer(body=found)
 
 
