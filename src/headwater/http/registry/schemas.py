@@ -69,7 +69,8 @@ def _versions_of_id(call: Call) -> list[SchemaValue]:
     versions = call.state.with_id(qualified(value.subject).context, value.id)
     if wanted and qualified(wanted).subject:
         versions = [v for v in versions if v.subject == in_context(call.context, wanted)]
-    return [v for v in versions if call.flag("deleted") or not v.deleted]
+    shown = [v for v in versions if call.flag("deleted") or not v.deleted]
+    return [v for v in shown if call.allows(Action.READ, v.subject)]
 
 
 def _with_id(call: Call) -> SchemaValue:
