@@ -1,0 +1,1 @@
+"""Small services inside the node that stand in for outside ones: same connector, no install."""
