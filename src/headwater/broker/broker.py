@@ -18,6 +18,7 @@ from headwater.broker.groups.coordinator import GroupCoordinator
 from headwater.broker.groups.group import expired_offsets
 from headwater.broker.oauth import TokenValidator
 from headwater.broker.observation import Observation
+from headwater.broker.quotas import Quotas
 from headwater.broker.record_check import RecordCheck, unchecked
 from headwater.broker.security import SecurityStore
 from headwater.broker.session import Context, Session
@@ -74,6 +75,7 @@ class Broker:
         self.observation = Observation(clock)
         self.record_check: RecordCheck = unchecked
         """Asked before a client's records are appended; whoever runs the broker may set another."""
+        self.quotas = Quotas(log, clock)
         self.fetch_sessions = FetchSessions(clock.monotonic, self.statistics.session_evicted)
         self.dispatcher = Dispatcher(self)
         self.durability = DurabilityGate(log)
@@ -85,6 +87,7 @@ class Broker:
     async def start(self) -> None:
         """Replay committed offsets, groups and transactions. The log is open already."""
         self.security.load()
+        self.quotas.load()
         if not self._shared_offsets:
             self.offsets.load()
         if self._timers is None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import struct
 from asyncio import Future
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headwater.broker.apis import API_VERSIONS, APIS, Api, Handler
 from headwater.broker.errors import Code
+from headwater.broker.handlers.quotas import wait_for_quota
 from headwater.broker.handlers.sasl import authenticate
 from headwater.broker.session import Context, Session
 from headwater.broker.statistics import ApiStatistics, CountErrors, error_counter
@@ -46,15 +47,45 @@ class Route:
     """Whether the answer's header has tagged fields."""
     statistics: ApiStatistics
     count_errors: CountErrors
-    now: Callable[[], float]
-    """The clock, in seconds."""
 
-    def answer(self, correlation_id: int, started: float, response: Struct) -> list[Buffer]:
-        """The response as buffers to send, counted."""
-        frame = frame_response(self.encode, self.tagged_header, correlation_id, response)
-        self.count_errors(response)
-        self.statistics.answered(self.now() - started, frame)
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request that is being answered."""
+
+    broker: Broker
+    route: Route
+    context: Context
+    correlation_id: int
+    size: int
+    """Bytes of the request."""
+    started: float
+    """When it came, on the monotonic clock in seconds."""
+    handled: float
+    """When its handler returned."""
+
+    def answer(self, response: Struct) -> list[Buffer]:
+        """The response as buffers to send, counted and charged to the client's quotas."""
+        route = self.route
+        if self.broker.quotas.active:
+            self.charge(response)
+        frame = frame_response(route.encode, route.tagged_header, self.correlation_id, response)
+        route.count_errors(response)
+        route.statistics.answered(self.broker.clock.monotonic() - self.started, frame)
         return frame
+
+    async def answer_when_done(self, response: Awaitable[Struct]) -> Answer:
+        """As `answer`, for a response that has to be waited for."""
+        return self.answer(await response)
+
+    def charge(self, response: Struct | None) -> None:
+        """A client over its quota is told to wait, and its next requests wait whether it listens or not (KIP-219)."""
+        api = self.route.api.name
+        wait = wait_for_quota(self.broker, self.context, api, self.size, self.handled - self.started, response)
+        if wait > 0:
+            self.route.statistics.throttled += 1
+            if self.context.session.mute is not None:
+                self.context.session.mute(wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +93,11 @@ class Later:
     """An answer that will come: the request is done, so those behind it may be handled."""
 
     future: Future[Struct]
-    route: Route
-    correlation_id: int
-    started: float
-    """When the request came, by the monotonic clock."""
+    exchange: Exchange
 
     def answer(self) -> list[Buffer]:
         """The answer, once the future is done."""
-        return self.route.answer(self.correlation_id, self.started, self.future.result())
+        return self.exchange.answer(self.future.result())
 
 
 class Dispatcher:
@@ -96,14 +124,18 @@ class Dispatcher:
             return self._unsupported(header)
         route.statistics.requests += 1
         route.statistics.bytes_in += len(frame)
-        response = route.handler(self._broker, Context(session, header.version, header.client_id or ""), request)
+        context = Context(session, header.version, header.client_id or "")
+        response = route.handler(self._broker, context, request)
+        exchange = Exchange(self._broker, route, context, header.correlation_id, len(frame), started, self._now())
         if response is None:
+            if self._broker.quotas.active:
+                exchange.charge(None)
             return None
         if isinstance(response, Struct):
-            return route.answer(header.correlation_id, started, response)
+            return exchange.answer(response)
         if isinstance(response, Future):
-            return Later(response, route, header.correlation_id, started)
-        return _when_done(response, route, header.correlation_id, started)
+            return Later(response, exchange)
+        return exchange.answer_when_done(response)
 
     def _read(self, frame: memoryview, session: Session) -> tuple[RequestHeader, Route | None, Struct | None]:
         """What the frame says; no route and request if the version is not served. Raises `WireError`."""
@@ -131,7 +163,6 @@ class Dispatcher:
                 has_flexible_header(key, version),
                 statistics,
                 error_counter(definition(f"{api.name}Response"), statistics.errors),
-                self._now,
             )
             self._routes[key, version] = route
             return route
@@ -170,7 +201,3 @@ def _decode(route: Route, frame: memoryview, header: RequestHeader) -> Struct:
         raise WireError(f"Malformed {route.api.name} v{header.version}: it ends at byte {end} of {len(frame)}")
     result: Struct = request
     return result
-
-
-async def _when_done(response: Awaitable[Struct], route: Route, correlation_id: int, started: float) -> Answer:
-    return route.answer(correlation_id, started, await response)

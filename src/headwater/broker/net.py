@@ -212,6 +212,8 @@ class Connection(asyncio.BufferedProtocol):
         self._out: list[Buffer] = []
         self._closing = False
         self._write_paused = False
+        self._muted: Timer | None = None
+        """While it is set no request is taken: the client is over a quota (KIP-219)."""
 
     # What the transport calls
 
@@ -230,7 +232,10 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         self.opened_at = self.last_read = self._clock.monotonic()
         self.was_opened = True
+        self.session.mute = self.mute
         listener.opened(self)
+        if (delay := listener.broker.quotas.connected(peer[0])) > 0:
+            self.mute(delay)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
@@ -238,6 +243,8 @@ class Connection(asyncio.BufferedProtocol):
         self._answers.clear()
         if self._waiting is not None:
             self._waiting.cancel()
+        if self._muted is not None:
+            self._muted.cancel()
         self._listener.closed(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -297,7 +304,7 @@ class Connection(asyncio.BufferedProtocol):
         return False
 
     def _take(self, frame: memoryview) -> None:
-        if self._waiting is None:
+        if self._waiting is None and self._muted is None:
             self._handle(frame)
             return
         self._queue.append(memoryview(bytearray(frame)))
@@ -352,7 +359,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _take_queued(self) -> None:
         """Handle the requests that came meanwhile, up to the next one that has to wait."""
-        while self._queue and self._waiting is None and not self._closing:
+        while self._queue and self._waiting is None and self._muted is None and not self._closing:
             frame = self._queue.popleft()
             self._queued -= len(frame)
             self._handle(frame)
@@ -399,7 +406,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._closing:
             return
         unanswered = max(len(self._queue), len(self._answers))
-        if self._write_paused or self._queued > MAX_QUEUED or unanswered >= self._max_unanswered:
+        full = self._queued > MAX_QUEUED or unanswered >= self._max_unanswered
+        if self._write_paused or self._muted is not None or full:
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
@@ -407,7 +415,22 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def is_waiting(self) -> bool:
         """Whether a request is being worked on."""
-        return self._waiting is not None or bool(self._answers)
+        return self._waiting is not None or self._muted is not None or bool(self._answers)
+
+    def mute(self, seconds: float) -> None:
+        """Take no more requests for so long; what was taken is answered."""
+        if self._closing:
+            return
+        if self._muted is not None:
+            self._muted.cancel()
+        self._muted = self._listener.broker.timers.call_later(seconds, self._unmute)
+        self._throttle()
+
+    def _unmute(self) -> None:
+        self._muted = None
+        self._take_queued()
+        self._flush()
+        self._throttle()
 
     def end(self, why: str) -> None:
         """Close it for a reason that is not in what it sent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from headwater.broker.access import ANONYMOUS
@@ -35,6 +36,8 @@ class Session:
     """On the monotonic clock, in seconds: from then on the client may do nothing but log in again (KIP-368)."""
     by_secret: bool = False
     """Whether the login was with the secret of an API key or user, which may be taken away."""
+    mute: Callable[[float], None] | None = None
+    """Makes the connection take no more requests for so many seconds; set by the listener (KIP-219)."""
     closing: bool = False
     """Set by a handler that wants the connection closed once its answer is sent."""
 
