@@ -65,7 +65,10 @@ def is_source(connector: Connector | type[Connector]) -> bool:
 
 def _built_in() -> Iterator[type[Connector]]:
     for module in pkgutil.iter_modules(connectors.__path__):
-        yield from _of_module(f"{connectors.__name__}.{module.name}")
+        try:
+            yield from _of_module(f"{connectors.__name__}.{module.name}")
+        except ImportError:  # one that is broken must not take the others with it
+            _LOGGER.exception("The connector %s cannot be loaded", module.name)
 
 
 def _installed() -> Iterator[type[Connector]]:
