@@ -105,7 +105,7 @@ def test_certificates_of_ones_own_are_used_as_they_are(tmp_path: Path) -> None:
 )
 def test_files_that_are_no_use_are_named(tmp_path: Path, change: dict[str, str], named: str) -> None:
     certificate, key = Authority(tmp_path, ManualClock()).ensure_server(NAMES)
-    own = replace(TlsSettings(certificate_file=str(certificate), key_file=str(key)), **change)  # type: ignore[arg-type]
+    own = replace(TlsSettings(certificate_file=str(certificate), key_file=str(key)), **change)
     with pytest.raises(ConfigError, match=named):
         ServerTls(settings_in(tmp_path / "node", own), ManualClock())
 

@@ -38,7 +38,7 @@ def parse_target(text: str) -> Target:
             f"--to takes earliest, latest, an offset, +N, -N or a time like 2026-01-31T12:00Z, not `{text}`"
         ) from None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return Target(timestamp=int(moment.timestamp() * 1000))
+    return Target(timestamp=round(moment.timestamp() * 1000))
 
 
 async def planned_offsets(

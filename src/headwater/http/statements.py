@@ -12,6 +12,7 @@ from headwater.engine.errors import ErrorCode, RequestError
 from headwater.http.framing import JSON, KSQL_JSON
 from headwater.http.guard import Guard
 from headwater.http.negotiation import choose
+from headwater.http.permissions import check_statements
 from headwater.http.requests import KsqlRequest, TerminateRequest, decode
 from headwater.http.responses import json_response
 
@@ -28,6 +29,7 @@ class StatementEndpoints:
     async def ksql(self, request: Request) -> Response:
         choose(request.headers.get("accept"), CLASSIC_TYPES)
         body = decode(await request.body(), KsqlRequest)
+        check_statements(request, body.ksql, body.variables)
         if body.command_sequence_number is not None:
             await self._engine.wait_for_command(body.command_sequence_number)
         entities = await self._engine.execute(body.ksql, body.streams_properties, body.variables)

@@ -1,0 +1,51 @@
+"""What a client may have the SQL engine do, where that depends on the statements: asking, or changing something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+
+from headwater.broker.access import Principal
+from headwater.broker.acls import KSQL_NAME, Operation, Resource
+from headwater.core.errors import SqlError
+from headwater.engine.errors import ErrorCode, RequestError
+from headwater.sql import ast
+from headwater.sql.parser import parse_script
+
+_ASKING = (
+    ast.QueryStatement,
+    ast.PrintTopic,
+    ast.Show,
+    ast.DescribeSource,
+    ast.DescribeSources,
+    ast.DescribeFunction,
+    ast.DescribeConnector,
+    ast.Explain,
+    ast.SetProperty,
+    ast.UnsetProperty,
+    ast.DefineVariable,
+    ast.UndefineVariable,
+)
+
+
+def check_statements(request: Request, text: str, variables: Mapping[str, str]) -> None:
+    """Raise `RequestError` (403) for statements that change something, from someone who may only ask.
+
+    Text that cannot be parsed passes: the engine refuses it with its own words. It is parsed both ways, because whether
+    variables are substituted depends on settings that are not known here.
+    """
+    principal: Principal | None = getattr(request.state, "principal", None)
+    if principal is None or principal.may(Operation.WRITE, Resource.KSQL, KSQL_NAME):
+        return
+    for known in (variables, None):
+        try:
+            statements = parse_script(text, known)
+        except SqlError:
+            continue
+        if not all(isinstance(statement, _ASKING) for statement in statements):
+            raise RequestError(
+                f"Forbidden: {principal.name} may query and describe, but change nothing. That takes WRITE on KSQL "
+                f"{KSQL_NAME}: see `headwater acls add --ksql`, or use another API key",
+                ErrorCode.FORBIDDEN,
+            )
