@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from headwater.cli.acls import app as acls_app
+from headwater.cli.connect import app as connect_app
 from headwater.cli.groups import app as groups_app
 from headwater.cli.keys import app as keys_app
 from headwater.cli.lineage import lineage
@@ -27,6 +28,7 @@ app.add_typer(topics_app)
 app.add_typer(groups_app)
 app.add_typer(keys_app)
 app.add_typer(acls_app)
+app.add_typer(connect_app)
 app.command()(trust)
 app.command()(lineage)
 

@@ -40,8 +40,19 @@ class RestDoor:
 
     def text(self, path: str, params: Mapping[str, str]) -> str:
         """The text that a GET is answered with. Raises `RefusedError`, `StartupError`."""
+        return self._ask("GET", path, params)
+
+    def send(self, method: str, path: str, body: object = None, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON that a request with a body in JSON is answered with; None for no answer. Raises `RefusedError`,
+        `StartupError`."""
+        answer = self._ask(method, path, params or {}, None if body is None else json.dumps(body).encode())
+        return json.loads(answer) if answer else None
+
+    def _ask(self, method: str, path: str, params: Mapping[str, str], body: bytes | None = None) -> str:
         query = f"?{urlencode(params)}" if params else ""
-        request = Request(f"{self._server}{quote(path)}{query}", headers=self._headers)  # noqa: S310 - checked: http(s)
+        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        url = f"{self._server}{quote(path)}{query}"
+        request = Request(url, body, headers, method=method)  # noqa: S310 - checked: http(s)
         try:
             with urlopen(request, timeout=_SECONDS) as response:  # noqa: S310
                 return str(response.read().decode("utf-8", "replace"))

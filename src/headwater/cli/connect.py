@@ -1,0 +1,178 @@
+"""`headwater connect`: connectors of a node, or of any Kafka Connect, over its REST API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(name="connect", help="Connectors: list, create, pause, restart, delete.", no_args_is_help=True)
+
+Server = Annotated[
+    str,
+    typer.Option(
+        envvar="HEADWATER_CONNECT", help="URL of Kafka Connect's REST API, with user:password@ where it asks."
+    ),
+]
+Output = Annotated[str, typer.Option(help="table or json.")]
+Name = Annotated[str, typer.Argument(help="The connector.")]
+Settings = Annotated[
+    list[str] | None, typer.Argument(help="key=value; a JSON file with a configuration; or - for one on the input.")
+]
+_DEFAULT = "http://127.0.0.1:8083"
+
+
+@app.command("list")
+def list_(*, output: Output = "table", server: Server = _DEFAULT) -> None:
+    """All connectors with their states."""
+    from headwater.cli.tables import show
+
+    found = _door(server).get("/connectors", {"expand": "status"})
+    rows = [_row(name, about["status"]) for name, about in sorted(found.items())]
+    show(output, ("Name", "Type", "State", "Tasks running", "Tasks"), rows)
+
+
+@app.command()
+def status(name: Name, *, output: Output = "table", server: Server = _DEFAULT) -> None:
+    """States of a connector and its tasks, with the cause of a failure."""
+    from headwater.cli.tables import as_json, check_output, show
+
+    check_output(output)
+    found = _door(server).get(f"/connectors/{name}/status", {})
+    if output == "json":
+        print(as_json(found))
+        return
+    parts = [("connector", found["connector"]), *((f"task {task['id']}", task) for task in found["tasks"])]
+    show(output, ("Part", "State", "Worker"), [(part, about["state"], about["worker_id"]) for part, about in parts])
+    for part, about in parts:
+        if about.get("trace"):
+            print(f"\n{part}: {about['trace']}")
+
+
+@app.command()
+def create(name: Name, settings: Settings = None, *, server: Server = _DEFAULT) -> None:
+    """Make a connector: `headwater connect create logs connector.class=… topic=logs`, or from a file."""
+    given, config = _config(settings or [])
+    _door(server).send("POST", "/connectors", {**given, "name": name, "config": {"name": name, **config}})
+    print(f"Connector {name} is made. `headwater connect status {name}` shows whether it runs.")
+
+
+@app.command()
+def delete(name: Name, *, server: Server = _DEFAULT) -> None:
+    """Stop and delete a connector. Its topics and offsets stay."""
+    _door(server).send("DELETE", f"/connectors/{name}")
+    print(f"Connector {name} is deleted.")
+
+
+@app.command()
+def pause(name: Name, *, server: Server = _DEFAULT) -> None:
+    """Let the tasks rest; they keep their connections."""
+    _door(server).send("PUT", f"/connectors/{name}/pause")
+    print(f"Connector {name} rests.")
+
+
+@app.command()
+def resume(name: Name, *, server: Server = _DEFAULT) -> None:
+    """Go on after a pause or a stop."""
+    _door(server).send("PUT", f"/connectors/{name}/resume")
+    print(f"Connector {name} goes on.")
+
+
+@app.command()
+def stop(name: Name, *, server: Server = _DEFAULT) -> None:
+    """End the tasks, but keep the connector; its offsets can be changed then."""
+    _door(server).send("PUT", f"/connectors/{name}/stop")
+    print(f"Connector {name} is stopped.")
+
+
+@app.command()
+def restart(
+    name: Name,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what has failed.")] = False,
+    server: Server = _DEFAULT,
+) -> None:
+    """Make a connector and its tasks anew."""
+    params = {"includeTasks": "true", "onlyFailed": str(failed).lower()}
+    _door(server).send("POST", f"/connectors/{name}/restart", params=params)
+    print(f"Connector {name} is restarted.")
+
+
+@app.command()
+def plugins(*, output: Output = "table", server: Server = _DEFAULT) -> None:
+    """Connectors that can be made."""
+    from headwater.cli.tables import show
+
+    found = _door(server).get("/connector-plugins", {})
+    show(output, ("Class", "Type", "Version"), [(p["class"], p["type"], p["version"]) for p in found])
+
+
+@app.command()
+def validate(settings: Settings = None, *, server: Server = _DEFAULT) -> None:
+    """Check a configuration field by field; the exit code is 1 if something is wrong."""
+    from headwater.core.errors import ConfigError
+
+    _, config = _config(settings or [])
+    if "connector.class" not in config:
+        raise ConfigError("a configuration needs connector.class")
+    plugin = config["connector.class"].rpartition(".")[2]
+    found = _door(server).send("PUT", f"/connector-plugins/{plugin}/config/validate", config)
+    for entry in found["configs"]:
+        for problem in entry["value"]["errors"]:
+            print(f"{entry['value']['name']}: {problem}")
+    for warning in found.get("warnings", ()):
+        print(f"warning: {warning}")
+    if found["error_count"]:
+        raise typer.Exit(1)
+    print("The configuration is right.")
+
+
+def _door(server: str) -> Any:
+    from headwater.cli.rest_door import RestDoor
+
+    return RestDoor(server, "Kafka Connect's REST API")
+
+
+def _row(name: str, status: dict[str, Any]) -> tuple[object, ...]:
+    running = sum(task["state"] == "RUNNING" for task in status["tasks"])
+    return name, status["type"], status["connector"]["state"], running, len(status["tasks"])
+
+
+def _config(settings: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What a file says besides its `config`, and the configuration: that of a file, changed by what follows it."""
+    from headwater.core.errors import ConfigError
+
+    given: dict[str, Any] = {}
+    config: dict[str, str] = {}
+    for text in settings:
+        key, sign, value = text.partition("=")
+        if sign:
+            config[key.strip()] = value
+            continue
+        found = _read(text)
+        inner = found.pop("config", None)
+        if isinstance(inner, dict):
+            given |= found
+            found = inner
+        if not found:
+            raise ConfigError(f"{text} holds no configuration")
+        config |= found
+    return given, config
+
+
+def _read(path: str) -> dict[str, Any]:
+    import json
+    import sys
+
+    from headwater.core.errors import ConfigError
+
+    try:
+        found = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}; settings are written key=value") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path} must hold a JSON object")
+    return found
