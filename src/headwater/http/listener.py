@@ -16,6 +16,8 @@ from headwater.core.errors import StartupError
 _GRACE_SECONDS = 1.0
 """How long open requests may take to end when the listener closes."""
 _BACKLOG = 100
+_REQUESTS_PER_CONNECTION = 1 << 31
+"""No end: clients that keep a connection would see it closed under a request they were about to send."""
 
 
 class RestListener:
@@ -49,6 +51,7 @@ class RestListener:
         config.errorlog = None
         config.keep_alive_timeout = self._idle_seconds
         config.h2_max_concurrent_streams = 1_000
+        config.keep_alive_max_requests = _REQUESTS_PER_CONNECTION
         run = partial(serve, self._app, config, shutdown_trigger=self._stop.wait, mode="asgi")  # type: ignore[arg-type]
         self._task = asyncio.create_task(run(), name=self.title)
 
