@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
-from headwater import __version__
 from headwater.catalog.definition import BusinessMetadataDef, TagDef
 from headwater.catalog.names import ENTITY_TYPES
 from headwater.catalog.search import DEFAULT_LIMIT, MOST
@@ -126,7 +126,7 @@ def document() -> dict[str, Any]:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Headwater catalog", "version": __version__},
+        "info": {"title": "Headwater catalog", "version": version("headwater")},
         "paths": paths,
         "components": {
             "schemas": {**components, "Error": error},
