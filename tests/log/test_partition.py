@@ -28,7 +28,7 @@ from headwater.log.markers import build_marker
 from headwater.testing import ManualClock
 from headwater.testing.clock import START_MS
 from headwater.testing.storage import FaultyStorage
-from headwater.wire.records import batch_headers, read_records
+from headwater.wire.records import CODECS, batch_headers, build_batch, check_crc, read_records
 from tests.log.support import batch, open_log, records, values
 
 DAY = 86_400_000
@@ -460,3 +460,30 @@ def test_idle_partitions_have_no_files_and_open_ones_no_descriptors(tmp_path_fac
         assert values(partition) == [b"%d" % partition.index]
     assert len(storage._fds) <= 4
     log.close()
+
+
+@pytest.mark.parametrize("codec", ["uncompressed", "gzip", "snappy", "lz4", "zstd"])
+def test_batches_of_clients_are_compressed_as_the_topic_says(codec: str) -> None:
+    partition = new_partition(compression_type=codec)
+    rows = [(b"k%d" % n, b"value " * 100, 1_000 + n, ()) for n in range(20)]
+    sent = [
+        build_batch(rows, compression=number, producer_id=5, producer_epoch=0, base_sequence=20 * number)
+        for number in range(5)
+    ]
+    for number, one in enumerate(sent):
+        assert partition.append(one, from_client=True).base_offset == 20 * number
+    assert partition.append(sent[-1], from_client=True).duplicate
+    stored = partition.read(0, 1 << 20)
+    assert {header.compression for header in batch_headers(stored)} == {0 if codec == "uncompressed" else CODECS[codec]}
+    assert all(check_crc(stored, header.start, header.size) for header in batch_headers(stored))
+    assert [(record.offset, record.key) for record in read_records(stored)] == [
+        (20 * number + n, b"k%d" % n) for number in range(5) for n in range(20)
+    ]
+
+
+def test_a_batch_too_large_without_its_compression_is_refused() -> None:
+    partition = new_partition(compression_type="uncompressed", max_message_bytes="5000")
+    batch = build_batch([(None, bytes(100_000), 1_000, ())], compression=CODECS["zstd"])
+    with pytest.raises(RecordTooLargeError):
+        partition.append(batch, from_client=True)
+    assert partition.log_end == 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from headwater.log.errors import InvalidTopicConfigError, InvalidTopicError
+from headwater.wire.records import CODECS, NO_COMPRESSION
 
 ConfigValue = bool | int | float | str | tuple[str, ...]
 
@@ -76,7 +77,7 @@ TOPIC_CONFIGS: dict[str, ConfigDef] = {
         _text(
             "compression.type",
             "producer",
-            "Batches are stored as the producer compressed them; other values are accepted and kept, not applied.",
+            "producer: batches are stored as the producer compressed them; other values: compressed so on arrival.",
             "producer",
             "uncompressed",
             "gzip",
@@ -184,6 +185,9 @@ def _invalid(name: str, text: str, why: str) -> InvalidTopicConfigError:
     return InvalidTopicConfigError(f"Invalid value {text} for configuration {name}: {why}")
 
 
+_CODECS: dict[str, int | None] = {"producer": None, "uncompressed": NO_COMPRESSION, **CODECS}
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The configs the log itself looks at for every append, read and cleaning, parsed once and shared by partitions."""
@@ -203,6 +207,8 @@ class Limits:
     tombstone_ms: int
     dirty_ratio: float
     compaction_lag_ms: int
+    compression: int | None = None
+    """The codec that batches of clients are given; None leaves them as they are."""
 
 
 def limits_of(configs: Mapping[str, str]) -> Limits:
@@ -235,6 +241,7 @@ def limits_of(configs: Mapping[str, str]) -> Limits:
         tombstone_ms=number("delete.retention.ms"),
         dirty_ratio=float(text("min.cleanable.dirty.ratio")),  # type: ignore[arg-type]
         compaction_lag_ms=number("min.compaction.lag.ms"),
+        compression=_CODECS[str(text("compression.type"))],
     )
 
 

@@ -26,6 +26,7 @@ from headwater.log.storage import Storage
 from headwater.log.sync import Syncer
 from headwater.log.validation import check_batches, check_from_client
 from headwater.log.write_health import WriteHealth
+from headwater.wire.compression import recompressed
 from headwater.wire.records import LENGTH_END, BatchHeader, Buffer, read_records, stamp_append_time
 
 _BASE_OFFSET = Struct(">q")
@@ -164,6 +165,7 @@ class Partition:
             duplicate = self._find_duplicate(headers)
             if duplicate is not None:
                 return AppendResult(duplicate.base_offset, duplicate.last_offset, -1, self.log_start, duplicate=True)
+            data, headers = self._compressed(data, headers)
         self._host.syncer.check()
         prepared = self.prepare(data, headers, leader_epoch)
         base = self.log_end
@@ -184,6 +186,14 @@ class Partition:
         if from_client:
             check_from_client(data, headers, self.limits, self.name, self._host.clock.now_ms())
         return headers
+
+    def _compressed(self, data: Buffer, headers: list[BatchHeader]) -> tuple[Buffer, list[BatchHeader]]:
+        """The batches as the topic's `compression.type` wants them. Raises as `append`."""
+        codec = self.limits.compression
+        if codec is None or all(header.compression == codec for header in headers):
+            return data, headers
+        data = b"".join(recompressed(data, header, codec) for header in headers)
+        return data, check_batches(data, self.limits, self.name)
 
     def prepare(self, data: Buffer, headers: Sequence[BatchHeader], leader_epoch: int = 0) -> Prepared:
         """Assign offsets, changing nothing but the bytes."""
