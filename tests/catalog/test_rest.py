@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from headwater.http.catalog.answers import LARGEST_BODY
 from tests.catalog.catalog_node import CatalogNode, catalog_node, errors
 
 ORDERS = "entity/type/kafka_topic/name/lsrc-1:lkc-2:orders"
@@ -202,6 +203,28 @@ async def test_malformed_bodies_are_refused(node: CatalogNode, path: str, body: 
         assert errors(response.json()) == [4000029]
     else:
         assert response.status_code == 400, response.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "nothing", 404), ("PATCH", "types/tagdefs", 405), ("POST", "search/basic", 405), ("DELETE", "rules", 405)],
+)
+async def test_what_the_catalog_does_not_have_is_said_as_json(
+    node: CatalogNode, method: str, path: str, status: int
+) -> None:
+    response = await node.http.request(method, path)
+    assert (response.status_code, response.json()["error_code"]) == (status, status)
+
+
+async def test_too_large_a_request_is_refused(node: CatalogNode) -> None:
+    response = await node.http.post("types/tagdefs", content=b" " * (LARGEST_BODY + 1))
+    assert (response.status_code, response.json()["error_code"]) == (413, 413)
+
+
+async def test_a_page_of_another_origin_may_not_change_anything(node: CatalogNode) -> None:
+    response = await node.http.post("types/tagdefs", json=[{"name": "X"}], headers={"origin": "http://evil.example"})
+    assert response.status_code == 403
+    assert [d["name"] for d in await node.get("types/tagdefs")] == ["PII"]
 
 
 async def test_every_published_operation_has_a_route(node: CatalogNode) -> None:

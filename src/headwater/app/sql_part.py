@@ -20,6 +20,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.properties import PropertyError, check_server_property
 from headwater.engine.settings import EngineSettings
 from headwater.http.catalog.routes import routes
+from headwater.http.origins import Origins
 from headwater.http.server import KsqlServer
 from headwater.plan.functions.extensions import all_functions
 from headwater.registry.port import SqlSchemas
@@ -91,7 +92,13 @@ class SqlPart:
         self._stack.push_async_callback(self.catalog.close)
         engine.background.append(self.catalog.governance.catalog.sweeping)
         if self.registry is not None:
-            self.registry.door.share(routes(self.catalog.governance, RestAccess(self._access).identify))
+            self.registry.door.share(
+                routes(
+                    self.catalog.governance,
+                    RestAccess(self._access).identify,
+                    Origins.of(engine.settings, self._settings.node.host),
+                )
+            )
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -12,12 +12,16 @@ from starlette.responses import Response
 
 from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.core.errors import HeadwaterError
+from headwater.engine.errors import RequestError
 from headwater.http.identity import Identify
+from headwater.http.origins import Origins
 from headwater.http.registry.access import Action, allows
 
 _LOGGER = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
+LARGEST_BODY = 8 << 20
+"""Bytes of a request's body."""
 _MOST_ITEMS = 1_000
 """In one request."""
 _LONGEST_NUMBER = 18
@@ -27,7 +31,8 @@ _LONGEST_NUMBER = 18
 class CatalogGuard:
     """Wraps endpoints: lets a request pass or refuses it, and turns what is raised into `{error_code, message}`."""
 
-    def __init__(self, identify: Identify, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, identify: Identify, is_ready: Callable[[], bool], origins: Origins | None = None) -> None:
+        self._origins = origins or Origins()
         self._identify = identify
         self._is_ready = is_ready
 
@@ -45,6 +50,10 @@ class CatalogGuard:
 
     def _admit(self, request: Request) -> None:
         """Whoever may log in may read; changing something needs the right to write to the registry itself."""
+        try:
+            self._origins.check(request)
+        except RequestError as error:
+            raise CatalogError(CatalogCode.FORBIDDEN, str(error)) from None
         principal = self._identify(request)
         if principal is None:
             raise CatalogError(CatalogCode.UNAUTHORIZED, "Unauthorized")
@@ -81,10 +90,23 @@ def answer(body: object, status: int = 200) -> Response:
 
 async def body_as(request: Request, shape: type[T]) -> T:
     """The body; raises `CatalogError` that says what is wrong with it."""
+    body = await _body(request)
     try:
-        return msgspec.json.decode(await request.body(), type=shape)
+        return msgspec.json.decode(body, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise CatalogError(CatalogCode.BAD_REQUEST, f"Malformed request: {error}") from None
+
+
+async def _body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise CatalogError(
+                CatalogCode.TOO_LARGE, f"The request is too large: the catalog takes {LARGEST_BODY} bytes."
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 async def items_as(request: Request, shape: type[T]) -> list[T]:
