@@ -1,7 +1,6 @@
+-- A table with every column type of a stock PostgreSQL with its contributed modules.
 CREATE EXTENSION IF NOT EXISTS hstore; CREATE EXTENSION IF NOT EXISTS citext; CREATE EXTENSION IF NOT EXISTS ltree;
-DROP TABLE IF EXISTS everything;
-DROP TYPE IF EXISTS mood; DROP DOMAIN IF EXISTS positive;
-CREATE TYPE mood AS ENUM ('sad','ok','happy');
+ CREATE TYPE mood AS ENUM ('sad','ok','happy');
 CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
 CREATE TABLE everything (
  id serial PRIMARY KEY,

@@ -17,7 +17,7 @@ from headwater.connect.spi import SourceOffset
 from headwater.core.clock import Clock, SystemClock
 from tests.postgres_fixture import PASSWORD, USER, Database
 
-PATIENCE = 20.0
+PATIENCE = 15.0
 """Seconds that records may take to come on a busy machine."""
 
 
@@ -119,9 +119,7 @@ async def running(
 
 def as_json(record: SourceRecord) -> tuple[str, Any, Any]:
     """Topic, key and value as Connect's JSON converter writes them, schemas included."""
-    converter = JsonConverter()
     given = {"schemas.enable": "true", "replace.null.with.default": "false"}
-    converter.configure(JsonConverter.config.parse(given).config)
-    key = converter.encode(record.topic, record.key_schema, record.key)
-    value = converter.encode(record.topic, record.value_schema, record.value)
+    key = JsonConverter(given, True).encode(record.topic, record.key_schema, record.key)
+    value = JsonConverter(given, False).encode(record.topic, record.value_schema, record.value)
     return record.topic, None if key is None else json.loads(key), None if value is None else json.loads(value)

@@ -21,7 +21,7 @@ from headwater.connect.connectors.postgres.position import Position, read_positi
 from headwater.connect.connectors.postgres.publication import ensure_publication
 from headwater.connect.connectors.postgres.records import RecordMaker
 from headwater.connect.connectors.postgres.settings import options, snapshot_mode
-from headwater.connect.connectors.postgres.types import TypeMap
+from headwater.connect.connectors.postgres.types import TypeMap, binary
 from headwater.connect.errors import ConnectError, RetriableError
 from headwater.connect.record import SourceRecord
 from headwater.connect.spi import SourceContext, SourceOffset
@@ -53,6 +53,7 @@ class Capture:
             config.text("topic.heartbeat.prefix"),
             config.text("topic.transaction"),
             config.flag("tombstones.on.delete"),
+            binary(self._options),
         )
         self._query: Connection | None = None
         self._replication: Connection | None = None
@@ -210,6 +211,8 @@ class Capture:
             self._maker.now_ms = self._clock.now_ms()
             await reading.read()
             await asyncio.sleep(0)
+        if reading.done:  # at once: the transaction has a lock on each table, for which changes of its definition wait
+            await self._disconnect(self._reading)
         records, reading.records = reading.records, []
         return records
 

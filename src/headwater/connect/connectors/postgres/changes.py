@@ -164,7 +164,9 @@ class Changes:
         """The block that says which change of its transaction this is."""
         if not self._with_transactions:
             return None
-        name = str(table.table.id)
+        return self._counted(str(table.table.id), lsn)
+
+    def _counted(self, name: str, lsn: int) -> Row:
         count = self._counts.get(name, 0) + 1
         self._counts[name] = count
         total = sum(self._counts.values())
@@ -212,5 +214,6 @@ class Changes:
     def _message(self, message: LogicalMessage, lsn: int) -> None:
         xid = self._xid if message.transactional else None
         source = self._maker.source("", "", lsn, self._last_commit, xid, self._moment_us, "false")
+        block = self._counted("message", lsn) if self._with_transactions and message.transactional else None
         offset = self._offset_at(lsn, "MESSAGE")
-        self.records.append(self._maker.message(message.prefix, message.content, source, None, offset))
+        self.records.append(self._maker.message(message.prefix, message.content, source, block, offset))

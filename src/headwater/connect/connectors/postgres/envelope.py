@@ -70,18 +70,6 @@ def envelope_schema(name: str, value: ConnectSchema) -> ConnectSchema:
     )  # fmt: skip
 
 
-MESSAGE_VALUE = struct(
-    {
-        "op": STRING, "ts_ms": OPTIONAL_INT64, "ts_us": OPTIONAL_INT64, "ts_ns": OPTIONAL_INT64, "source": SOURCE,
-        "transaction": TRANSACTION_BLOCK,
-        "message": struct(
-            {"prefix": OPTIONAL_STRING, "content": ConnectSchema(Type.BYTES, optional=True)},
-            "io.debezium.connector.postgresql.Message", version=1,
-        ),
-    },
-    "io.debezium.connector.postgresql.MessageValue",
-    version=1,
-)  # fmt: skip
 MESSAGE_KEY = struct({"prefix": OPTIONAL_STRING}, "io.debezium.connector.postgresql.MessageKey", version=1)
 HEARTBEAT_KEY = struct({"serverName": STRING}, "io.debezium.connector.common.ServerNameKey", version=1)
 HEARTBEAT_VALUE = struct({"ts_ms": INT64}, "io.debezium.connector.common.Heartbeat", version=1)
@@ -104,20 +92,38 @@ TRANSACTION_VALUE = struct(
 )  # fmt: skip
 
 
+def message_schema(content: ConnectSchema) -> ConnectSchema:
+    """The schema of what `pg_logical_emit_message` wrote."""
+    message = struct(
+        {"prefix": OPTIONAL_STRING, "content": content.as_optional()},
+        "io.debezium.connector.postgresql.Message",
+        version=1,
+    )
+    return struct(
+        {
+            "op": STRING, "ts_ms": OPTIONAL_INT64, "source": SOURCE, "transaction": TRANSACTION_BLOCK,
+            "message": message,
+        },
+        "io.debezium.connector.postgresql.MessageValue",
+        version=1,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Captured:
     """A column that is in the records: where it is in a row as sent, and how its value is read.
 
-    `missing` stands for a value that an old row does not have, `untouched` for one that an update did not send.
+    `null` stands for a null (a masked one looks like any other value), `missing` for a value that an old row does not
+    have, `untouched` for one that an update did not send.
     """
 
     index: int
     name: str
     read: Reader
+    null: Any
     missing: Any
     untouched: Any
     schema: ConnectSchema
-    required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +137,12 @@ class TableRecords:
     """The envelope's."""
     columns: tuple[Captured, ...]
     key_names: tuple[str, ...]
-    sent: tuple[tuple[int, str, Reader], ...]
+    sent: tuple[tuple[int, str, Reader, Any], ...]
     """The columns again, as the loop over a row wants them."""
 
     def row(self, raw: Sequence[Raw]) -> dict[str, Any]:
         """A complete row."""
-        return {name: None if (text := raw[at]) is None else read(text) for at, name, read in self.sent}  # type: ignore[arg-type]
+        return {name: null if (text := raw[at]) is None else read(text) for at, name, read, null in self.sent}  # type: ignore[arg-type]
 
     def changed_row(self, raw: Sequence[Raw], old: Sequence[Raw] | None) -> dict[str, Any]:
         """A row after an update: large values that were not sent come from the old row, if that is complete."""
@@ -150,7 +156,7 @@ class TableRecords:
             if text is UNCHANGED:
                 row[column.name] = column.untouched
             else:
-                row[column.name] = None if text is None else column.read(text)
+                row[column.name] = column.null if text is None else column.read(text)
         return row
 
     def key_row(self, raw: Sequence[Raw]) -> dict[str, Any]:
@@ -182,7 +188,7 @@ def table_records(
     wanted = filters.key_of(table.id) or table.key
     key_names = tuple(name for name in wanted if name in schemas)
     key_schema = struct({name: schemas[name] for name in key_names}, f"{topic}.Key") if key_names else None
-    sent = tuple((column.index, column.name, column.read) for column in columns)
+    sent = tuple((column.index, column.name, column.read, column.null) for column in columns)
     return TableRecords(table, topic, key_schema, envelope_schema(topic, value), columns, key_names, sent)
 
 
@@ -194,14 +200,11 @@ def _captured(index: int, column: Column, types: TypeMap, options: Options, mask
     default = default_value(column.default, base.name if base else "", mapped)
     schema = replace(mapped.schema, optional=column.nullable, default=default)
     missing = None if column.nullable else mapped.fallback if default is None else default
-    read = mapped.read if mask is None else _masked(mapped, mask)
-    return Captured(index, column.name, read, missing, _untouched(mapped, options), schema, not column.nullable)
-
-
-def _masked(mapped: Mapped, mask: Mask) -> Reader:
-    if mapped.schema.type is not Type.STRING:
-        return mapped.read
-    return _composed(mask.apply, mapped.read)
+    read, null = mapped.read, None
+    if mask is not None and mapped.schema.type is Type.STRING:
+        read, null = _composed(mask.apply, mapped.read), mask.apply("") if mask.whole else None
+        schema = replace(schema, parameters={"masked": "true"} if mask.whole else schema.parameters)
+    return Captured(index, column.name, read, null, missing, _untouched(mapped, options), schema)
 
 
 def _composed(after: Callable[[str], str], first: Reader) -> Reader:

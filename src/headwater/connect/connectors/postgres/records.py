@@ -10,12 +10,13 @@ from headwater.connect.connectors.postgres.envelope import (
     HEARTBEAT_KEY,
     HEARTBEAT_VALUE,
     MESSAGE_KEY,
-    MESSAGE_VALUE,
     TRANSACTION_KEY,
     TRANSACTION_VALUE,
     VERSION,
     TableRecords,
+    message_schema,
 )
+from headwater.connect.connectors.postgres.mapped import Mapped
 from headwater.connect.record import Header, Headers, SourceRecord
 
 Row = dict[str, Any]
@@ -33,14 +34,16 @@ class RecordMaker:
         heartbeat_prefix: str,
         transaction_topic: str,
         tombstones: bool,
+        content: Mapped,
     ) -> None:
         self.partition: Mapping[str, Any] = {"server": server}
         self.now_ms = 0
         self._server, self._database = server, database
         self._tombstones = tombstones
+        self._content, self._message_schema = content.read, message_schema(content.schema)
         self._heartbeat_topic = f"{heartbeat_prefix}{delimiter}{server}"
         self._transaction_topic = f"{server}{delimiter}{transaction_topic}"
-        self._message_topic = f"{server}{delimiter}message"
+        self._message_topic = f"{server}.message"
 
     def source(
         self, schema: str, table: str, lsn: int, commit: int | None, xid: int | None, moment_us: int, snapshot: str
@@ -116,13 +119,16 @@ class RecordMaker:
 
     def message(self, prefix: str, content: bytes, source: Row, block: Row | None, offset: Offset) -> SourceRecord:
         """What `pg_logical_emit_message` wrote."""
-        now = self.now_ms
+        content_value = self._content(rb"\x" + content.hex().encode())
         value = {
-            "op": "m", "ts_ms": now, "ts_us": now * 1000, "ts_ns": now * 1_000_000, "source": source,
-            "transaction": block, "message": {"prefix": prefix, "content": content},
-        }  # fmt: skip
-        key = {"prefix": prefix}
-        return SourceRecord(self.partition, offset, self._message_topic, None, key, value, MESSAGE_KEY, MESSAGE_VALUE)
+            "op": "m",
+            "ts_ms": self.now_ms,
+            "source": source,
+            "transaction": block,
+            "message": {"prefix": prefix, "content": content_value},
+        }
+        topic, key, schema = self._message_topic, {"prefix": prefix}, self._message_schema
+        return SourceRecord(self.partition, offset, topic, None, key, value, MESSAGE_KEY, schema)
 
     def heartbeat(self, offset: Offset) -> SourceRecord:
         """A sign of life, which also carries the offset on."""

@@ -136,6 +136,8 @@ _TEXTS = {
     "ltree": Mapped(named(STRING, "io.debezium.data.Ltree"), text, ""),
     "point": Mapped(POINT, point, {"x": 0.0, "y": 0.0, "wkb": None, "srid": None}),
 }
+_NOT_FINITE = {b"NaN": "NAN", b"Infinity": "POSITIVE_INFINITY", b"-Infinity": "NEGATIVE_INFINITY"}
+"""What Debezium writes for numbers that are none, where decimals are texts."""
 _RANGES = ("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange")
 
 
@@ -203,7 +205,7 @@ class TypeMap:
         if name in ("bit", "varbit"):
             return _bit_string(name, modifier)
         if name == "bytea":
-            return self._binary()
+            return binary(self._options)
         if name == "hstore":
             if self._options.hstore == "json":
                 return Mapped(JSON, hstore_json, "{}")
@@ -215,7 +217,7 @@ class TypeMap:
         if self._options.decimals == "double":
             return Mapped(FLOAT64, lambda raw: float(clean(raw)), 0.0)
         if self._options.decimals == "string":
-            return Mapped(STRING, lambda raw: clean(raw).decode(), "")
+            return Mapped(STRING, lambda raw: _NOT_FINITE.get(raw) or clean(raw).decode(), "")
         if name == "money":
             scale = self._options.money_digits
             read = scaled_decimal(scale)
@@ -224,17 +226,6 @@ class TypeMap:
             return Mapped(VARIABLE_DECIMAL, variable_decimal, {"scale": 0, "value": b"\0"})
         precision, scale = (modifier - 4) >> 16, (((modifier - 4) & 0x7FF) ^ 1024) - 1024
         return Mapped(decimal(scale, precision), scaled_decimal(scale), Decimal((0, (0,), -scale)))
-
-    def _binary(self) -> Mapped:
-        match self._options.binary:
-            case "base64":
-                return Mapped(STRING, lambda raw: base64.b64encode(hex_bytes(raw)).decode(), "")
-            case "base64-url-safe":
-                return Mapped(STRING, lambda raw: base64.urlsafe_b64encode(hex_bytes(raw)).decode(), "")
-            case "hex":
-                return Mapped(STRING, lambda raw: raw[2:].decode(), "")
-            case _:
-                return Mapped(BYTES, hex_bytes, b"")
 
     def _array(self, found: PgType, modifier: int) -> Mapped | None:
         element = self._mapped(found.element, modifier)
@@ -265,3 +256,16 @@ def _plain_money(raw: bytes) -> bytes:
     negative = raw.startswith((b"-", b"("))
     digits = bytes(byte for byte in raw if byte in b"0123456789.")
     return b"-" + digits if negative else digits
+
+
+def binary(options: Options) -> Mapped:
+    """Bytes as `binary.handling.mode` wants them."""
+    match options.binary:
+        case "base64":
+            return Mapped(STRING, lambda raw: base64.b64encode(hex_bytes(raw)).decode(), "")
+        case "base64-url-safe":
+            return Mapped(STRING, lambda raw: base64.urlsafe_b64encode(hex_bytes(raw)).decode(), "")
+        case "hex":
+            return Mapped(STRING, lambda raw: raw[2:].decode(), "")
+        case _:
+            return Mapped(BYTES, hex_bytes, b"")
