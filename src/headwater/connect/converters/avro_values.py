@@ -215,3 +215,8 @@ _PYTHON: dict[Type, tuple[type, ...]] = {
 
 def _python_types(schema: ConnectSchema) -> tuple[type, ...]:
     return _PYTHON.get(schema.type, (int,))
+
+
+def writer_values(schema: ConnectSchema) -> Convert:
+    """A function from values to what fastavro writes, for containers of many records."""
+    return _writer(schema) or _same

@@ -1,0 +1,297 @@
+"""The object store source: every object beneath a folder, once, in the order of their names."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+import shutil
+import tempfile
+import zlib
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+import regex
+
+from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
+from headwater.connect.connectors.object_store import formats
+from headwater.connect.connectors.object_store.store import (
+    AZURE,
+    FOLDER,
+    GCS,
+    S3,
+    Store,
+    azure_store,
+    gcs_store,
+    plain_store,
+    s3_store,
+)
+from headwater.connect.errors import ConnectError
+from headwater.connect.record import SourceRecord
+from headwater.connect.spi import SourceConnector, SourceContext, SourceTask
+from headwater.core.errors import DataError
+
+_SLICE = 200
+"""Rows that are decoded between two pauses: a few ms."""
+_MEMORY = 8 << 20
+"""Bytes of an object that are kept in memory; larger ones are copied to a temporary file."""
+
+
+def _patterns(parts: Any) -> str | None:
+    for part in parts:
+        topic, colon, pattern = part.partition(":")
+        if not topic or not colon:
+            return f"'{part}' is not of the form topic:pattern"
+        try:
+            regex.compile(pattern)
+        except regex.error as error:
+            return f"'{pattern}' is not a regular expression: {error}"
+    return None
+
+
+def _check(config: Config) -> Mapping[str, str]:
+    if config.text("mode") == "GENERIC" and not config.texts("topic.regex.list") and not config.text("topic"):
+        return {"topic.regex.list": "Must be set with mode GENERIC: pairs topic:pattern"}
+    return {}
+
+
+SOURCE = ConfigDef(
+    Key("mode", Type.STRING, "GENERIC: any objects, with topics by `topic.regex.list`. RESTORE_BACKUP: what the sink "
+        "wrote, into topics and partitions of the same names.", default="GENERIC",
+        choices=("GENERIC", "RESTORE_BACKUP"), importance=Importance.HIGH),
+    Key("format.class", Type.STRING, "Format of the objects; others are left alone. Empty: each by its name.",
+        default="", validator=formats.known_format, importance=Importance.HIGH),
+    Key("topics.dir", Type.STRING, "Folder to read.", default="topics", importance=Importance.HIGH),
+    Key("topic.regex.list", Type.LIST, "Pairs topic:pattern; an object goes to the first whose pattern is found in its "
+        "path.", default=(), validator=_patterns, importance=Importance.HIGH),
+    Key("topic", Type.STRING, "Topic of what no pattern matches. Empty: left alone.", default=""),
+    Key("record.batch.max.size", Type.INT, "Most records of one batch.", default=2000, minimum=1, maximum=100_000),
+    Key("poll.interval.ms", Type.LONG, "Pause before looking for new objects, in ms.", default=60_000, minimum=1,
+        aliases=("azblob.poll.interval.ms", "s3.poll.interval.ms", "gcs.poll.interval.ms")),
+    ignored=("path.format", "partition.field.name", "partitioner.class", "file.discovery.starting.timestamp",
+             "behavior.on.error", "format.*", "topic.*", "directory.delim", "filename.regex", "topics", "tasks.*",
+             "schema.cache.size", "errors.*", "bootstrap.servers", "parse.*", "folders.*", "num.*", "object.*"),
+    check=_check,
+)  # fmt: skip
+
+
+@dataclass
+class _Open:
+    """An object being read: `done` rows of it are given out."""
+
+    path: str
+    size: int
+    topic: str
+    partition: int | None
+    file: IO[bytes]
+    batches: Iterator[formats.Rows]
+    done: int = 0
+
+
+class ObjectStoreSourceTask(SourceTask):
+    """Reads the objects that fall to this task."""
+
+    store_of: ClassVar[Any]
+
+    async def start(self, config: Config, context: SourceContext) -> None:
+        self._context, self._config = context, config
+        self._store: Store = await asyncio.to_thread(type(self).store_of, config, context.folder)
+        self._number = int(config.raw.get("task.number", "0"))
+        self._count = int(config.raw.get("task.count", "1"))
+        self._format = formats.format_of_class(config.text("format.class"))
+        pairs = (part.partition(":") for part in config.texts("topic.regex.list"))
+        self._topics = [(topic, regex.compile(pattern)) for topic, _, pattern in pairs]
+        self._topics_dir = config.text("topics.dir").strip("/")
+        self._size = config.integer("record.batch.max.size")
+        self._interval = config.integer("poll.interval.ms") / 1000
+        self._progress = {str(p["path"]): o for p, o in context.offsets() if "path" in p}
+        self._queue: list[tuple[str, int]] = []
+        self._open: _Open | None = None
+        self._ready: list[SourceRecord] = []
+        self._looked = False
+
+    async def poll(self) -> Sequence[SourceRecord]:
+        while len(self._ready) < self._size:
+            if self._open is None and not await self._next_object():
+                break
+            await self._read_some()
+            await asyncio.sleep(0)
+        ready, self._ready = self._ready, []
+        return ready
+
+    async def stop(self) -> None:
+        if self._open is not None:
+            self._open.file.close()
+
+    async def _next_object(self) -> bool:
+        """Open the next one; with none left, wait if nothing is ready, and look again."""
+        if not self._queue:
+            if self._ready:
+                return False
+            if self._looked:
+                await self._context.clock.sleep(self._interval)
+            found = await self._store.call("list objects", self._store.listing, self._topics_dir)
+            self._looked = True
+            self._queue = [(path, size) for path, size in found if self._is_wanted(path, size)]
+            if not self._queue:
+                return False
+        path, size = self._queue[0]
+        topic = self._topic(path)
+        assert topic is not None
+        file = await self._store.call(f"read {path}", self._fetched, path)
+        self._queue.pop(0)
+        kind = self._format or formats.format_of_file(path) or "bytes"
+        self._open = _Open(path, size, topic, self._partition(path), file, formats.reader(kind)(file, _SLICE))
+        return True
+
+    def _is_wanted(self, path: str, size: int) -> bool:
+        if zlib.crc32(path.encode()) % self._count != self._number or self._topic(path) is None:
+            return False
+        name = path.rpartition("/")[2]
+        if size == 0 or name.startswith((".", "_")):
+            return False
+        kind = formats.format_of_file(path)
+        if (kind is None and self._format is None) or (kind is not None and self._format not in (None, kind)):
+            return False
+        seen = self._progress.get(path)
+        return seen is None or not seen.get("eof")
+
+    def _topic(self, path: str) -> str | None:
+        if self._config.text("mode") == "RESTORE_BACKUP":
+            inner = path.removeprefix(f"{self._topics_dir}/") if self._topics_dir else path
+            return inner.partition("/")[0] if "/" in inner else None
+        for topic, pattern in self._topics:
+            if pattern.search(path) is not None:
+                return topic
+        return self._config.text("topic") or None
+
+    def _partition(self, path: str) -> int | None:
+        if self._config.text("mode") != "RESTORE_BACKUP":
+            return None
+        found = re.search(r"\+(\d+)\+\d+\.", path) or re.search(r"partition=(\d+)/", path)
+        return None if found is None else int(found[1])
+
+    def _fetched(self, path: str) -> IO[bytes]:
+        """A copy that can be read without waiting. Runs in a thread."""
+        with self._store.open(path) as opened:
+            source: Any = gzip.GzipFile(fileobj=opened) if path.endswith(".gz") else opened
+            made: Any = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115 - closed when it is read
+            shutil.copyfileobj(source, made, 1 << 20)
+            made.seek(0)
+        found: IO[bytes] = made
+        return found
+
+    async def _read_some(self) -> None:
+        """The next rows of the open object, into `_ready`; those that a restart has already are passed over."""
+        opened = self._open
+        assert opened is not None
+        try:
+            rows = next(opened.batches, None)
+        except (DataError, ConnectError, ValueError, TypeError, KeyError, EOFError, StopIteration, IndexError) as error:
+            raise ConnectError(
+                f"The object {opened.path} in {self._store.name} cannot be read after row {opened.done}: {error}"
+            ) from error
+        if rows is None:
+            self._finish(opened)
+            return
+        skip = int(self._progress.get(opened.path, {}).get("row", 0))
+        where = {"path": opened.path}
+        for schema, value in rows:
+            opened.done += 1
+            if opened.done > skip:
+                offset = {"row": opened.done, "eof": False}
+                self._ready.append(
+                    SourceRecord(where, offset, opened.topic, opened.partition, value=value, value_schema=schema)
+                )
+
+    def _finish(self, opened: _Open) -> None:
+        """The last record says that the object is done; one whose last record was written before is only remembered."""
+        opened.file.close()
+        self._open = None
+        end = {"row": opened.done, "eof": True, "size": opened.size}
+        if self._ready and self._ready[-1].source_partition.get("path") == opened.path:
+            self._ready[-1] = self._ready[-1].replace(source_offset=end)
+        self._progress[opened.path] = end
+
+
+class ObjectStoreSource(SourceConnector):
+    """What the sources have in common: objects are shared among the tasks by their names."""
+
+    async def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:
+        return [{"task.number": str(i), "task.count": str(max_tasks)} for i in range(max_tasks)]
+
+    async def validate(self, config: Config) -> Mapping[str, Sequence[str]]:
+        return await checked_store(self.task.store_of, self.bucket_key, config)  # type: ignore[attr-defined]
+
+    @property
+    @abstractmethod
+    def bucket_key(self) -> str:
+        """The key that names the bucket."""
+
+
+async def checked_store(store_of: Any, key: str, config: Config) -> Mapping[str, Sequence[str]]:
+    """An error at the bucket's key when the store cannot be made or listed; folders are taken as they are."""
+    try:
+        store: Store = await asyncio.to_thread(store_of, config, Path("/nonexistent"))
+        if not store.is_local:
+            await store.call("list objects", lambda: store.filesystem.ls(store.root, detail=False))
+    except FileNotFoundError:
+        return {key: [f"There is no such container or bucket: {config.text(key)}"]}
+    except ConnectError as error:
+        return {key: [str(error)]}
+    return {}
+
+
+class _AzureTask(ObjectStoreSourceTask):
+    store_of = staticmethod(azure_store)
+
+
+class _S3Task(ObjectStoreSourceTask):
+    store_of = staticmethod(s3_store)
+
+
+class _GcsTask(ObjectStoreSourceTask):
+    store_of = staticmethod(gcs_store)
+
+
+class _FolderTask(ObjectStoreSourceTask):
+    store_of = staticmethod(plain_store)
+
+
+class AzureBlobSource(ObjectStoreSource):
+    """Reads the objects of an Azure Blob Storage container."""
+
+    names = (
+        "io.confluent.connect.azure.blob.storage.AzureBlobStorageSourceConnector",
+        "io.confluent.connect.azure.blob.AzureBlobStorageSourceConnector",
+        "AzureBlobSource",
+    )
+    title, config, task, bucket_key = "Azure Blob Storage source", AZURE + SOURCE, _AzureTask, "azblob.container.name"
+
+
+class S3Source(ObjectStoreSource):
+    """Reads the objects of an S3 bucket."""
+
+    names = (
+        "io.confluent.connect.s3.source.S3SourceConnector",
+        "io.confluent.connect.s3.S3SourceConnector",
+        "S3Source",
+    )
+    title, config, task, bucket_key = "Amazon S3 source", S3 + SOURCE, _S3Task, "s3.bucket.name"
+
+
+class GcsSource(ObjectStoreSource):
+    """Reads the objects of a Google Cloud Storage bucket."""
+
+    names = ("io.confluent.connect.gcs.GcsSourceConnector", "GcsSource")
+    title, config, task, bucket_key = "Google Cloud Storage source", GCS + SOURCE, _GcsTask, "gcs.bucket.name"
+
+
+class FolderSource(ObjectStoreSource):
+    """Reads the files of a folder of this machine."""
+
+    names = ("headwater.connectors.FolderSource", "FolderSource")
+    title, config, task, bucket_key = "Folder source", FOLDER + SOURCE, _FolderTask, "folder"
