@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from headwater.app.tls_authority import require_library
 from headwater.core.config import load
 from headwater.core.errors import ConfigError
 from headwater.core.settings import ClusterSettings
@@ -97,6 +98,7 @@ def _truststore(properties: Mapping[str, str], where: Path) -> dict[str, object]
     data = Path(location)
     if properties.get("ssl.truststore.type", "JKS").upper() == "PEM":
         return {"ssl_ca_file": location}
+    require_library()
     from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
     try:

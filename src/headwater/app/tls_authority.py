@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,6 +132,30 @@ class Authority:
 
     def _make_server(self, names: Names) -> None:
         from cryptography import x509
+
+        alternatives: list[x509.GeneralName] = [x509.DNSName(host) for host in sorted(names.hosts)]
+        alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in sorted(names.addresses)]
+        certificate, key = self._issue("localhost", x509.oid.ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
+        self._write(self._key, key)
+        self._write(self._certificate, certificate, mode=0o644)
+
+    def make_client(self, name: str) -> tuple[bytes, bytes]:
+        """Certificate (with the authority's) and key, in PEM, of a client that will be `User:CN=name,O=Headwater`.
+
+        Nothing is kept. Raises `ConfigError` or `StartupError`.
+        """
+        from cryptography import x509
+
+        self.ensure_ca()
+        try:
+            return self._issue(name, x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH, ())
+        except (OSError, ValueError) as error:
+            raise StartupError(f"Cannot make a certificate for {name}: {error}") from error
+
+    def _issue(
+        self, name: str, use: x509.ObjectIdentifier, alternatives: Sequence[x509.GeneralName]
+    ) -> tuple[bytes, bytes]:
+        from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -140,20 +164,17 @@ class Authority:
         if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
             raise ValueError(f"{self._ca_key} is not the key that was made here")
         key = ec.generate_private_key(ec.SECP256R1())
-        alternatives: list[x509.GeneralName] = [x509.DNSName(host) for host in sorted(names.hosts)]
-        alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in sorted(names.addresses)]
-        made = (
-            self._builder(_name("localhost"), ca.subject, key.public_key(), SERVER_DAYS)
-            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        wanted = (
+            self._builder(_name(name), ca.subject, key.public_key(), SERVER_DAYS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-            .sign(ca_key, hashes.SHA256())
         )
-        self._write(self._key, _key_pem(key))
-        self._write(self._certificate, _pem(made) + _pem(ca), mode=0o644)
+        if alternatives:
+            wanted = wanted.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        return _pem(wanted.sign(ca_key, hashes.SHA256())) + _pem(ca), _key_pem(key)
 
     def _builder(
         self, subject: x509.Name, issuer: x509.Name, key: EllipticCurvePublicKey, days: int
@@ -182,8 +203,8 @@ def require_library() -> None:
         import cryptography  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            "making certificates and checking signed tokens needs a library: pip install 'headwater[tls]'. With the "
-            "settings tls.certificate_file and tls.key_file, certificates of your own work without it"
+            "certificates of a node's own, Java's truststores and signed tokens need a library: "
+            "pip install 'headwater[tls]'. With the settings tls.certificate_file and tls.key_file, certificates of your own work without it"
         ) from error
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headwater.app.keys import replace_private
 from headwater.app.tls import tls_folder
 from headwater.app.tls_authority import Authority
 from headwater.core.clock import SystemClock
@@ -33,6 +34,21 @@ def authority_file(settings: Settings) -> Path:
             "this node uses the certificate of the setting tls.certificate_file: clients have to trust its issuer"
         )
     return Authority(tls_folder(settings), SystemClock()).ensure_ca()
+
+
+def make_client(settings: Settings, name: str, folder: Path = Path()) -> tuple[Path, Path]:
+    """Files with certificate and key of a client, in the folder. Raises `HeadwaterError`."""
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise ConfigError(f"`{name}` cannot be the name of a client: use letters, digits, `.`, `_` and `-`")
+    authority_file(settings)
+    certificate, key = Authority(tls_folder(settings), SystemClock()).make_client(name)
+    files = folder / f"{name}.pem", folder / f"{name}-key.pem"
+    write(files[0], certificate)
+    try:
+        replace_private(files[1], key)
+    except OSError as error:
+        raise TrustError(f"Cannot write {files[1]}: {error.strerror}") from error
+    return files
 
 
 def write(path: Path, data: bytes) -> None:

@@ -17,11 +17,15 @@ def trust(
     ] = None,
     password: Annotated[str, typer.Option(help="Of the truststore.")] = "changeit",  # noqa: S107 - Java's own default
     install: Annotated[bool, typer.Option("--install", help="Make this system trust it; usually needs root.")] = False,
+    client: Annotated[
+        str,
+        typer.Option(help="Make a certificate for a client of this name: NAME.pem and NAME-key.pem."),
+    ] = "",
     data: Annotated[Path | None, typer.Option(help="Folder of the node (default .headwater).")] = None,
     config: Annotated[Path | None, typer.Option(help="The node's TOML file with settings.")] = None,
 ) -> None:
     """Print the authority that issued the node's certificate (PEM), or put it where clients look for it."""
-    from headwater.app.trust import authority_file, write
+    from headwater.app.trust import authority_file, make_client, write
     from headwater.app.trust import install as install_authority
     from headwater.app.trust import truststore as make_truststore
     from headwater.cli.node_settings import node_settings
@@ -38,5 +42,8 @@ def trust(
         )
     if install:
         print(install_authority(ca.resolve()))
-    if out is None and truststore is None and not install:
+    if client:
+        certificate, key = make_client(node_settings(config, data), client)
+        print(f"Wrote {certificate} and {key}. With them it is User:CN={client},O=Headwater on SSL listeners.")
+    if out is None and truststore is None and not install and not client:
         sys.stdout.write(ca.read_text())
