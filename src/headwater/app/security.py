@@ -75,7 +75,7 @@ class NodeSecurity:
 
 def broker_settings(kafka: KafkaSettings) -> BrokerSettings:
     """What the broker takes, from the node's settings."""
-    names = kafka.super_users.replace(";", ",").split(",")
+    names = kafka.super_users.split(";")
     return BrokerSettings(
         default_partitions=kafka.default_partitions,
         auto_create_topics=kafka.auto_create_topics,

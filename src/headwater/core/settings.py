@@ -115,7 +115,7 @@ class KafkaSettings:
         `security_protocol` (`PLAINTEXT`), `advertised_host`, `advertised_port`.""",
     )
     super_users: str = setting(
-        "", "Users who may do everything, as admin API keys may, separated by commas or semicolons: `User:anna`."
+        "", "Users who may do everything, as admin API keys may, separated by semicolons: `User:anna;User:CN=app,O=us`."
     )
     max_connections: int = setting(20_000, "Most connections of all listeners together.", minimum=1)
     max_connections_per_ip: int = setting(10_000, "Most connections from one address.", minimum=1)
