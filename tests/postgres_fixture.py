@@ -63,7 +63,7 @@ class PostgresServer:
         self._folder = folder
         self._data = folder / "data"
         self._log = folder / "server.log"
-        self._settings = {**SETTINGS, **settings}
+        self.settings = {**SETTINGS, **settings}
         self._process: subprocess.Popen[bytes] | None = None
         self.host, self.port = "127.0.0.1", port
         (folder / "password").write_text(PASSWORD, "utf-8")
@@ -77,7 +77,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start, and return when it accepts connections. Raises `CannotRunError`."""
-        options = [f"-c{name}={value}" for name, value in self._settings.items()]
+        options = [f"-c{name}={value}" for name, value in self.settings.items()]
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *options]
         command += [f"-cunix_socket_directories={self._folder}"]
         with self._log.open("ab") as log:

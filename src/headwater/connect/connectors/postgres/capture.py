@@ -299,6 +299,8 @@ class Capture:
                 self._unknown = changes.apply(int.from_bytes(data[1:9], "big"), data)
                 if self._unknown is not None:
                     return True
+                if len(changes.records) >= self._limit:
+                    break
             elif data[0] == 0x6B:  # k
                 self._alive(changes, data)
         return True

@@ -30,6 +30,8 @@ class CopyStream:
                 await self.wait(None)
             result = self._raw.get_result()
         if result is None or result.status not in (self._pq.ExecStatus.COPY_OUT, self._pq.ExecStatus.COPY_BOTH):
+            while self._raw.get_result() is not None:  # until the connection is ready for another command
+                pass
             raise self._refused(result, what, {code[1:]: text for code, text in remedies.items()})
         self.open = True
 
