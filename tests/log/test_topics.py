@@ -46,6 +46,24 @@ def test_many_topics_are_one_write_of_the_metadata() -> None:
     assert not log.topics()
 
 
+def test_many_topics_grow_and_change_with_one_write_each_and_those_that_cannot_have_their_reason() -> None:
+    storage = CountingStorage()
+    log = open_log(storage)
+    create(log, *NAMES)
+    before = storage.metadata_writes
+    assert {name: type(error) for name, error in log.grow_topics({"t0": 5, "t1": 1, "no": 2, "t2": 3}).items()} == {
+        "t1": InvalidPartitionsError,
+        "no": UnknownTopicError,
+    }
+    assert [len(log.topics()[name].partitions) for name in NAMES] == [5, 2, 3, 2, 2]
+    changes = {"t0": {"retention.ms": "5"}, "t1": {"retention.ms": "x"}, "no": {}}
+    assert set(log.alter_topics(changes)) == {"t1", "no"}
+    assert (log.topics()["t0"].configs, log.topics()["t1"].configs) == ({"retention.ms": "5"}, {})
+    assert storage.metadata_writes == before + 2
+    assert log.grow_topics({}) == log.alter_topics({}) == {}
+    assert storage.metadata_writes == before + 2
+
+
 def test_each_topic_that_cannot_be_has_its_reason_and_the_others_are_created() -> None:
     log = open_log(MemoryStorage())
     log.create_topic("there")

@@ -73,6 +73,8 @@ class SqlPart:
         engine = Engine(self._cluster, self._clock, functions, await self._schemas(open_registry), settings)
         engine.background += [*background, *(self.registry.background if self.registry is not None else ())]
         self._stack.push_async_callback(engine.close)
+        if self._broker is not None:  # a foreign record in it would stop the node's next start
+            self._broker.reserved_topics.add(settings.command_topic)
         if listen:
             server = KsqlServer(
                 engine, host, ksql.port, RestAccess(self._access).authorize_ksql, ksql.max_request_bytes

@@ -75,6 +75,8 @@ class Broker:
         self.observation = Observation(clock)
         self.record_check: RecordCheck = unchecked
         """Asked before a client's records are appended; whoever runs the broker may set another."""
+        self.reserved_topics: set[str] = set()
+        """Topics that only this node itself writes, such as its SQL commands: clients may read them."""
         self.quotas = Quotas(log, clock)
         self.fetch_sessions = FetchSessions(clock.monotonic, self.statistics.session_evicted)
         self.dispatcher = Dispatcher(self)

@@ -208,39 +208,79 @@ class Log:
 
     def add_partitions(self, name: str, total: int) -> None:
         """Grow a topic to `total` partitions. Raises `UnknownTopicError`, `InvalidPartitionsError`, `StorageError`."""
-        self.check_add_partitions(name, total)
-        topic = self._existing(name)
-        present = len(topic.partitions)
-        added = [Partition(self._host, name, topic.topic_id, index, topic.limits) for index in range(present, total)]
-        self._make_room(added)
-        topic.partitions += added
+        _raise_first(self.grow_topics({name: total}))
+
+    def grow_topics(self, totals: Mapping[str, int]) -> dict[str, HeadwaterError]:
+        """Grow topics to so many partitions with one write of the metadata; what `add_partitions` would raise, for
+        those that cannot grow. Raises `StorageError`; then none of them has."""
+        errors: dict[str, HeadwaterError] = {}
+        added: list[tuple[Topic, list[Partition]]] = []
+        growth = 0
+        for name, total in totals.items():
+            try:
+                topic, more = self._growth(name, total, growth)
+            except HeadwaterError as error:
+                errors[name] = error
+                continue
+            growth += more
+            indexes = range(total - more, total)
+            added.append((topic, [Partition(self._host, name, topic.topic_id, i, topic.limits) for i in indexes]))
+        if not added:
+            return errors
+        for topic, partitions in added:
+            self._make_room(partitions)
+            topic.partitions += partitions
         try:
             self._write_meta(self._topics.values())
         except StorageError:
-            del topic.partitions[present:]
+            for topic, partitions in added:
+                del topic.partitions[-len(partitions) :]
             raise
-        self._partition_count += len(added)
+        self._partition_count += growth
         self.topics_version += 1
+        return errors
 
     def check_add_partitions(self, name: str, total: int) -> None:
         """Raises what `add_partitions` would for these arguments, and adds nothing."""
-        present = len(self._existing(name).partitions)
+        self._growth(name, total, 0)
+
+    def _growth(self, name: str, total: int, others: int) -> tuple[Topic, int]:
+        """The topic and how many partitions it gets, while other topics get so many."""
+        topic = self._existing(name)
+        present = len(topic.partitions)
         if total <= present:
             raise InvalidPartitionsError(f"Topic {name} has {present} partitions; it can only get more, not {total}.")
-        self._check_partitions(name, total, total - present)
+        self._check_partitions(name, total, others + total - present)
+        return topic, total - present
 
     def alter_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
         """Set configs, or with None go back to the default. Raises `UnknownTopicError`, `InvalidTopicConfigError`,
         `StorageError`; then nothing has changed."""
-        topic = self._existing(name)
-        before = topic.configs
-        merged: dict[str, str | None] = {**before, **changes}
-        topic.set_configs({key: value for key, value in merged.items() if value is not None})
+        _raise_first(self.alter_topics({name: changes}))
+
+    def alter_topics(self, wanted: Mapping[str, Mapping[str, str | None]]) -> dict[str, HeadwaterError]:
+        """Change configs of topics with one write of the metadata; what `alter_configs` would raise, for those that
+        cannot be changed. Raises `StorageError`; then none of them is."""
+        errors: dict[str, HeadwaterError] = {}
+        before: list[tuple[Topic, dict[str, str]]] = []
+        for name, changes in wanted.items():
+            try:
+                topic = self._existing(name)
+                former = topic.configs
+                merged: dict[str, str | None] = {**former, **changes}
+                topic.set_configs({key: value for key, value in merged.items() if value is not None})
+            except HeadwaterError as error:
+                errors[name] = error
+                continue
+            before.append((topic, former))
         try:
-            self._write_meta(self._topics.values())
+            if before:
+                self._write_meta(self._topics.values())
         except StorageError:
-            topic.set_configs(before)
+            for topic, former in before:
+                topic.set_configs(former)
             raise
+        return errors
 
     def _check_new(self, name: str, partitions: int, growth: int, fresh: Collection[str] = ()) -> None:
         """Raises if there can be no new topic like this, with `growth` partitions and `fresh` topics coming too."""
@@ -548,6 +588,11 @@ def _reported(verb: str, partition: Partition) -> Iterator[None]:
         yield
     except LogError as error:
         logger.error("Cannot %s %s-%d, will try again: %s", verb, partition.topic, partition.index, error)
+
+
+def _raise_first(errors: Mapping[str, HeadwaterError]) -> None:
+    for error in errors.values():
+        raise error
 
 
 def _bases(appends: Sequence[tuple[Partition, bytes]], prepared: Sequence[tuple[Partition, Prepared]]) -> list[int]:

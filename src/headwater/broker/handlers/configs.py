@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.broker.errors import Code, code_of
+from headwater.broker.fetch_sessions import SLOTS
+from headwater.broker.groups.assignors import ASSIGNORS
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
 from headwater.log.configs import TOPIC_CONFIGS, ConfigType, limits_of, parse_config
@@ -106,6 +109,10 @@ def _broker_entries(broker: Broker) -> list[Entry]:
         "fetch.max.bytes": (settings.max_fetch_bytes, ConfigType.INT),
         "group.min.session.timeout.ms": (settings.group_min_session_timeout_ms, ConfigType.INT),
         "group.max.session.timeout.ms": (settings.group_max_session_timeout_ms, ConfigType.INT),
+        "group.consumer.session.timeout.ms": (settings.group_consumer_session_timeout_ms, ConfigType.INT),
+        "group.consumer.heartbeat.interval.ms": (settings.group_consumer_heartbeat_interval_ms, ConfigType.INT),
+        "group.consumer.assignors": (",".join(ASSIGNORS), ConfigType.LIST),
+        "max.incremental.fetch.session.cache.slots": (SLOTS, ConfigType.INT),
         "group.initial.rebalance.delay.ms": (settings.group_initial_rebalance_delay_ms, ConfigType.INT),
         "offset.metadata.max.bytes": (settings.max_offset_metadata_bytes, ConfigType.INT),
     }
@@ -121,48 +128,47 @@ def _broker_entries(broker: Broker) -> list[Entry]:
     ]
 
 
+Outcome = tuple[Code, str | None]
+
+
 def alter_configs(broker: Broker, context: Context, request: AlterConfigsRequest) -> AlterConfigsResponse:
-    """Replace all explicit configs of a topic by those given."""
-    results = []
-    for wanted in request.resources:
-        topic = broker.log.topic(wanted.resource_name)
-        present = topic.configs if topic is not None else {}
-        changes: Changes = dict.fromkeys(present)
-        changes.update({config.name: config.value for config in wanted.configs})
-        code, message = _alter(
-            broker, context, wanted.resource_type, wanted.resource_name, changes, request.validate_only
-        )
-        results.append(
+    """Replace all explicit configs of topics by those given."""
+    wanted: list[tuple[int, str, Changes]] = []
+    for resource in request.resources:
+        topic = broker.log.topic(resource.resource_name)
+        changes: Changes = dict.fromkeys(topic.configs if topic is not None else ())
+        changes.update({config.name: config.value for config in resource.configs})
+        wanted.append((resource.resource_type, resource.resource_name, changes))
+    outcomes = _alter_all(broker, context, wanted, [_FINE] * len(wanted), request.validate_only)
+    return AlterConfigsResponse(
+        responses=[
             AlterConfigsResponse.AlterConfigsResourceResponse(
-                error_code=code,
-                error_message=message,
-                resource_type=wanted.resource_type,
-                resource_name=wanted.resource_name,
+                error_code=code, error_message=message, resource_type=kind, resource_name=name
             )
-        )
-    return AlterConfigsResponse(responses=results)
+            for (kind, name, _), (code, message) in zip(wanted, outcomes, strict=True)
+        ]
+    )
 
 
 def incremental_alter_configs(
     broker: Broker, context: Context, request: IncrementalAlterConfigsRequest
 ) -> IncrementalAlterConfigsResponse:
-    """Set, delete, append to or subtract from single configs of a topic."""
-    results = []
-    for wanted in request.resources:
-        code, message, changes = _changes(broker, wanted)
-        if not code:
-            code, message = _alter(
-                broker, context, wanted.resource_type, wanted.resource_name, changes, request.validate_only
-            )
-        results.append(
+    """Set, delete, append to or subtract from single configs of topics."""
+    wanted: list[tuple[int, str, Changes]] = []
+    found: list[Outcome] = []
+    for resource in request.resources:
+        code, message, changes = _changes(broker, resource)
+        found.append((code, message))
+        wanted.append((resource.resource_type, resource.resource_name, changes))
+    outcomes = _alter_all(broker, context, wanted, found, request.validate_only)
+    return IncrementalAlterConfigsResponse(
+        responses=[
             IncrementalAlterConfigsResponse.AlterConfigsResourceResponse(
-                error_code=code,
-                error_message=message,
-                resource_type=wanted.resource_type,
-                resource_name=wanted.resource_name,
+                error_code=code, error_message=message, resource_type=kind, resource_name=name
             )
-        )
-    return IncrementalAlterConfigsResponse(responses=results)
+            for (kind, name, _), (code, message) in zip(wanted, outcomes, strict=True)
+        ]
+    )
 
 
 def _changes(
@@ -201,9 +207,39 @@ def _refusal(broker: Broker, context: Context, operation: Operation, kind: int, 
     return code, f"{operation.name} on '{name}' is not allowed."
 
 
-def _alter(
-    broker: Broker, context: Context, kind: int, name: str, changes: Changes, validate_only: bool
-) -> tuple[Code, str | None]:
+_FINE: Outcome = (Code.NONE, None)
+
+
+def _alter_all(
+    broker: Broker,
+    context: Context,
+    wanted: Sequence[tuple[int, str, Changes]],
+    found: Sequence[Outcome],
+    validate_only: bool,
+) -> list[Outcome]:
+    """Change all resources with which nothing is wrong, with one write of the metadata. `found` is what is known to be
+    wrong with them already."""
+    seen = Counter((kind, name) for kind, name, _ in wanted)
+    outcomes: list[Outcome] = []
+    for (kind, name, changes), known in zip(wanted, found, strict=True):
+        if seen[kind, name] > 1:
+            known = Code.INVALID_REQUEST, f"The request names '{name}' more than once."
+        outcomes.append(known if known[0] else _check(broker, context, kind, name, changes))
+    if validate_only:
+        return outcomes
+    good = {name: changes for (_, name, changes), (code, _) in zip(wanted, outcomes, strict=True) if not code}
+    try:
+        errors = broker.log.alter_topics(good)
+    except HeadwaterError as error:
+        errors = dict.fromkeys(good, error)
+    return [
+        outcome if outcome[0] or name not in errors else (code_of(errors[name]), str(errors[name]))
+        for (_, name, _), outcome in zip(wanted, outcomes, strict=True)
+    ]
+
+
+def _check(broker: Broker, context: Context, kind: int, name: str, changes: Changes) -> Outcome:
+    """What is wrong with the change of a resource."""
     refusal = _refusal(broker, context, Operation.ALTER_CONFIGS, kind, name)
     if refusal is not None:
         return refusal
@@ -220,8 +256,6 @@ def _alter(
             if value is not None:
                 parse_config(config, value)
         limits_of({**topic.configs, **{k: v for k, v in changes.items() if v is not None}})
-        if not validate_only:
-            broker.log.alter_configs(name, changes)
     except HeadwaterError as error:
         return code_of(error), str(error)
-    return Code.NONE, None
+    return _FINE

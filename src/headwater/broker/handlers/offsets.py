@@ -10,6 +10,7 @@ from headwater.broker.handlers.fetch import READ_COMMITTED
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
 from headwater.log.partition import Partition
+from headwater.log.topic import INTERNAL_TOPICS
 from headwater.wire.messages import (
     DeleteRecordsRequest,
     DeleteRecordsResponse,
@@ -120,6 +121,10 @@ def delete_records(broker: Broker, context: Context, request: DeleteRecordsReque
                 result.error_code = Code.TOPIC_AUTHORIZATION_FAILED
             elif partition is None:
                 result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
+            elif wanted.name in INTERNAL_TOPICS:
+                result.error_code = Code.INVALID_TOPIC_EXCEPTION
+            elif wanted.name in broker.reserved_topics:
+                result.error_code = Code.TOPIC_AUTHORIZATION_FAILED
             else:
                 before = partition.high_watermark if place.offset == HIGH_WATERMARK else place.offset
                 try:

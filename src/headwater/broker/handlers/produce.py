@@ -92,6 +92,8 @@ def _take(
         return _error(index, Code.UNKNOWN_TOPIC_OR_PARTITION, f"There is no partition {name}-{index}"), None
     if not broker.allows(context, Operation.WRITE, Resource.TOPIC, topic.name):
         return _error(index, Code.TOPIC_AUTHORIZATION_FAILED, f"Writing to {topic.name} is not allowed"), None
+    if topic.name in broker.reserved_topics:
+        return _error(index, Code.TOPIC_AUTHORIZATION_FAILED, f"{topic.name} is written by this node only"), None
     refusal = _refusal(topic, index, data.records) or _rejection(broker, topic, index, data.records or b"")
     if refusal is None and data.records and data.records[_ATTRIBUTES_LOW] & _TRANSACTIONAL:
         refusal = _outside_transaction(broker, context, request.transactional_id, (topic.name, index), data.records)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.handlers.configs import config_entries
+from headwater.broker.handlers.quotas import mutations
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
 from headwater.log.slices import run_in_slices
@@ -44,6 +45,7 @@ async def create_topics(broker: Broker, context: Context, request: CreateTopicsR
     seen = Counter(topic.name for topic in request.topics)
     results = []
     accepted: list[tuple[NewTopic, CreatedTopic]] = []
+    wait = 0.0
     for wanted in request.topics:
         result = CreatedTopic(name=wanted.name)
         results.append(result)
@@ -52,11 +54,22 @@ async def create_topics(broker: Broker, context: Context, request: CreateTopicsR
                 raise _Refusal(Code.INVALID_REQUEST, f"The request names topic '{wanted.name}' more than once.")
             if not broker.allows_creation(context, wanted.name):
                 raise _Refusal(Code.TOPIC_AUTHORIZATION_FAILED, f"Creating topic '{wanted.name}' is not allowed.")
-            accepted.append((_new_topic(broker, wanted), result))
+            new = _new_topic(broker, wanted)
+            if not request.validate_only:
+                wait = max(wait, _charge(broker, context, new.partitions, strict=context.version >= 6))
+            accepted.append((new, result))
         except _Refusal as refusal:
             result.error_code, result.error_message = refusal.code, str(refusal)
     await (_validate if request.validate_only else _create)(broker, accepted)
-    return CreateTopicsResponse(topics=results)
+    return CreateTopicsResponse(topics=results, throttle_time_ms=int(wait * 1000))
+
+
+def _charge(broker: Broker, context: Context, partitions: int, *, strict: bool) -> float:
+    """Charge a change of so many partitions to the client's quota; the seconds it has to wait (KIP-599)."""
+    wait = mutations(broker, context, partitions, strict=strict)
+    if wait is None:
+        raise _Refusal(Code.THROTTLING_QUOTA_EXCEEDED, "The quota of changes to topics is used up for the moment.")
+    return wait
 
 
 def _new_topic(broker: Broker, wanted: CreatableTopic) -> NewTopic:
@@ -129,6 +142,7 @@ async def delete_topics(broker: Broker, context: Context, request: DeleteTopicsR
     """Delete topics by name or, from version 6 on, by id, and the offsets that groups committed for them."""
     results = []
     doomed: dict[str, DeletableTopicResult] = {}
+    wait = 0.0
     wanted = [(t.name, t.topic_id) for t in request.topics] if context.version >= 6 else None
     for name, topic_id in wanted if wanted is not None else [(name, bytes(16)) for name in request.topic_names]:
         topic = broker.log.topic_by_id(topic_id) if name is None else broker.log.topic(name)
@@ -140,9 +154,16 @@ async def delete_topics(broker: Broker, context: Context, request: DeleteTopicsR
         elif topic.internal:
             result.error_code = Code.INVALID_TOPIC_EXCEPTION
             result.error_message = f"Topic '{topic.name}' belongs to the broker."
+        elif topic.name in broker.reserved_topics:
+            result.error_code = Code.TOPIC_AUTHORIZATION_FAILED
+            result.error_message = f"Topic '{topic.name}' belongs to this node."
         else:
             result.name, result.topic_id = topic.name, topic.topic_id
-            doomed[topic.name] = result
+            try:
+                wait = max(wait, _charge(broker, context, len(topic.partitions), strict=context.version >= 5))
+                doomed[topic.name] = result
+            except _Refusal as refusal:
+                result.error_code, result.error_message = refusal.code, str(refusal)
         results.append(result)
     try:
         if doomed:
@@ -150,30 +171,44 @@ async def delete_topics(broker: Broker, context: Context, request: DeleteTopicsR
     except HeadwaterError as error:
         for result in doomed.values():
             result.error_code, result.error_message = code_of(error), str(error)
-    return DeleteTopicsResponse(responses=results)
+    return DeleteTopicsResponse(responses=results, throttle_time_ms=int(wait * 1000))
 
 
 def create_partitions(broker: Broker, context: Context, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
-    """Raise the partition count of topics (KIP-195)."""
+    """Raise the partition count of topics (KIP-195), of all of them with one write of the metadata."""
     results = []
+    totals: dict[str, int] = {}
+    by_name: dict[str, PartitionsResult] = {}
+    seen = Counter(topic.name for topic in request.topics)
+    wait = 0.0
     for wanted in request.topics:
-        result = PartitionsResult(name=wanted.name)
-        topic = broker.log.topic(wanted.name)
+        result = by_name[wanted.name] = PartitionsResult(name=wanted.name)
+        results.append(result)
         try:
+            if seen[wanted.name] > 1:
+                raise _Refusal(Code.INVALID_REQUEST, f"The request names topic '{wanted.name}' more than once.")
             if not broker.allows(context, Operation.ALTER, Resource.TOPIC, wanted.name):
                 raise _Refusal(Code.TOPIC_AUTHORIZATION_FAILED, f"Altering topic '{wanted.name}' is not allowed.")
-            _add_partitions(broker, topic, wanted, request.validate_only)
+            growth = _growth(broker, wanted)
+            if not request.validate_only:
+                wait = max(wait, _charge(broker, context, growth, strict=context.version >= 3))
+            totals[wanted.name] = wanted.count
         except _Refusal as refusal:
             result.error_code, result.error_message = refusal.code, str(refusal)
         except HeadwaterError as error:
             result.error_code, result.error_message = code_of(error), str(error)
-        results.append(result)
-    return CreatePartitionsResponse(results=results)
+    try:
+        errors = {} if request.validate_only else broker.log.grow_topics(totals)
+    except HeadwaterError as error:
+        errors = dict.fromkeys(totals, error)
+    for name, failure in errors.items():
+        by_name[name].error_code, by_name[name].error_message = code_of(failure), str(failure)
+    return CreatePartitionsResponse(results=results, throttle_time_ms=int(wait * 1000))
 
 
-def _add_partitions(
-    broker: Broker, topic: Topic | None, wanted: CreatePartitionsRequest.CreatePartitionsTopic, validate_only: bool
-) -> None:
+def _growth(broker: Broker, wanted: CreatePartitionsRequest.CreatePartitionsTopic) -> int:
+    """How many partitions the topic gets; raises if it cannot have that many."""
+    topic = broker.log.topic(wanted.name)
     if topic is None:
         raise _Refusal(Code.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{wanted.name}' does not exist.")
     present = len(topic.partitions)
@@ -182,7 +217,10 @@ def _add_partitions(
             Code.INVALID_PARTITIONS,
             f"The topic {wanted.name} currently has {present} partition(s); {wanted.count} would not be an increase.",
         )
-    if validate_only:
-        broker.log.check_add_partitions(wanted.name, wanted.count)
-    else:
-        broker.log.add_partitions(wanted.name, wanted.count)
+    if wanted.assignments and len(wanted.assignments) != wanted.count - present:
+        raise _Refusal(
+            Code.INVALID_REPLICA_ASSIGNMENT,
+            f"There are {len(wanted.assignments)} assignments for {wanted.count - present} new partition(s).",
+        )
+    broker.log.check_add_partitions(wanted.name, wanted.count)
+    return wanted.count - present
