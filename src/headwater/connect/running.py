@@ -89,7 +89,7 @@ class RunningConnector:
         """Go on after `pause`, or from STOPPED."""
         for task in self.tasks.values():
             task.resume()
-        if self.status.state in (State.STOPPED, State.UNASSIGNED):
+        if self.status.state is State.STOPPED:
             self.start()
         elif self.status.state is State.PAUSED:
             self._set(Status(State.RUNNING))
@@ -103,8 +103,8 @@ class RunningConnector:
             connector, config = self._resolved()
             told = await self._task_configs(connector, config)
             await self._configs.put_tasks(self.name, told)
-            paused = target is TargetState.PAUSED
-            # From here on nothing waits: a stop finds all tasks or none.
+            # From here on nothing waits: a stop finds all tasks or none, and a pause finds them too.
+            paused = self._configs.target(self.name) is TargetState.PAUSED
             self.tasks = {i: self._make(connector, config, i, len(told), paused=paused) for i in range(len(told))}
         except Exception as error:  # noqa: BLE001 - whatever is wrong is told in the status
             text = trace(error, self._secrets)
@@ -113,7 +113,7 @@ class RunningConnector:
             return
         for task in self.tasks.values():
             task.start()
-        self._set(Status(State.PAUSED if self._configs.target(self.name) is TargetState.PAUSED else State.RUNNING))
+        self._set(Status(State.PAUSED if paused else State.RUNNING))
 
     def _resolved(self) -> tuple[Connector, Config]:
         """The connector and its configuration, secrets looked up. Raises `ConnectError`, `UsageError`."""
