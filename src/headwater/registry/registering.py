@@ -43,7 +43,7 @@ def register(schemas: Schemas, subject: str, candidate: Candidate, normalize: bo
         raise errors.invalid_schema("Empty schema")
     filled, populated, number = _filled(schemas, subject, candidate)
     parsed, references = schemas.parse(subject, filled)
-    text = parsed.normalised() if normalize else parsed.canonical()
+    text = _storable(parsed.normalised() if normalize else parsed.canonical())
     filled = replace(filled, schema=text, references=references)
     context = qualified(subject).context
     digest = records.digest(text, references, filled.metadata, filled.rules)
@@ -57,6 +57,16 @@ def register(schemas: Schemas, subject: str, candidate: Candidate, normalize: bo
     if state.mode(subject) != "IMPORT":
         _check_compatible(schemas, subject, parsed, filled)
     return _new(schemas, subject, filled, schema_id, number, now, populated)
+
+
+def _storable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise errors.invalid_schema(
+            f"Invalid schema, details: half of a surrogate pair at character {error.start}"
+        ) from None
+    return text
 
 
 def _check_mode(schemas: Schemas, subject: str, candidate: Candidate) -> None:

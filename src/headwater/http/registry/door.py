@@ -71,8 +71,10 @@ class RegistryDoor:
     async def _answer(self, request: Request) -> Response:
         media_type = OFFERED[0]
         try:
-            match = self._paths.find((request.scope.get("raw_path") or request.url.path.encode()).decode("latin-1"))
-            if match is None and request.url.path == "/openapi.json":
+            match = self._paths.find(
+                (request.scope.get("raw_path") or request.scope["path"].encode()).decode("latin-1")
+            )
+            if match is None and request.scope["path"] == "/openapi.json":
                 return Response(self._document, media_type="application/json")
             route = _route(match, request.method)
             media_type = negotiated(request.headers.get("accept"))
@@ -88,7 +90,7 @@ class RegistryDoor:
             raise RegistryError(Code.UNAUTHORIZED, "Unauthorized")
         body = await _body(route, request)
         context = DEFAULT_CONTEXT if match.context is None else context_name(match.context)
-        query = parse_qs(request.url.query, keep_blank_values=True)
+        query = parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         call = Call(self._registry, match.parameters, query, body, context, principal)
         if route.action is not None:
             call.require(route.action, _subject(match, context))
@@ -155,6 +157,7 @@ def _refusal(error: Exception, media_type: str) -> Response:
         _LOGGER.error("Unexpected error while answering a request", exc_info=error)
         code, message = Code.INTERNAL, "Internal Server Error"
     headers = {"WWW-Authenticate": 'Basic realm="SchemaRegistry"'} if code is Code.UNAUTHORIZED else None
+    message = message.encode("utf-8", "backslashreplace").decode()
     body = msgspec.json.encode({"error_code": int(code), "message": message})
     return Response(body, code.status, headers, media_type)
 

@@ -55,17 +55,22 @@ async def register_with_writer(registry: Registry, subject: str, candidate: Cand
         async with asyncio.timeout(_SECONDS):
             response = await exchange(url, "POST", target, headers, msgspec.json.encode(body))
     except (OSError, TimeoutError, h11.ProtocolError, EOFError) as error:
-        message = f"Error while forwarding the request to the leader at {url}: {error or type(error).__name__}"
+        message = f"Error while forwarding the request to the leader at {url}: {str(error) or type(error).__name__}"
         raise RegistryError(Code.FORWARDING_FAILED, message) from error
     if response.status_code != HTTP_OK:
         raise _as_refusal(bytes(response.body))
 
 
+class _Refusal(msgspec.Struct):
+    error_code: int
+    message: str
+
+
 def _as_refusal(body: bytes) -> RegistryError:
     try:
-        said = msgspec.json.decode(body, type=dict[str, object])
-        return RegistryError(Code(said["error_code"]), str(said["message"]))
-    except (msgspec.MsgspecError, KeyError, ValueError):
+        said = msgspec.json.decode(body, type=_Refusal)
+        return RegistryError(Code(said.error_code), said.message)
+    except (msgspec.MsgspecError, ValueError):
         return RegistryError(Code.FORWARDING_FAILED, "The leader gave an answer that is not understood")
 
 
