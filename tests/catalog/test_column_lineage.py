@@ -74,6 +74,13 @@ async def test_tags_go_on_until_a_function_masks(node: CatalogNode) -> None:
     assert (await column(node, "CUSTOMERS.NAME"))["tags"] == []
 
 
+async def test_topics_show_the_tags_of_their_columns(node: CatalogNode) -> None:
+    await tag(node, "CUSTOMERS.EMAIL")
+    graph = await node.get("lineage", node="customers")
+    tags = {n["name"]: n["columnTags"] for n in graph["nodes"] if n["type"] == "topic"}
+    assert tags == {"customers": ["PII"], "CONTACTS": ["PII"], "LETTERS": ["PII"], "AGES": ["PII"]}
+
+
 async def test_a_statement_that_breaks_a_rule_is_refused_with_the_path(node: CatalogNode) -> None:
     await tag(node, "CUSTOMERS.EMAIL")
     made = await node.post("rules", {"name": "no-pii", "tag": "pii", "topic": "public.*"})

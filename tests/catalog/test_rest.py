@@ -74,6 +74,23 @@ async def test_a_tag_is_put_on_changed_and_taken_off(node: CatalogNode) -> None:
     assert errors(await node.put("entity/tags", [on_orders("PII", {"level": 2})])) == [4040014]
 
 
+async def test_an_entity_takes_tags_under_its_own_path(node: CatalogNode) -> None:
+    (made,) = await node.post(f"{ORDERS}/tags", [{"typeName": "PII"}])
+    assert (made["entityName"], made["typeName"]) == ("lsrc-1:lkc-2:orders", "PII")
+    assert errors(await node.put(f"{ORDERS}/tags", [{"typeName": "Nobody"}])) == [4040001]
+
+
+async def test_two_nodes_over_one_cluster_see_what_the_other_has_written(node: CatalogNode) -> None:
+    other = CatalogNode(node.sql)
+    await other.part.start()
+    assert errors(await other.post("types/tagdefs", [{"name": "Mine"}])) == [None]
+    assert errors(await node.post("types/tagdefs", [{"name": "mine"}])) == [4090001]
+    await other.delete("types/tagdefs/PII")
+    await node.part.governance.catalog.sweep()
+    await node.get("types/tagdefs/PII", 404)
+    await other.part.close()
+
+
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [

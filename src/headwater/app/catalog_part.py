@@ -186,7 +186,7 @@ def _query_fact(query: PersistentQuery) -> QueryFact:
     consumed: dict[str, int] = {}
     for place, offset in query.positions.items():
         consumed[place.topic] = consumed.get(place.topic, 0) + offset
-    return QueryFact(query.id, query.sql, query.state, query.plan, query.group, consumed=consumed)
+    return QueryFact(query.id, query.sql, query.state, query.plan, query.group, query.plan.materialize, consumed)
 
 
 def _shown(guesser: Guesser, payload: bytes | None) -> Any:

@@ -141,6 +141,15 @@ class Contracts:
                     pending.append(edge.target)
         return found
 
+    def topic_tags(self, graph: ColumnGraph) -> dict[str, list[str]]:
+        """By topic: the tags that its columns have, own and inherited, sorted."""
+        found: dict[str, set[str]] = {}
+        for column, tags in self.column_tags(graph).items():
+            source = graph.metastore.get(column.source)
+            if source is not None:
+                found.setdefault(source.topic, set()).update(tags)
+        return {topic: sorted(tags) for topic, tags in found.items()}
+
     # --- checking -----------------------------------------------------------------------------------------------
 
     def violations(self, rule: Rule) -> list[Violation]:

@@ -15,6 +15,7 @@ from headwater.catalog.state import Change, Element, State
 OBSERVED_MS = 24 * 3600 * 1000
 _SEEN_STEP_MS = 600_000
 """How exactly it is written down when something was last seen: not every record of a producer is worth a record."""
+_TYPES = frozenset(kind.value for kind in NodeType)
 MOST_PAST = 5_000
 """Nodes and edges of the past that are kept."""
 
@@ -66,7 +67,9 @@ def changes(graph: Graph, state: State, now_ms: int) -> Generator[None, None, li
 
 def graph_at(state: State, at_ms: int) -> Graph:
     """The graph as it was."""
-    there = [e for e in state.elements.values() if e.since <= at_ms and (e.until is None or at_ms < e.until)]
+    there = [
+        e for e in state.elements.values() if e.since <= at_ms and (e.until is None or at_ms < e.until) and _is_whole(e)
+    ]
     graph = Graph()
     for element in there:
         if element.data.get("kind") == "node":
@@ -80,7 +83,15 @@ def graph_at(state: State, at_ms: int) -> Graph:
 
 
 def _open(state: State) -> list[Element]:
-    return [element for element in state.elements.values() if element.until is None]
+    return [element for element in state.elements.values() if element.until is None and _is_whole(element)]
+
+
+def _is_whole(element: Element) -> bool:
+    """Whether it says what this version wants to know: a later one may have written it."""
+    data = element.data
+    if data.get("kind") == "node":
+        return data.get("type") in _TYPES and "name" in data and "label" in data
+    return data.get("kind") == "edge" and "source" in data and "target" in data
 
 
 def _key(element: Element) -> tuple[str, ...]:

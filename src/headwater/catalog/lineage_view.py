@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +77,8 @@ class Lineage:
         if found:
             await self._catalog.write(lambda: (found, None))
 
-    def as_json(self, graph: Graph) -> dict[str, Any]:
-        """Nodes and edges, the latter with their throughput per second."""
+    def as_json(self, graph: Graph, tags: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Nodes and edges, the latter with their throughput per second; `tags` are those of topics' columns."""
         return {
             "starts": list(graph.starts),
             "nodes": [
@@ -88,6 +89,7 @@ class Lineage:
                     "displayName": node.label or node.name,
                     "internal": node.internal,
                     "attributes": dict(node.attributes),
+                    "columnTags": list(tags.get(node.name, ())) if node.type is NodeType.TOPIC else [],
                 }
                 for node in graph.nodes.values()
             ],

@@ -57,6 +57,8 @@ def _node(node: dict[str, Any], edge: dict[str, Any] | None) -> Text:
     sources = node["attributes"].get("sources")
     if sources:
         text.append(f" ({', '.join(sources)})", style="dim")
+    if node.get("columnTags"):
+        text.append(f" [{', '.join(node['columnTags'])}]", style="red")
     rate = edge.get("recordsPerSecond") if edge is not None else None
     if rate:
         text.append(f"  {rate:g}/s", style="green")

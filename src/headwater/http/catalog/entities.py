@@ -31,6 +31,13 @@ class WantedBody(Struct, rename="camel"):
     attributes: dict[str, Any] | None = None
 
 
+class BorneBody(Struct, rename="camel"):
+    """A tag or group of business metadata to put on the entity of the path."""
+
+    type_name: str
+    attributes: dict[str, Any] | None = None
+
+
 class EntityBody(Struct, rename="camel"):
     """The part of an entity that a client changes."""
 
@@ -114,6 +121,8 @@ class BindingEndpoints:
             Route(many, guard(self._update), methods=["PUT"]),
             Route(below + "/{binding}", guard(self._remove), methods=["DELETE"]),
             Route(below, guard(self._list), methods=["GET"]),
+            Route(below, guard(self._add_here), methods=["POST"]),
+            Route(below, guard(self._update_here), methods=["PUT"]),
         ]
 
     async def _list(self, request: Request) -> Response:
@@ -128,10 +137,24 @@ class BindingEndpoints:
         given = await items_as(request, WantedBody)
         return answer(_each(given, await self._bindings.update(_wanted(given))))
 
+    async def _add_here(self, request: Request) -> Response:
+        given = await _here(request)
+        return answer(_each(given, await self._bindings.add(_wanted(given))))
+
+    async def _update_here(self, request: Request) -> Response:
+        given = await _here(request)
+        return answer(_each(given, await self._bindings.update(_wanted(given))))
+
     async def _remove(self, request: Request) -> Response:
         path = request.path_params
         await self._bindings.remove(path["type"], path["name"], path["binding"])
         return Response(status_code=204)
+
+
+async def _here(request: Request) -> list[WantedBody]:
+    """What is wanted of the entity of the path."""
+    kind, name = request.path_params["type"], request.path_params["name"]
+    return [WantedBody(kind, name, item.type_name, item.attributes) for item in await items_as(request, BorneBody)]
 
 
 def _wanted(given: list[WantedBody]) -> list[Wanted]:

@@ -46,7 +46,10 @@ class LineageEndpoints:
             platform = self._governance.catalog.platform
             columns = self._governance.columns.graph()
             return answer(run_events(graph, columns, platform, self._governance.catalog.clock.now_ms()))
-        return answer(lineage.as_json(graph))
+        governance = self._governance
+        tagged = bool(governance.catalog.state.tags)
+        tags = governance.contracts.topic_tags(governance.columns.graph()) if tagged else {}
+        return answer(lineage.as_json(graph, tags))
 
     async def _column(self, request: Request) -> Response:
         name = request.query_params.get("name", "")

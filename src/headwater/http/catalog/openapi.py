@@ -12,7 +12,7 @@ from headwater.catalog.definition import BusinessMetadataDef, TagDef
 from headwater.catalog.names import ENTITY_TYPES
 from headwater.catalog.search import DEFAULT_LIMIT, MOST
 from headwater.http.catalog.contracts import RuleBody
-from headwater.http.catalog.entities import UpdateBody, WantedBody
+from headwater.http.catalog.entities import BorneBody, UpdateBody, WantedBody
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _FLAG: dict[str, Any] = {"type": "boolean"}
@@ -81,6 +81,8 @@ def _bindings(word: str, what: str) -> list[Operation]:
         Operation("post", f"/catalog/v1/entity/{word}", f"Put {what} on entities", WantedBody),
         Operation("put", f"/catalog/v1/entity/{word}", f"Change {what} of entities", WantedBody),
         Operation("get", f"{_ENTITY}/{word}", f"The {what} of an entity"),
+        Operation("post", f"{_ENTITY}/{word}", f"Put {what} on an entity", BorneBody),
+        Operation("put", f"{_ENTITY}/{word}", f"Change {what} of an entity", BorneBody),
         Operation("delete", f"{_ENTITY}/{word}/{{name}}", f"Take {what} off an entity", status=204),
     ]
 
