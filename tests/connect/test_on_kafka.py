@@ -2,17 +2,67 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from headwater.app.connect_election import ConnectElection
 from headwater.cluster.kafka import KafkaCluster
+from headwater.connect.errors import UsageError
+from headwater.connect.plugins import Plugins
+from headwater.connect.worker import Worker, WorkerSettings
+from headwater.core.clock import SystemClock
 from headwater.core.settings import ClusterSettings
 from headwater.testing.connect_rig import ConnectRig
 from tests.connect.toy import SINK, SOURCE, Held, HeldConnector, Numbers, NumbersConnector
 from tests.kafka_fixture import Kafka
 
 pytestmark = pytest.mark.kafka
+
+
+class Member:
+    """A worker that takes part in the election, as a node on Apache Kafka does."""
+
+    def __init__(self, kafka: Kafka, folder: Path, url: str) -> None:
+        settings = ClusterSettings(bootstrap_servers=kafka.bootstrap_servers, request_timeout_ms=10_000)
+        clock = SystemClock()
+        self.cluster = KafkaCluster(settings, clock)
+        told = WorkerSettings(folder, url, group_id="election-test", config_topic="election-configs")
+        self.worker = Worker(self.cluster, clock, told, Plugins([NumbersConnector]))
+        self.election = ConnectElection(self.worker, self.cluster, clock, url)
+
+    async def __aenter__(self) -> Self:
+        await self.cluster.start()
+        await self.election.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.worker.close()
+        await self.election.close()
+        await self.cluster.close()
+
+
+async def test_of_two_workers_one_runs_the_connectors_and_the_other_takes_over(
+    kafka: Kafka, tmp_path: Path, numbers: Numbers
+) -> None:
+    async with Member(kafka, tmp_path, "http://b:8083") as second:
+        await second.worker.create("elected", {**SOURCE, "topic": "elected"})
+        async with Member(kafka, tmp_path, "http://a:8083") as first:
+            await until(lambda: second.worker.leader_url == "http://a:8083" and first.worker.ready)
+            assert first.worker.names() == ["elected"]
+            with pytest.raises(UsageError, match="they run at http://a:8083"):
+                second.worker.names()
+        await until(lambda: second.worker.ready and second.worker.leader_url is None)
+        assert second.worker.names() == ["elected"]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - Kafka's group moves it
+            await asyncio.sleep(0.05)
 
 
 async def test_a_source_and_a_sink_go_on_after_a_restart_of_the_worker(

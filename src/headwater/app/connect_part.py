@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from headwater.app.access import address, is_loopback
@@ -16,6 +18,7 @@ from headwater.connect.plugins import Plugins
 from headwater.connect.worker import Worker, WorkerSettings
 from headwater.core.clock import Clock
 from headwater.core.settings import Settings
+from headwater.core.supervisor import Supervised
 from headwater.engine.connectors import ConnectPort
 from headwater.formats.api import SchemaRegistry
 from headwater.http.connect.door import ConnectDoor
@@ -29,6 +32,7 @@ class ConnectPart:
     """`port` is None where the door is closed."""
 
     port: int | None = None
+    background: Sequence[Supervised] = ()
 
     def __init__(
         self,
@@ -41,6 +45,8 @@ class ConnectPart:
         plugins: Plugins | None = None,
     ) -> None:
         self._port = sql
+        self._cluster = cluster
+        self._clock = clock
         self._settings = settings
         self._stack = AsyncExitStack()
         self._access = access
@@ -58,10 +64,28 @@ class ConnectPart:
             await listener.start()
             self._stack.push_async_callback(listener.close)
             self.port = listener.port
-        await self.worker.start()
+            self.worker.settings = replace(self.worker.settings, worker_id=address(host, listener.port))
         if self._port is not None:
             self._port.worker = SqlConnectors(self.worker)
+        if self.port is None or not await self._elect(self.port):
+            await self.worker.start()
         self._stack.push_async_callback(self.worker.close)
+
+    async def _elect(self, port: int) -> bool:
+        """Whether there is an election: among all nodes on one Apache Kafka."""
+        if not self._settings.cluster.bootstrap_servers:
+            return False
+        from headwater.app.connect_election import ConnectElection
+        from headwater.cluster.kafka import KafkaCluster
+
+        if not isinstance(self._cluster, KafkaCluster):
+            return False
+        url = f"http://{address(self._settings.node.host, port)}"
+        election = ConnectElection(self.worker, self._cluster, self._clock, url)
+        self.background = [election.background]
+        self._stack.push_async_callback(election.close)
+        await election.start()
+        return True
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -18,7 +18,10 @@ class SqlConnectors:
         self._worker = worker
 
     def names(self) -> Sequence[str]:
-        return self._worker.names()
+        try:
+            return self._worker.names()
+        except UsageError as error:
+            _refuse(error)
 
     def status(self, name: str) -> Mapping[str, Any]:
         try:

@@ -61,29 +61,52 @@ class Worker:
         self.settings = settings
         self.plugins = plugins or Plugins()
         self.ready = False
+        """Whether it can be asked: it leads, or knows who does."""
+        self.leader_url: str | None = None
+        """Of the worker that runs the connectors, where that is another one."""
+        self._leads = False
         self._cluster = cluster
+        self._clock = clock
+        self._registry = registry
+        self._begin_anew()
+        self._running: dict[str, RunningConnector] = {}
+        self._lock = asyncio.Lock()
+
+    def _begin_anew(self) -> None:
+        """Know nothing: what is in the topics decides."""
+        settings, cluster, clock = self.settings, self._cluster, self._clock
         self._configs = Configs(cluster, clock, settings.config_topic)
         self._offsets = SourceOffsets(cluster, clock, settings.offset_topic)
         self._statuses = Statuses(cluster, clock, settings.status_topic, settings.worker_id)
         self._services = TaskServices(
-            cluster, clock, self._offsets, self._statuses, settings.folder, settings.group_id, registry
+            cluster, clock, self._offsets, self._statuses, settings.folder, settings.group_id, self._registry
         )
-        self._running: dict[str, RunningConnector] = {}
-        self._lock = asyncio.Lock()
 
     async def start(self) -> None:
-        """Raises `ClusterError`, `LogError`."""
+        """Run the connectors: the worker is the only one, or has been elected. Raises `ClusterError`, `LogError`."""
+        if self._leads:
+            return
+        self._begin_anew()
+        await self._cluster.refresh()
         await self._configs.load()
         await self._offsets.load()
         await self._statuses.load()
         for name in self._configs.names():
             self._run(name)
-        self.ready = True
+        self.leader_url = None
+        self.ready = self._leads = True
+
+    async def follow(self, leader_url: str | None) -> None:
+        """Run nothing: another worker does, or nobody knows who."""
+        await self.close()
+        self.leader_url = leader_url
+        self.ready = leader_url is not None
 
     async def close(self) -> None:
         """Stop all tasks."""
-        self.ready = False
-        await asyncio.gather(*(running.stop() for running in self._running.values()))
+        self.ready = self._leads = False
+        running, self._running = self._running, {}
+        await asyncio.gather(*(connector.stop() for connector in running.values()))
         await self._statuses.close()
 
     # Questions
@@ -94,6 +117,7 @@ class Worker:
 
     def names(self) -> list[str]:
         """All connectors, by name."""
+        self._check_leads()
         return self._configs.names()
 
     def config(self, name: str) -> dict[str, str]:
@@ -113,6 +137,7 @@ class Worker:
 
     def status(self, name: str) -> Json:
         """`GET /connectors/{name}/status`."""
+        self._check_leads()
         running = self._running.get(name)
         if running is None:
             raise UsageError(f"No status found for connector {name}", 404)
@@ -299,6 +324,7 @@ class Worker:
     # Inside
 
     async def _write(self, name: str, config: Mapping[str, str], target: TargetState | None) -> None:
+        self._check_leads()
         given = {"name": name, **config}
         if given["name"] != name:
             raise UsageError(
@@ -319,7 +345,13 @@ class Worker:
         self._known(name)
         return name
 
+    def _check_leads(self) -> None:
+        if not self._leads:
+            where = f"they run at {self.leader_url}" if self.leader_url else "no worker leads yet; try again"
+            raise UsageError(f"Connectors cannot be asked about here: {where}", 503)
+
     def _known(self, name: str) -> dict[str, str]:
+        self._check_leads()
         config = self._configs.config(name)
         if config is None:
             raise UsageError(f"Connector {name} not found", 404)

@@ -57,6 +57,8 @@ class ConnectDoor:
                 return Response(self._document, media_type="application/json")
             route, parameters = self._route(request)
             self._admit(request, route)
+            if self._worker.leader_url is not None and route.path.startswith("/connectors"):
+                return _elsewhere(self._worker.leader_url, request)
             query = parse_qs(request.url.query, keep_blank_values=True)
             call = Call(self._worker, parameters, query, await _body(request))
             return _response(await route.handler(call))
@@ -90,6 +92,14 @@ def _response(answer: Answer) -> Response:
     if answer.body is None:
         return Response(status_code=answer.status, headers=answer.headers)
     return Response(msgspec.json.encode(answer.body), answer.status, answer.headers, "application/json")
+
+
+def _elsewhere(leader_url: str, request: Request) -> Response:
+    """Another worker runs the connectors: clients that follow redirects send the same there."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    told = {"error_code": 307, "message": f"Connectors run at {leader_url}"}
+    headers = {"Location": f"{leader_url}{request.url.path}{query}"}
+    return Response(msgspec.json.encode(told), 307, headers, "application/json")
 
 
 async def _body(request: Request) -> bytes:
