@@ -28,7 +28,8 @@ def probe() -> tuple[float, list[str]]:
 
 def test_importing_the_command_line_is_quick_and_brings_nothing_else() -> None:
     seconds, modules = min(probe() for _ in range(3))
-    assert modules == ["headwater.cli", "headwater.cli.main"]
+    assert [m for m in modules if not m.startswith("headwater.cli")] == []
+    assert not [m for m in modules if m.startswith("headwater.cli.sql")], "a package with logic of its own"
     assert seconds < IMPORT_SECONDS
 
 

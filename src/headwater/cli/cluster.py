@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -29,6 +28,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 def ask(bootstrap: str | None, config: Path | None, work: Callable[[ClusterAdmin], Awaitable[T]]) -> T:
     """Connect, do the work, and disconnect. Raises `HeadwaterError`."""
+    import asyncio
+
     from headwater.app.client_properties import cluster_settings
     from headwater.cluster.admin import ClusterAdmin
 
