@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from headwater.core.errors import HeadwaterError
+from headwater.plan.functions import builtin_functions, udf
+from headwater.plan.functions.declarations import ATTRIBUTE
 from tests.catalog.catalog_node import CatalogNode, catalog_node, errors
 
 CUSTOMERS = """
@@ -147,3 +149,42 @@ async def test_rules_and_tags_outlive_a_restart(node: CatalogNode) -> None:
     await node.restart()
     with pytest.raises(HeadwaterError, match="no-pii"):
         await node.sql.run("CREATE STREAM open WITH (kafka_topic='public.mail') AS SELECT * FROM letters;")
+
+
+async def test_lineage_that_goes_round_in_circles_ends(node: CatalogNode) -> None:
+    await node.sql.run(
+        "CREATE STREAM ping (id INT KEY, v STRING) WITH (kafka_topic='ping', format='JSON', partitions=1);"
+        "CREATE STREAM pong AS SELECT id, v FROM ping;"
+        "INSERT INTO ping SELECT id, v FROM pong WHERE id > 100;"
+    )
+    assert paths(await column(node, "PONG.V")) == ["PONG.V < PING.V"]
+    nodes = {n["name"] for n in (await node.get("lineage", node="pong", direction="upstream"))["nodes"]}
+    assert {"ping", "PONG"} <= nodes
+
+
+async def test_columns_of_joins_show_both_sides(node: CatalogNode) -> None:
+    await tag(node, "CUSTOMERS.EMAIL")
+    await node.sql.run(
+        "CREATE TABLE cities (id INT PRIMARY KEY, city STRING) WITH (kafka_topic='c', format='JSON', partitions=1);"
+        "CREATE STREAM j AS SELECT c.id AS id, CASE WHEN city = 'x' THEN email ELSE name END AS e FROM customers c"
+        " JOIN cities t ON c.id = t.id;"
+    )
+    tree = await column(node, "J.E")
+    assert {path.rpartition(" < ")[2] for path in paths(tree)} == {"CITIES.CITY", "CUSTOMERS.EMAIL", "CUSTOMERS.NAME"}
+    assert tree["tags"] == ["PII"]
+    keys = {path.rpartition(" < ")[2] for path in paths(await column(node, "J.ID"))}
+    assert keys == {"CITIES.ID", "CUSTOMERS.ID"}
+
+
+async def test_a_function_of_ones_own_masks_when_it_says_so() -> None:
+    @udf("SCRAMBLED", masking=True)
+    def scrambled(text: str) -> str:
+        return text[::-1]
+
+    registry = builtin_functions().copy()
+    for declaration in vars(scrambled)[ATTRIBUTE]:
+        registry.add(declaration)
+    assert registry.is_masking("scrambled")
+    assert registry.is_masking("MASK_LEFT")
+    assert not registry.is_masking("UCASE")
+    assert not registry.is_masking("NOTHING")

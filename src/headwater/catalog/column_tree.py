@@ -38,15 +38,21 @@ class _Tree:
         }
         edges = self._graph.into(column) if self._upstream else self._graph.out_of(column)
         above |= {column}
-        below = [self._step(edge, above) for edge in edges if self._left > 0 and self._next(edge) not in above]
-        if below and len(above) < DEEPEST:
-            found["inputs" if self._upstream else "outputs"] = below
+        following = [edge for edge in edges if self._next(edge) not in above]
+        if following and (len(above) >= DEEPEST or self._left <= 0):
+            found["truncated"] = True
+        elif following:
+            found["inputs" if self._upstream else "outputs"] = [self._step(edge, above) for edge in following]
         return found
 
     def _next(self, edge: ColumnEdge) -> Origin:
         return edge.source if self._upstream else edge.target
 
     def _step(self, edge: ColumnEdge, above: frozenset[Origin]) -> dict[str, Any]:
-        below = self.of(self._next(edge), above) if len(above) < DEEPEST else {}
-        return {"query": edge.query, "expression": edge.expression or None, "copied": edge.copied,
-                "masked": not edge.clear, **below}  # fmt: skip
+        return {
+            "query": edge.query,
+            "expression": edge.expression or None,
+            "copied": edge.copied,
+            "masked": not edge.clear,
+            **self.of(self._next(edge), above),
+        }

@@ -26,16 +26,22 @@ _NAMESPACE = uuid.UUID("0b7a54f0-6f0e-5a53-a3ad-2f9f3d6c2a11")
 
 def run_events(graph: Graph, columns: ColumnGraph, platform: Platform, now_ms: int) -> list[dict[str, Any]]:
     """An event for every query and connector of the graph."""
-    return [
-        _Event(graph, columns, platform, now_ms).of(node)
-        for node in graph.nodes.values()
-        if node.type in (NodeType.QUERY, NodeType.CONNECTOR)
-    ]
+    events = _Events(graph, columns, platform, now_ms)
+    return [events.of(node) for node in graph.nodes.values() if node.type in (NodeType.QUERY, NodeType.CONNECTOR)]
 
 
-class _Event:
+class _Events:
     def __init__(self, graph: Graph, columns: ColumnGraph, platform: Platform, now_ms: int) -> None:
         self._graph = graph
+        self._into: dict[str, list[str]] = {}
+        self._out_of: dict[str, list[str]] = {}
+        for edge in graph.edges.values():
+            if not edge.internal:
+                self._into.setdefault(edge.target, []).append(graph.nodes[edge.source].name)
+                self._out_of.setdefault(edge.source, []).append(graph.nodes[edge.target].name)
+        self._sources: dict[str, list[DataSource]] = {}
+        for source in platform.metastore():
+            self._sources.setdefault(source.topic, []).append(source)
         self._columns = columns
         self._metastore: MetaStore = platform.metastore()
         self._namespace = f"kafka://{platform.bootstrap}"
@@ -46,9 +52,7 @@ class _Event:
 
     def of(self, node: Node) -> dict[str, Any]:
         """The event of a job."""
-        edges = self._graph.edges.values()
-        inputs = [self._graph.nodes[e.source].name for e in edges if e.target == node.id and not e.internal]
-        outputs = [self._graph.nodes[e.target].name for e in edges if e.source == node.id and not e.internal]
+        inputs, outputs = self._into.get(node.id, ()), self._out_of.get(node.id, ())
         return {
             "eventType": "RUNNING",
             "eventTime": self._time,
@@ -67,7 +71,7 @@ class _Event:
         return {"namespace": self._namespace, "name": topic}
 
     def _schema(self, topic: str) -> dict[str, Any]:
-        sources = self._metastore.on_topic(topic)
+        sources = self._sources.get(topic, ())
         if not sources:
             return {}
         fields = [{"name": c.name, "type": str(c.type)} for c in sources[0].schema.columns]
@@ -75,7 +79,7 @@ class _Event:
 
     def _lineage(self, topic: str, node: Node) -> dict[str, Any]:
         fields: dict[str, Any] = {}
-        for source in self._metastore.on_topic(topic):
+        for source in self._sources.get(topic, ()):
             for column in source.schema.columns:
                 inputs = list(self._inputs(Origin(source.name, column.name), node.name))
                 if inputs:

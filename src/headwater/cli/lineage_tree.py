@@ -95,10 +95,9 @@ def _below(tree: dict[str, Any], side: str) -> list[dict[str, Any]]:
 
 def _grow_column(branch: Tree, tree: dict[str, Any], side: str, said: str | None) -> None:
     for child in tree.get(side, ()):
-        if "source" in child:
-            made = _made(child, side)
-            own = None if child["copied"] or child["expression"] == said else child["expression"]
-            _grow_column(branch.add(_column(child, made, own)), child, side, made)
+        made = _made(child, side)
+        own = None if child["copied"] or child["expression"] == said else child["expression"]
+        _grow_column(branch.add(_column(child, made, own)), child, side, made)
 
 
 def _column(column: dict[str, Any], made: str | None, step: str | None = None) -> Text:
@@ -110,6 +109,8 @@ def _column(column: dict[str, Any], made: str | None, step: str | None = None) -
         text.append(f"  topic {column['topic']}", style="dim")
     if step:
         text.append(f"  by {step}", style="magenta")
+    if column.get("truncated"):
+        text.append("  ...", style="dim")
     if column.get("masked"):
         text.append("  masked", style="green")
     if column.get("tags"):
