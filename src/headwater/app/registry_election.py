@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 from functools import partial
@@ -17,8 +16,6 @@ from headwater.registry import election
 from headwater.registry.registry import Registry
 
 _LOGGER = logging.getLogger(__name__)
-_FIRST_SECONDS = 15.0
-"""How long a start waits for the first election; longer than a group needs to notice that a member is gone."""
 
 
 class RegistryElection:
@@ -27,7 +24,6 @@ class RegistryElection:
     def __init__(self, registry: Registry, cluster: KafkaCluster, clock: Clock, host: str, port: int) -> None:
         self._registry = registry
         self._identity = election.Identity(_reachable(host), port)
-        self._decided = asyncio.Event()
         protocol = GroupProtocol(
             election.GROUP,
             election.PROTOCOL_TYPE,
@@ -39,21 +35,17 @@ class RegistryElection:
         )
         self._member = cluster.member(protocol)
         registry.writes_here = False
+        registry.writer_known.clear()
         registry.forward = partial(register_with_writer, registry)
         self.background = [
             Supervised("schemaRegistryElection", clock, self._member.round),
             Supervised("schemaRegistry", clock, registry.follow),
         ]
 
-    async def start(self) -> None:
-        """Join, and return when it is known who writes, or after a while."""
+    def start(self) -> None:
+        """Begin to join. Writes wait until it is known who does them."""
         for work in self.background:
             work.start()
-        try:
-            async with asyncio.timeout(_FIRST_SECONDS):
-                await self._decided.wait()
-        except TimeoutError:
-            _LOGGER.warning("Nobody writes schemas yet: group %s has not elected a registry", election.GROUP)
 
     async def close(self) -> None:
         for work in self.background:
@@ -75,11 +67,13 @@ class RegistryElection:
             self._registry.leader_url, self._registry.writes_here = None, True
         elif assignment.writer is not None:
             self._registry.leader_url = assignment.writer.url
+        if assignment.writer is not None:
+            self._registry.writer_known.set()
         _LOGGER.info("Schemas are written by %s", assignment.writer.url if assignment.writer else "nobody")
-        self._decided.set()
 
     def _revoked(self) -> None:
         self._registry.writes_here, self._registry.leader_url = False, None
+        self._registry.writer_known.clear()
 
 
 def _reachable(host: str) -> str:

@@ -42,9 +42,9 @@ class RegistryPart:
             await door.start()
             self._stack.push_async_callback(door.close)
             self.port = door.port
-            await self._elect(door.port)
+            self._elect(door.port)
 
-    async def _elect(self, port: int) -> None:
+    def _elect(self, port: int) -> None:
         """A node without a door cannot be asked by others; it writes by itself."""
         if not self._settings.cluster.bootstrap_servers:
             return
@@ -57,7 +57,7 @@ class RegistryPart:
             )
             self.background = election.background
             self._stack.push_async_callback(election.close)
-            await election.start()
+            election.start()
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -111,6 +111,7 @@ class SqlSchemas:
         """Register here or, where another node writes, there; return when it is durable. Raises `AnalysisError`."""
         self.check(subject, kind, schema, references)
         try:
+            await self._registry.await_writer()
             if self._registry.writes_here:
                 self.register(subject, kind, schema, references)
                 await self._registry.settle()

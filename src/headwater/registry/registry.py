@@ -31,6 +31,8 @@ _FETCH_BYTES = 4 << 20
 _BATCH_BYTES = 900_000
 """Of records in one write; a batch must stay under the topic's max.message.bytes."""
 _POLL_SECONDS = 1.0
+_ELECTION_SECONDS = 20.0
+"""Longer than a group of Kafka needs to notice that a member is gone and to go on without it."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -46,6 +48,9 @@ class Registry:
         """Whether this node is the one that writes; the others forward to it."""
         self.leader_url: str | None = None
         """Of the node that writes, where it is another one and it is known."""
+        self.writer_known = asyncio.Event()
+        """Set while it is known which node writes."""
+        self.writer_known.set()
         self.forward: Callable[[str, Candidate], Awaitable[None]] | None = None
         """Registers a schema with the node that writes; set where there may be another one."""
         self._place = TopicPartition(TOPIC, 0)
@@ -107,8 +112,21 @@ class Registry:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
+    async def await_writer(self) -> None:
+        """Return when it is known which node writes: at once, but for the moments of an election.
+
+        Raises `RegistryError` (50004) after a while.
+        """
+        try:
+            async with asyncio.timeout(_ELECTION_SECONDS):
+                await self.writer_known.wait()
+        except TimeoutError:
+            message = "The node that writes schemas is not known: no registry was elected. Try again in a moment"
+            raise RegistryError(Code.UNKNOWN_LEADER, message) from None
+
     async def carry_out(self, decide: Callable[[RegistryState], Decision[T]]) -> T:
         """Decide, and return the answer when its records are durable. Raises `RegistryError`."""
+        await self.await_writer()
         answer = self.submit(decide)
         await self.settle()
         return answer

@@ -94,8 +94,10 @@ class RegistryDoor:
         call = Call(self._registry, match.parameters, query, body, context, principal)
         if route.action is not None:
             call.require(route.action, _subject(match, context))
-        if route.writes and not self._registry.writes_here and FORWARDED not in request.headers:
-            return await forward(self._registry, request, body)
+        if route.writes:
+            await self._registry.await_writer()
+            if not self._registry.writes_here and FORWARDED not in request.headers:
+                return await forward(self._registry, request, body)
         answer = route.handler(call)
         if inspect.isawaitable(answer):
             answer = await answer
