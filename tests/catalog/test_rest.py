@@ -142,6 +142,29 @@ async def test_required_and_too_long_attributes_are_refused(node: CatalogNode) -
     assert made["attributes"] == {"must": "123", "may": "d"}
 
 
+async def test_attributes_of_definitions_are_given_back_whole(node: CatalogNode) -> None:
+    attribute = {"name": "a", "typeName": "int", "isOptional": True, "defaultValue": "5"}
+    (made,) = await node.post("types/businessmetadatadefs", [{"name": "M", "attributeDefs": [attribute]}])
+    assert made["attributeDefs"] == [
+        {
+            "name": "a",
+            "typeName": "int",
+            "isOptional": True,
+            "cardinality": "SINGLE",
+            "valuesMinCount": 0,
+            "valuesMaxCount": 1,
+            "isUnique": False,
+            "isIndexable": False,
+            "defaultValue": "5",
+            "options": {},
+        }
+    ]
+    (bound,) = await node.post("entity/businessmetadata", [on_orders("M")])
+    assert bound["attributes"] == {"a": 5}
+    wrong = [{"name": "W", "attributeDefs": [{**attribute, "defaultValue": "five"}]}]
+    assert errors(await node.post("types/businessmetadatadefs", wrong)) == [4000029]
+
+
 async def test_metadata_only_for_some_types_is_refused_elsewhere(node: CatalogNode) -> None:
     options = {"applicableEntityTypes": '["cn_connector"]'}
     await node.post("types/businessmetadatadefs", [{"name": "M", "attributeDefs": [{"name": "a", "options": options}]}])

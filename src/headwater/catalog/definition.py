@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct, field
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, field
 
 from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.catalog.names import ENTITY_TYPES, ROOT
@@ -19,20 +20,23 @@ _TEXT_LENGTH = 1 << 16
 _LIST = re.compile(r"array<(\w+)>\Z")
 
 
-class AttributeDef(Struct, rename="camel", kw_only=True, omit_defaults=True):
-    """A typed attribute. `options` may hold `maxStrLength` and `applicableEntityTypes` (a JSON list in a string)."""
+class AttributeDef(Struct, rename="camel", kw_only=True):
+    """A typed attribute. `options` may hold `maxStrLength` and `applicableEntityTypes` (a JSON list in a string).
+
+    `default_value` is text for a text, else JSON.
+    """
 
     name: str
     type_name: str = "string"
     is_optional: bool = True
-    cardinality: str | None = None
-    values_min_count: int | None = None
-    values_max_count: int | None = None
-    is_unique: bool | None = None
-    is_indexable: bool | None = None
-    default_value: str | None = None
-    description: str | None = None
-    display_name: str | None = None
+    cardinality: str = "SINGLE"
+    values_min_count: int = 0
+    values_max_count: int = 1
+    is_unique: bool = False
+    is_indexable: bool = False
+    default_value: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
+    display_name: str | UnsetType | None = UNSET
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -82,6 +86,7 @@ def check_definition(definition: Definition) -> None:
         _kind(attribute.type_name)
         _max_length(attribute)
         _applicable(attribute)
+        _default(definition, attribute)
     for name in definition.entity_types if isinstance(definition, TagDef) else ():
         if name != ROOT and name not in ENTITY_TYPES:
             raise CatalogError(CatalogCode.TYPE_NAME_INVALID, f"Type ENTITY with name {name} does not exist.")
@@ -116,11 +121,27 @@ def check_values(definition: Definition, values: Mapping[str, Any]) -> dict[str,
         _check_value(definition, attribute, value)
         checked[name] = value
     for name, attribute in known.items():
-        if name not in checked and attribute.default_value is not None:
-            checked[name] = attribute.default_value
+        default = _default(definition, attribute)
+        if name not in checked and default is not None:
+            checked[name] = default
         if name not in checked and not attribute.is_optional:
             raise _invalid(f"{definition.name} requires the attribute {name}.")
     return checked
+
+
+def _default(definition: Definition, attribute: AttributeDef) -> Any:
+    """The value of an attribute that is not given; None without a default."""
+    text = attribute.default_value
+    if text is None or text is UNSET:
+        return None
+    value: Any = text
+    if attribute.type_name not in ("string", "date"):
+        try:
+            value = msgspec.json.decode(str(text))
+        except (msgspec.MsgspecError, RecursionError):
+            pass  # it is no value of the type either, which is what is said
+    _check_value(definition, attribute, value)
+    return value
 
 
 def _check_value(definition: Definition, attribute: AttributeDef, value: Any) -> None:
