@@ -127,7 +127,7 @@ async def test_lineage_of_an_earlier_time_still_has_what_was_dropped(node: Catal
 async def test_a_producer_is_remembered_over_a_restart(node: CatalogNode) -> None:
     await service_management(node)
     await node.part.governance.catalog.sweep()
-    node.broker.observation._flows.clear()
+    node.broker.observation.clear()
     await node.restart()
     nodes, edges = shown(await node.get("lineage", node="job_status"))
     assert "producer rdkafka" in nodes

@@ -49,7 +49,7 @@ class Route:
     count_errors: CountErrors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen ones take several times as long to make, and every request makes one
 class Exchange:
     """One request that is being answered."""
 
@@ -88,7 +88,7 @@ class Exchange:
                 self.context.session.mute(wait)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Later:
     """An answer that will come: the request is done, so those behind it may be handled."""
 

@@ -53,36 +53,52 @@ class Flow:
     """Records produced; offsets fetched, so what compaction took away counts too; 0 for commits."""
 
 
+Table = dict[tuple[str, str, str], Flow]
+"""By client id, group and topic."""
+
+
 class Observation:
     """The table of flows."""
 
     def __init__(self, clock: Clock, capacity: int = CAPACITY) -> None:
         self._clock = clock
         self._capacity = capacity
-        self._flows: dict[tuple[Direction, str, str, str], Flow] = {}
+        # A table for each direction: an enum in the key would be hashed anew by Python code each time.
+        self._produced: Table = {}
+        self._fetched: Table = {}
+        self._committed: Table = {}
         self._groups: dict[Client, str] = {}
         """The group of each client that is a member of one, "" for a client in several."""
 
     def flows(self) -> list[Flow]:
         """Every flow known, in no order. The objects go on counting; take copies to compare."""
-        return list(self._flows.values())
+        return [flow for table in self._tables for flow in table.values()]
+
+    def clear(self) -> None:
+        """Forget all flows."""
+        for table in self._tables:
+            table.clear()
+
+    @property
+    def _tables(self) -> tuple[Table, Table, Table]:
+        return self._produced, self._fetched, self._committed
 
     def produced(self, client_id: str, topic: str, size: int, records: int) -> None:
         """A client has appended a batch of `size` bytes."""
-        flow = self._flow(Direction.PRODUCE, client_id, "", topic)
+        flow = self._flow(self._produced, Direction.PRODUCE, client_id, "", topic)
         flow.bytes += size
         flow.records += records
 
     def fetched(self, client: Client, topic: str, size: int, records: int) -> None:
         """A client was given batches of `size` bytes."""
-        flow = self._flow(Direction.FETCH, client[0], self._groups.get(client, ""), topic)
+        flow = self._flow(self._fetched, Direction.FETCH, client[0], self._groups.get(client, ""), topic)
         flow.bytes += size
         flow.records += records
 
     def committed(self, client_id: str, group: str, topics: Iterable[str]) -> None:
         """A client has committed positions of a group in these topics."""
         for topic in topics:
-            self._flow(Direction.COMMIT, client_id, group, topic)
+            self._flow(self._committed, Direction.COMMIT, client_id, group, topic)
 
     def joined(self, client: Client, group: str) -> None:
         """A client is a member of the group."""
@@ -91,19 +107,23 @@ class Observation:
             del self._groups[next(iter(self._groups))]
         self._groups[client] = group if known in (None, group) else ""
 
-    def _flow(self, direction: Direction, client_id: str, group: str, topic: str) -> Flow:
+    def _flow(self, table: Table, direction: Direction, client_id: str, group: str, topic: str) -> Flow:
         now = self._clock.now_ms()
-        key = direction, client_id, group, topic
-        flow = self._flows.get(key)
+        key = client_id, group, topic
+        flow = table.get(key)
         if flow is not None:
             flow.last_ms = now
             return flow
-        if len(self._flows) >= self._capacity:
+        if sum(map(len, self._tables)) >= self._capacity:
             self._forget_idle()
-        flow = self._flows[key] = Flow(direction, client_id, group, topic, now, now)
+        flow = table[key] = Flow(direction, client_id, group, topic, now, now)
         return flow
 
     def _forget_idle(self) -> None:
-        idle = sorted(self._flows, key=lambda key: self._flows[key].last_ms)
-        for key in idle[: max(1, self._capacity // 10)]:
-            del self._flows[key]
+        idle = sorted(((flow.last_ms, key, table) for table in self._tables for key, flow in table.items()), key=_age)
+        for _, key, table in idle[: max(1, self._capacity // 10)]:
+            del table[key]
+
+
+def _age(entry: tuple[int, tuple[str, str, str], Table]) -> int:
+    return entry[0]

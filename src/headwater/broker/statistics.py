@@ -14,8 +14,9 @@ Writing costs a fraction of a microsecond per request and nothing per record.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from headwater.wire.definitions import ArrayType, Buffer, Field, Message, Struct, StructType
@@ -100,19 +101,43 @@ class BrokerStatistics:
 
 def error_counter(message: Message, counts: dict[int, int]) -> CountErrors:
     """A function that adds the error codes anywhere in a response of this type to `counts`."""
-    paths = _error_paths(message.fields)
+    counters = [_path_counter(path, counts) for path in _error_paths(message.fields)]
+    if len(counters) == 1:
+        return counters[0]
 
     def count(response: Struct) -> None:
-        for path in paths:
-            level: Iterable[Any] = (response,)
-            for name in path:
-                level = [inner for outer in level for inner in getattr(outer, name) or ()]
-            for found in level:
-                code = found.error_code
-                if code:
-                    counts[int(code)] = counts.get(int(code), 0) + 1
+        for counter in counters:
+            counter(response)
 
     return count
+
+
+def _path_counter(path: tuple[str, ...], counts: dict[int, int]) -> CountErrors:
+    """Counts the codes at the end of one way through arrays."""
+    if not path:
+
+        def count_here(response: Any) -> None:
+            code = response.error_code
+            if code:
+                counts[int(code)] = counts.get(int(code), 0) + 1
+
+        return count_here
+    following = attrgetter(path[0])
+    if len(path) > 1:
+        inner = _path_counter(path[1:], counts)
+
+        def count_within(response: Struct) -> None:
+            for found in following(response) or ():
+                inner(found)
+
+        return count_within
+
+    def count_each(response: Struct) -> None:
+        for found in following(response) or ():
+            if found.error_code:
+                counts[int(found.error_code)] = counts.get(int(found.error_code), 0) + 1
+
+    return count_each
 
 
 def _error_paths(fields: tuple[Field, ...]) -> list[tuple[str, ...]]:
