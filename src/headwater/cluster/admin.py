@@ -374,7 +374,7 @@ class ClusterAdmin:
             if wanted.resource < _FIRST_OWN:
                 raise
             return []
-        if answer.error_code == Code.INVALID_REQUEST and wanted.resource >= _FIRST_OWN:
+        if wanted.resource >= _FIRST_OWN and answer.error_code in (Code.INVALID_REQUEST, Code.UNKNOWN_SERVER_ERROR):
             return []
         check(answer.error_code, "listing ACLs", answer.error_message)
         return sorted(
