@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.connect.config import Config
 from headwater.connect.connectors.postgres import catalog, slots, snapshot
-from headwater.connect.connectors.postgres.changes import Changes
+from headwater.connect.connectors.postgres.changes import Changes, configured_changes
 from headwater.connect.connectors.postgres.columns import Column, Table, TableId
 from headwater.connect.connectors.postgres.connection import connect, connection_parameters, told
 from headwater.connect.connectors.postgres.copying import CopyStream
@@ -19,9 +19,9 @@ from headwater.connect.connectors.postgres.lsn import lsn_text
 from headwater.connect.connectors.postgres.pgoutput import Relation, read_keepalive, status_update
 from headwater.connect.connectors.postgres.position import Position, read_position
 from headwater.connect.connectors.postgres.publication import ensure_publication
-from headwater.connect.connectors.postgres.records import RecordMaker
+from headwater.connect.connectors.postgres.records import record_maker
 from headwater.connect.connectors.postgres.settings import options, snapshot_mode
-from headwater.connect.connectors.postgres.types import TypeMap, binary
+from headwater.connect.connectors.postgres.types import TypeMap
 from headwater.connect.errors import ConnectError, RetriableError
 from headwater.connect.record import SourceRecord
 from headwater.connect.spi import SourceContext, SourceOffset
@@ -46,15 +46,7 @@ class Capture:
         self._options, self._filters = options(config), filters(config)
         self._limit = config.integer("max.batch.size")
         self._heartbeat_seconds = config.integer("heartbeat.interval.ms") / 1000
-        self._maker = RecordMaker(
-            config.text("topic.prefix"),
-            config.text("database.dbname"),
-            config.text("topic.delimiter"),
-            config.text("topic.heartbeat.prefix"),
-            config.text("topic.transaction"),
-            config.flag("tombstones.on.delete"),
-            binary(self._options),
-        )
+        self._maker = record_maker(config)
         self._query: Connection | None = None
         self._replication: Connection | None = None
         self._reading: Connection | None = None
@@ -224,10 +216,8 @@ class Capture:
         self._changes = self._new_changes(position)
 
     def _new_changes(self, position: Position) -> Changes:
-        skipped = frozenset(part.lower() for part in self._config.texts("skipped.operations"))
-        with_transactions = self._config.flag("provide.transaction.metadata")
         self._flushed = max(self._flushed, position.commit_lsn)
-        return Changes(self._maker, position, skipped, with_transactions=with_transactions)
+        return configured_changes(self._maker, position, self._config)
 
     async def _open_stream(self) -> None:
         assert self._changes is not None

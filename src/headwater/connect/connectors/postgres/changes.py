@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from headwater.connect.config import Config
 from headwater.connect.connectors.postgres.envelope import TableRecords
 from headwater.connect.connectors.postgres.pgoutput import (
     HEADER,
@@ -13,6 +14,7 @@ from headwater.connect.connectors.postgres.pgoutput import (
     Delete,
     Insert,
     LogicalMessage,
+    Message,
     Relation,
     Truncate,
     Update,
@@ -73,9 +75,16 @@ class Changes:
     def apply(self, lsn: int, data: bytes) -> Relation | None:
         """One message with its header. A table that is new or has changed is given back: `learn` it, then go on."""
         kind = data[HEADER]
-        if kind in _KINDS and self._passes(kind):
+        if kind in _KINDS and self.passes(kind):
             return None
         message = read_message(data)
+        if type(message) is Relation:
+            return None if self._relations.get(message.oid) == message else message
+        self.handle(lsn, message)
+        return None
+
+    def handle(self, lsn: int, message: Message) -> None:
+        """One message that is to be told of."""
         if type(message) is Insert:
             self._insert(message, lsn)
         elif type(message) is Update:
@@ -86,20 +95,17 @@ class Changes:
             self._begin(message, lsn)
         elif type(message) is Commit:
             self._commit(message)
-        elif type(message) is Relation:
-            return None if self._relations.get(message.oid) == message else message
         elif type(message) is Truncate:
             self._truncate(message, lsn)
         elif type(message) is LogicalMessage:
             self._message(message, lsn)
-        return None
 
     def learn(self, relation: Relation, table: TableRecords | None) -> None:
         """How the records of a table look from now on; None for a table that is not captured."""
         self._relations[relation.oid] = relation
         self._tables[relation.oid] = table
 
-    def _passes(self, kind: int) -> bool:
+    def passes(self, kind: int) -> bool:
         """Whether a change gives no record: it was delivered before, is in the snapshot, or is not wanted."""
         if self.in_transaction:
             self._events += 1
@@ -217,3 +223,9 @@ class Changes:
         block = self._counted("message", lsn) if self._with_transactions and message.transactional else None
         offset = self._offset_at(lsn, "MESSAGE")
         self.records.append(self._maker.message(message.prefix, message.content, source, block, offset))
+
+
+def configured_changes(maker: RecordMaker, position: Position, config: Config) -> Changes:
+    """What turns messages into records as a configuration says, from a position on."""
+    skipped = frozenset(part.lower() for part in config.texts("skipped.operations"))
+    return Changes(maker, position, skipped, with_transactions=config.flag("provide.transaction.metadata"))

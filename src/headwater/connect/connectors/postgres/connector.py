@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from headwater.connect.config import Config
 from headwater.connect.connectors.postgres.capture import Capture
 from headwater.connect.connectors.postgres.connection import connect, connection_parameters
+from headwater.connect.connectors.postgres.embedded import EmbeddedCapture
 from headwater.connect.connectors.postgres.settings import CONFIG, EMBEDDED
 from headwater.connect.errors import ConnectError
 from headwater.connect.record import SourceRecord
@@ -17,10 +18,11 @@ class PostgresTask(SourceTask):
     """Captures the changes of one database."""
 
     def __init__(self) -> None:
-        self._capture: Capture | None = None
+        self._capture: Capture | EmbeddedCapture | None = None
 
     async def start(self, config: Config, context: SourceContext) -> None:
-        self._capture = Capture(config, context)
+        embedded = config.text("database.hostname") == EMBEDDED
+        self._capture = EmbeddedCapture(config, context) if embedded else Capture(config, context)
         await self._capture.start()
 
     async def poll(self) -> Sequence[SourceRecord]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headwater.connect.config import Config
 from headwater.connect.connectors.postgres.envelope import (
     CONNECTOR,
     HEARTBEAT_KEY,
@@ -17,6 +18,8 @@ from headwater.connect.connectors.postgres.envelope import (
     message_schema,
 )
 from headwater.connect.connectors.postgres.mapped import Mapped
+from headwater.connect.connectors.postgres.settings import EMBEDDED, options
+from headwater.connect.connectors.postgres.types import binary
 from headwater.connect.record import Header, Headers, SourceRecord
 
 Row = dict[str, Any]
@@ -160,3 +163,16 @@ class RecordMaker:
             TRANSACTION_KEY,
             TRANSACTION_VALUE,
         )
+
+
+def record_maker(config: Config) -> RecordMaker:
+    """As a configuration says."""
+    return RecordMaker(
+        config.text("topic.prefix"),
+        config.text("database.dbname") or EMBEDDED,
+        config.text("topic.delimiter"),
+        config.text("topic.heartbeat.prefix"),
+        config.text("topic.transaction"),
+        config.flag("tombstones.on.delete"),
+        binary(options(config)),
+    )
