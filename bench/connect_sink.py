@@ -2,9 +2,8 @@
 
     python bench/connect_sink.py [--records 1000000] [--rounds 5]
 
-Each round produces the records into one topic, in 140-byte JSON, and waits until the sink has them and its offsets are
-committed; the resident memory after each round says whether it grows. The sink does what a file sink must: it encodes
-each value as a line of JSON and writes the lines.
+Each round produces the records into one topic, in 140-byte JSON, and waits until `JsonLinesSink` has them and its offsets
+are committed; the resident memory after each round says whether it grows.
 """
 
 from __future__ import annotations
@@ -17,14 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from headwater.cluster.api import Append, Commit, TopicPartition, TopicSpec
 from headwater.cluster.local import LocalCluster
-from headwater.connect.config import ConfigDef, Key, Type
-from headwater.connect.plugins import Plugins
-from headwater.connect.spi import SinkConnector, SinkTask
 from headwater.connect.worker import Worker, WorkerSettings
 from headwater.core.clock import SystemClock
 from headwater.log import DiskStorage, Log, LogSettings
@@ -32,27 +27,6 @@ from headwater.log.offsets import OffsetStore
 from headwater.wire.records import build_batch
 
 BATCH = 2_000
-
-
-class LinesTask(SinkTask):
-    async def start(self, config, context):
-        self.file = Path(config.text("file")).open("ab", buffering=1 << 20)  # noqa: SIM115 - closed in `stop`
-        self.encoder = msgspec.json.Encoder()
-
-    async def put(self, records):
-        self.file.write(self.encoder.encode_lines([record.value for record in records]))
-
-    async def flush(self, offsets):
-        self.file.flush()
-
-    async def stop(self):
-        self.file.close()
-
-
-class LinesConnector(SinkConnector):
-    names = ("bench.Lines",)
-    config = ConfigDef(Key("file", Type.STRING, "Where to."))
-    task = LinesTask
 
 
 def value(n: int) -> bytes:
@@ -94,10 +68,10 @@ async def main(records: int, rounds: int) -> None:
         log.open()
         cluster = LocalCluster(log, OffsetStore(log, clock), clock)
         await cluster.start()
-        worker = Worker(cluster, clock, WorkerSettings(Path(folder)), Plugins([LinesConnector]))
+        worker = Worker(cluster, clock, WorkerSettings(Path(folder)))
         await worker.start()
         await cluster.create_topics([TopicSpec("orders")])
-        config = {"connector.class": "bench.Lines", "topics": "orders", "file": f"{folder}/lines.json"}
+        config = {"connector.class": "JsonLinesSink", "topics": "orders", "file": f"{folder}/lines.json"}
         await worker.create("lines", config)
         process = psutil.Process()
         for number in range(rounds):
