@@ -53,7 +53,7 @@ def parse(name: str, text: str) -> ParsedFile:
 
 class _Parser:
     def __init__(self, name: str, text: str) -> None:
-        self._tokens = list(_tokens(text))
+        self._tokens = list(tokens(text))
         self._at = 0
         self._parsed = ParsedFile(pb.FileDescriptorProto(name=name, syntax="proto2"))
         self._statements: dict[str, Callable[[], None]] = {
@@ -343,7 +343,7 @@ def _add_synthetic_oneofs(message: pb.DescriptorProto) -> None:
             message.oneof_decl.add(name=f"_{made.name}")
 
 
-def _tokens(text: str) -> Iterator[tuple[str, int]]:
+def tokens(text: str) -> Iterator[tuple[str, int]]:
     at, line = 0, 1
     while at < len(text):
         found = _TOKEN.match(text, at)
