@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import ssl
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +18,12 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from headwater.app.tls import ServerTls, certificate_names, tls_folder
 from headwater.app.tls_authority import CA_DAYS, RENEW_DAYS, SERVER_DAYS, Authority, Names
 from headwater.app.trust import TrustError, advice, install, truststore
+from headwater.broker.settings import BrokerSettings
+from headwater.core.clock import SystemClock
 from headwater.core.errors import ConfigError
 from headwater.core.settings import KafkaSettings, NodeSettings, Settings, TlsSettings
 from headwater.testing.clock import ManualClock
+from tests.broker.server import running_broker, until
 
 DAY_MS = 24 * 3_600_000
 NAMES = Names.of(["localhost", "127.0.0.1", "::1"])
@@ -159,3 +164,25 @@ def test_where_it_cannot_be_installed_the_way_by_hand_is_told(ca: Path, tmp_path
         with pytest.raises(TrustError, match="By hand"):
             install(ca, tmp_path, platform, no_command)
     assert str(ca) in advice(ca, "linux")
+
+
+@pytest.mark.parametrize(("sent", "said"), [(b"", "taking longer"), (b"GET / HTTP/1.0\r\n\r\n", "SSL")])
+async def test_who_does_not_speak_tls_is_disconnected_and_the_log_says_so(
+    tmp_path: Path, sent: bytes, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = ServerTls(settings_in(tmp_path), SystemClock()).context
+    async with running_broker(tls=context, settings=BrokerSettings(login_timeout_ms=200, max_connections=1)) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(sent)
+        with suppress(ConnectionError):
+            while await reader.read(1_000):
+                """Nothing but an alert may come."""
+        writer.close()
+        await until(lambda: "TLS handshake with 127.0.0.1 failed" in caplog.text)
+        assert said in caplog.text
+        trusting = ssl.create_default_context(cafile=tmp_path / "tls" / "ca.pem")
+        await until(lambda: running.listener._counts.total == 0)
+        reader, writer = await asyncio.open_connection("localhost", running.port, ssl=trusting)
+        await until(lambda: running.listener.connections == 1)
+        writer.close()
+        await writer.wait_closed()

@@ -75,7 +75,7 @@ async def test_what_kafka_refuses_is_told_in_its_words(kafka: Kafka) -> None:
     async with ClusterAdmin(ClusterSettings(bootstrap_servers=kafka.bootstrap_servers)) as admin:
         with pytest.raises(ClusterError, match="listing ACLs: SECURITY_DISABLED, No Authorizer"):
             await admin.acls(AclSelection())
-        with pytest.raises(ClusterError, match="INVALID_PARTITIONS|INVALID_REPLICATION"):
+        with pytest.raises(ClusterError, match=r"INVALID_PARTITIONS|INVALID_REPLICATION"):
             await admin.create_topic("refused", 1, 5)
         with pytest.raises(ClusterError, match="creating topic refused: INVALID_CONFIG"):
             await admin.create_topic("refused", 1, 1, {"cleanup.policy": "nonsense"})

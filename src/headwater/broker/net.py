@@ -150,7 +150,7 @@ class KafkaListener:
                 lambda: connection, accepted, ssl=self._tls, ssl_handshake_timeout=timeout
             )
         except (OSError, TimeoutError) as error:  # of which `SSLError` is one
-            logger.info("The TLS handshake with %s failed: %s", host, str(error) or type(error).__name__)
+            logger.warning("The TLS handshake with %s failed: %s", host, str(error) or type(error).__name__)
         finally:
             if not connection.was_opened:
                 accepted.close()
