@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version as version_of
 from typing import Any
 
-from headwater import __version__
 from headwater.http.registry.call import Call
 
 _GROUP = "schema-registry"
@@ -23,4 +23,4 @@ def cluster(call: Call) -> dict[str, Any]:
 
 def version(call: Call) -> dict[str, str]:
     """The version of the server."""
-    return {"version": __version__, "commitId": ""}
+    return {"version": version_of("headwater"), "commitId": ""}

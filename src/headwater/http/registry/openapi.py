@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version as version_of
 from typing import Any
 
 import msgspec
 
-from headwater import __version__
 from headwater.http.registry.bodies import ConfigBody, ModeBody, SchemaBody
 from headwater.http.registry.routes import ROUTES, Kind, Route
 from headwater.registry.errors import Code
@@ -37,7 +37,7 @@ def document(url: str = "") -> dict[str, Any]:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Headwater schema registry", "version": __version__},
+        "info": {"title": "Headwater schema registry", "version": version_of("headwater")},
         **({"servers": [{"url": url}]} if url else {}),
         "paths": paths,
         "components": {
