@@ -71,6 +71,9 @@ def _converter(side: str, config: Config, registry: SchemaRegistry | None) -> Co
     if name:
         return converter(name, settings, side == "key", registry)
     name, defaults = _DEFAULTS[side]
+    if side == "key" and config.text("input.data.format"):
+        # The cloud's sinks: they speak of values only, and any key has to pass, also one of eight bytes.
+        name, defaults = DATA_FORMATS["STRING"]
     for key in _FORMAT_KEYS[side]:
         name, defaults = DATA_FORMATS.get(config.text(key), (name, defaults))
     return converter(name, {**defaults, **settings}, side == "key", registry)

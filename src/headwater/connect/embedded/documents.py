@@ -6,11 +6,14 @@ order too, so that a source can follow them. Calls block as long as SQLite does:
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +51,31 @@ class Change:
     operation: str
     document: Mapping[str, Any] | None
     at_ms: int
+
+
+def plain(value: Any, *, compact_maps: bool = True) -> Any:
+    """A record's value as JSON has it: decimals as numbers, bytes in base64, instants as ms.
+
+    Maps whose keys are no texts become objects all the same, or with `compact_maps` off lists of key and value.
+    """
+    match value:
+        case Decimal():
+            return float(value)
+        case bytes():
+            return base64.b64encode(value).decode()
+        case datetime():
+            return int(value.timestamp() * 1000)
+        case date() | time():
+            return value.isoformat()
+        case Mapping():
+            if compact_maps or all(isinstance(name, str) for name in value):
+                return {str(name): plain(one, compact_maps=compact_maps) for name, one in value.items()}
+            return [{"key": plain(name), "value": plain(one)} for name, one in value.items()]
+        case str():
+            return value
+        case Sequence():
+            return [plain(one, compact_maps=compact_maps) for one in value]
+    return value
 
 
 class DocumentStore:

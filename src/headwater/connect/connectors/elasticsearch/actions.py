@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from headwater.connect.embedded.documents import plain
 from headwater.connect.record import SinkRecord
 
 _LATER = frozenset({429, 502, 503, 504})
@@ -100,25 +98,4 @@ def document(value: Any, *, compact_maps: bool) -> dict[str, Any]:
     """A record's value as JSON. Raises `ValueError` for what is no structure."""
     if not isinstance(value, Mapping):
         raise ValueError(f"the value is no structure but {type(value).__name__}")
-    return {str(name): _json(one, compact_maps) for name, one in value.items()}
-
-
-def _json(value: Any, compact_maps: bool) -> Any:
-    match value:
-        case Decimal():
-            return float(value)
-        case bytes():
-            return base64.b64encode(value).decode()
-        case datetime():
-            return int(value.timestamp() * 1000)
-        case date() | time():
-            return value.isoformat()
-        case Mapping():
-            if compact_maps or all(isinstance(name, str) for name in value):
-                return {str(name): _json(one, compact_maps) for name, one in value.items()}
-            return [{"key": _json(name, False), "value": _json(one, False)} for name, one in value.items()]
-        case str():
-            return value
-        case Sequence():
-            return [_json(one, compact_maps) for one in value]
-    return value
+    return {str(name): plain(one, compact_maps=compact_maps) for name, one in value.items()}
