@@ -2,8 +2,8 @@
 
     python bench/connect_sink.py [--records 1000000] [--rounds 5]
 
-Each round produces the records into one topic, in 140-byte JSON, and waits until `JsonLinesSink` has them and its offsets
-are committed; the resident memory after each round says whether it grows.
+Each round produces the records into one topic, in 140-byte JSON, and waits until `JsonLinesSink` has them and its
+offsets are committed; the resident memory after each round says whether it grows.
 """
 
 from __future__ import annotations

@@ -70,7 +70,8 @@ class RunningConnector:
         self._report_task(number, old.status)
         try:
             connector, config = self._resolved()
-            run = self._make(connector, config, number, len(self.tasks))
+            paused = self._configs.target(self.name) is TargetState.PAUSED
+            run = self._make(connector, config, number, len(self.tasks), paused=paused)
         except Exception as error:  # noqa: BLE001 - whatever is wrong is told in the status
             old.status = Status(State.FAILED, trace(error, self._secrets))
             self._report_task(number, old.status)
@@ -84,6 +85,8 @@ class RunningConnector:
             task.pause()
         if self.status.state is State.RUNNING:
             self._set(Status(State.PAUSED))
+        elif self.status.state is State.STOPPED:
+            self.start()
 
     def resume(self) -> None:
         """Go on after `pause`, or from STOPPED."""

@@ -118,7 +118,7 @@ class SourceTask(ABC):
     @abstractmethod
     async def start(self, config: Config, context: SourceContext) -> None:
         """Connect, and find the place to go on from. `config` has what `task_configs` gave this task, secrets
-        included."""
+        included. After a `RetriableError` it is called again on the same object."""
 
     @abstractmethod
     async def poll(self) -> Sequence[SourceRecord]:
@@ -143,7 +143,8 @@ class SinkTask(ABC):
 
     @abstractmethod
     async def start(self, config: Config, context: SinkContext) -> None:
-        """Connect. `config` has what `task_configs` gave this task, secrets included."""
+        """Connect. `config` has what `task_configs` gave this task, secrets included. After a `RetriableError` it is
+        called again on the same object."""
 
     @abstractmethod
     async def put(self, records: Sequence[SinkRecord]) -> None:

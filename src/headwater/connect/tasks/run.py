@@ -90,6 +90,7 @@ class TaskRun(ABC):
         self._begun = False
         self._wake = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
         self.interrupts = Interrupts()
         self.retrier = Retrier(RetryPolicy.of(settings.config), services.clock, self._pause_between, self._notice)
 
@@ -120,6 +121,9 @@ class TaskRun(ABC):
             _LOGGER.warning("Task %s did not stop in %g s and is cancelled", self.settings.name, GRACE_SECONDS)
             runner.cancel()
             await asyncio.wait([runner])
+        if self._writing is not None:
+            # Whoever comes next has to see what it wrote.
+            await asyncio.wait([self._writing])
 
     # The life
 
@@ -194,8 +198,16 @@ class TaskRun(ABC):
 
     # Shared by both
 
+    async def uninterrupted(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for `work`, which goes on to its end when the task is cancelled: a cancellation in the middle of a write
+        would part what is written from what is known of it."""
+        writing = asyncio.get_running_loop().create_task(work)
+        writing.add_done_callback(_look)
+        self._writing = writing
+        await asyncio.shield(writing)
+
     async def commit(self, work: Commit) -> None:
-        """Write, in a task of its own, so that a cancellation cannot part what was written from what is known of it.
+        """Write. To be called in `uninterrupted`.
 
         Raises `RetriableError` for what may be over later, `ConnectError` for what will not.
         """
@@ -238,6 +250,12 @@ class TaskRun(ABC):
     def _signal(self) -> None:
         self._wake.set()
         self.interrupts.interrupt()
+
+
+def _look(task: asyncio.Task[None]) -> None:
+    """Whoever was cancelled while waiting does not want to hear of it."""
+    if not task.cancelled():
+        task.exception()
 
 
 class Context:

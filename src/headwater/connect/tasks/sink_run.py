@@ -207,7 +207,7 @@ class SinkRun(TaskRun):
         durable = await self.retrier.call("flush", lambda: self._task.flush(ends))
         if durable is None:
             durable = ends
-        await asyncio.shield(asyncio.ensure_future(self.retrier.call("commit offsets", lambda: self._commit(durable))))
+        await self.uninterrupted(self.retrier.call("commit offsets", lambda: self._commit(durable)))
         for partition, end in ends.items():
             if durable.get(partition) == end and self._ends.get(partition) == end:
                 del self._ends[partition]

@@ -18,7 +18,7 @@ from headwater.connect.tasks.topic_creation import TopicCreation
 
 _SLICE_RECORDS = 500
 """Converting so many takes about 2 ms."""
-_COMMIT_RECORDS = 10_000
+_COMMIT_RECORDS = 5_000
 """Most records of one commit: bounds the memory of a large poll's encoded records."""
 _IDLE_SECONDS = 0.05
 """Pause after a poll that returned nothing at once."""
@@ -69,8 +69,7 @@ class SourceRun(TaskRun):
             self._encode(records[start : start + _SLICE_RECORDS], outputs)
             await asyncio.sleep(0)
         places = latest_places(records)
-        # In a task of its own: a cancellation in the middle would part what is written from what is known of it.
-        await asyncio.shield(asyncio.ensure_future(self.retrier.call("write", lambda: self._write(outputs, places))))
+        await self.uninterrupted(self.retrier.call("write", lambda: self._write(outputs, places)))
         self._polled = self._polled[len(records) :]
         await self.retrier.call("commit to the source", lambda: self._task.commit(places))
 
