@@ -241,3 +241,24 @@ def test_java_over_sasl_ssl(java: JavaKafka, encrypted: Encrypted, tmp_path: Pat
         *("--producer-props", f"bootstrap.servers={encrypted.address}", "--producer.config", str(config)),
     )
     assert "10000 records sent" in sent, "over more than one login's lifetime"
+
+
+def test_kafka_python_over_sasl_ssl_with_a_token(encrypted: Encrypted) -> None:
+    library = pytest.importorskip("kafka", reason="kafka-python is not installed")
+    oauth = pytest.importorskip("kafka.net.sasl.oauth", reason="kafka-python has no OAUTHBEARER")
+
+    class Provider(oauth.AbstractTokenProvider):  # type: ignore[misc,name-defined] # the library has no types
+        def token(self) -> str:
+            return unsecured(USER, 300)[0]
+
+    producer = library.KafkaProducer(
+        bootstrap_servers=encrypted.address,
+        security_protocol="SASL_SSL",
+        ssl_cafile=str(encrypted.ca),
+        sasl_mechanism="OAUTHBEARER",
+        sasl_oauth_token_provider=Provider(),
+    )
+    try:
+        assert producer.send("kafka-python-oauth", b"v").get(SECONDS).offset == 0
+    finally:
+        producer.close()
