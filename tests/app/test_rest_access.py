@@ -1,0 +1,123 @@
+"""Who may use the REST doors: the same names, secrets and rights as on the Kafka listeners."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from starlette.requests import HTTPConnection
+
+from headwater.app.keys import KeyFile, KeyRing
+from headwater.app.rest_access import RestAccess
+from headwater.broker.access import Access
+from headwater.broker.acls import KSQL_NAME, Acl, Operation, Pattern, Permission, Resource
+from headwater.broker.auth import Role
+from headwater.broker.scram import ScramCredential, ScramMechanism
+from headwater.broker.security import SecurityStore
+from headwater.core.clock import SystemClock
+from headwater.engine.errors import ErrorCode, RequestError
+from headwater.log.log import Log
+from headwater.log.storage import MemoryStorage
+
+USERS = ("anna", "bert")
+"""Made through Kafka's admin API; anna may query."""
+
+
+@pytest.fixture
+def security() -> Iterator[SecurityStore]:
+    log = Log(MemoryStorage(), SystemClock())
+    log.open()
+    store = SecurityStore(log)
+    store.change_users([(u, ScramCredential.from_password(ScramMechanism.SHA_512, "pass")) for u in USERS], ())
+    may_query = Acl(Resource.KSQL, KSQL_NAME, Pattern.LITERAL, "User:anna", "*", Operation.READ, Permission.ALLOW)
+    store.change_acls([may_query], ())
+    yield store
+    log.close()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeyRing:
+    file = KeyFile(tmp_path / "keys.json")
+    for role in Role:
+        file.create(role.value, role, "", 1, "pass")
+    return KeyRing({}, file)
+
+
+def request(
+    name: str | None, secret: str = "pass", *, method: str = "GET", path: str = "/ksql", scheme: str = "Basic"
+) -> HTTPConnection:
+    token = base64.b64encode(f"{name}:{secret}".encode())
+    headers = [] if name is None else [(b"authorization", scheme.encode() + b" " + token)]
+    scope = {"type": "http", "method": method, "path": path, "headers": headers, "client": ("127.0.0.1", 1)}
+    return HTTPConnection(scope)
+
+
+@pytest.mark.parametrize(
+    ("connection", "required", "open_to"),
+    [
+        (request("admin"), "admin", "admin"),
+        (request("read-only"), "read-only", "read-only"),
+        (request("anna"), "anna", "anna"),
+        (request("anna", scheme="basic"), "anna", "anna"),
+        (request("anna", "wrong"), None, None),
+        (request("admin", "wrong"), None, None),
+        (request("nobody"), None, "ANONYMOUS"),
+        (request("anna", scheme="Bearer"), None, "ANONYMOUS"),
+        (request(None), None, "ANONYMOUS"),
+    ],
+)
+def test_who_sent_a_request(
+    security: SecurityStore, keys: KeyRing, connection: HTTPConnection, required: str | None, open_to: str | None
+) -> None:
+    for is_required, name in ((True, required), (False, open_to)):
+        found = RestAccess(Access(keys, security, required=is_required)).identify(connection)
+        assert (None if found is None else found.name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path", "code"),
+    [
+        ("admin", "POST", "/ksql/terminate", None),
+        ("admin", "POST", "/inserts-stream", None),
+        ("read-only", "POST", "/ksql", None),
+        ("read-only", "POST", "/inserts-stream", ErrorCode.FORBIDDEN),
+        ("read-only", "POST", "/ksql/terminate", ErrorCode.FORBIDDEN),
+        ("anna", "POST", "/query-stream", None),
+        ("anna", "POST", "/inserts-stream", ErrorCode.FORBIDDEN),
+        ("bert", "GET", "/info", ErrorCode.FORBIDDEN),
+        ("user", "GET", "/info", ErrorCode.FORBIDDEN),
+        ("nobody", "GET", "/info", ErrorCode.UNAUTHORIZED),
+    ],
+)
+def test_who_may_use_the_sql_engine(
+    security: SecurityStore, keys: KeyRing, name: str, method: str, path: str, code: ErrorCode | None
+) -> None:
+    access = RestAccess(Access(keys, security, required=True))
+    with nullcontext() if code is None else pytest.raises(RequestError) as caught:
+        access.authorize_ksql(request(name, method=method, path=path))
+    if caught is not None:
+        assert caught.value.code is code
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "code"),
+    [
+        ("admin", "DELETE", None),
+        ("read-only", "GET", None),
+        ("read-only", "POST", ErrorCode.FORBIDDEN),
+        ("anna", "GET", None),
+        ("anna", "PUT", ErrorCode.FORBIDDEN),
+        ("nobody", "GET", ErrorCode.UNAUTHORIZED),
+    ],
+)
+def test_who_may_change_something_through_other_doors(
+    security: SecurityStore, keys: KeyRing, name: str, method: str, code: ErrorCode | None
+) -> None:
+    access = RestAccess(Access(keys, security, required=True))
+    with nullcontext() if code is None else pytest.raises(RequestError) as caught:
+        access.authorize(request(name, method=method))
+    if caught is not None:
+        assert caught.value.code is code
