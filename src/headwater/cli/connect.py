@@ -100,10 +100,20 @@ def restart(
 
 
 @app.command()
-def plugins(*, output: Output = "table", server: Server = _DEFAULT) -> None:
-    """Connectors that can be made."""
+def plugins(
+    plugin: Annotated[str | None, typer.Argument(help="Class or short name: show its keys.")] = None,
+    *,
+    output: Output = "table",
+    server: Server = _DEFAULT,
+) -> None:
+    """Connectors that can be made, or the keys of one."""
     from headwater.cli.tables import show
 
+    if plugin is not None:
+        keys = _door(server).get(f"/connector-plugins/{plugin}/config", {})
+        rows = [(k["name"], k["type"], _needed(k), k["documentation"]) for k in keys]
+        show(output, ("Key", "Type", "Default", "Meaning"), rows)
+        return
     found = _door(server).get("/connector-plugins", {})
     show(output, ("Class", "Type", "Version"), [(p["class"], p["type"], p["version"]) for p in found])
 
@@ -132,6 +142,10 @@ def _door(server: str) -> Any:
     from headwater.cli.rest_door import RestDoor
 
     return RestDoor(server, "Kafka Connect's REST API")
+
+
+def _needed(key: dict[str, Any]) -> str | None:
+    return "required" if key["required"] else key["default_value"]
 
 
 def _row(name: str, status: dict[str, Any]) -> tuple[object, ...]:

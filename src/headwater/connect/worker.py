@@ -12,7 +12,7 @@ from headwater.cluster.api import Cluster
 from headwater.connect import sink_offsets, validation
 from headwater.connect.common import full_definition
 from headwater.connect.config import HIDDEN, ConfigDef
-from headwater.connect.config_render import key_infos
+from headwater.connect.config_render import form, key_infos
 from headwater.connect.config_render import validation as validation_body
 from headwater.connect.errors import UsageError
 from headwater.connect.plugins import Plugins, is_source
@@ -181,6 +181,15 @@ class Worker:
     def plugin_keys(self, name: str) -> list[Json]:
         """`GET /connector-plugins/{name}/config`."""
         return key_infos(full_definition(self._plugin_or_404(name)))
+
+    def plugin_form(self, name: str, config: Mapping[str, str]) -> Json:
+        """What a page needs to ask for a configuration: groups of fields, with values where some are given."""
+        connector = self._plugin_or_404(name)
+        about = (type(connector).__doc__ or "").strip()
+        kind = "source" if is_source(connector) else "sink"
+        groups = form(full_definition(connector), config)
+        head = {"class": connector.names[0], "type": kind, "title": connector.title or connector.names[-1]}
+        return {**head, "about": about, "groups": groups}
 
     async def validate(self, plugin: str, config: Mapping[str, str]) -> Json:
         """`PUT /connector-plugins/{plugin}/config/validate`."""

@@ -59,6 +59,11 @@ async def plugin_config(call: Call) -> Answer:
     return Answer(body=call.worker.plugin_keys(call.parameters["plugin"]))
 
 
+async def plugin_form(call: Call) -> Answer:
+    """Headwater's own: the console asks it."""
+    return Answer(body=call.worker.plugin_form(call.parameters["plugin"], {}))
+
+
 async def validate(call: Call) -> Answer:
     config = set_texts(call.read(dict[str, Any]))
     return Answer(body=await call.worker.validate(call.parameters["plugin"], config))

@@ -59,6 +59,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{_ONE}/offsets", connectors.reset_offsets, "Forget how far a stopped connector is", 200, True),
     Route("GET", "/connector-plugins", about.plugins, "Connectors that can be made", query=("connectorsOnly",)),
     Route("GET", f"{_PLUGIN}/config", about.plugin_config, "Keys that a connector takes"),
+    Route("GET", f"{_PLUGIN}/form", about.plugin_form, "The same as groups of fields, for a page"),
     Route("PUT", f"{_PLUGIN}/config/validate", about.validate, "What is wrong with a configuration, field by field",
           body=_CONFIG),
     Route("GET", "/admin/loggers", about.loggers, "Loggers with a level of their own"),
