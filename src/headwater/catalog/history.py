@@ -18,17 +18,22 @@ _SEEN_STEP_MS = 600_000
 _TYPES = frozenset(kind.value for kind in NodeType)
 MOST_PAST = 5_000
 """Nodes and edges of the past that are kept."""
+MOST_IDLE = 5_000
+"""Observed edges without traffic that are kept: clients may call themselves something else at every start."""
 
 
 def with_idle(graph: Graph, state: State, now_ms: int) -> Graph:
     """The graph and those observed parts of it that have been idle, perhaps since before a restart."""
     merged = Graph(dict(graph.nodes), dict(graph.edges))
-    nodes = {e.id: e for e in _open(state) if e.data.get("kind") == "node"}
-    for element in _open(state):
-        if element.data.get("kind") != "edge" or not element.seen or now_ms - element.seen > OBSERVED_MS:
-            continue
-        if element.id in merged.edges:
-            continue
+    present = _open(state)
+    nodes = {e.id: e for e in present if e.data["kind"] == "node"}
+    idle = [
+        e
+        for e in present
+        if e.data["kind"] == "edge" and 0 < e.seen >= now_ms - OBSERVED_MS and e.id not in merged.edges
+    ]
+    idle.sort(key=lambda element: -element.seen)
+    for element in idle[:MOST_IDLE]:
         ends = [nodes.get(str(element.data.get(end))) for end in ("source", "target")]
         topic = next((e for e in ends if e is not None and e.id.startswith("topic:")), None)
         if topic is None or topic.id not in graph.nodes or None in ends:

@@ -14,6 +14,7 @@ from headwater.plan.lineage import Origin
 from headwater.plan.rewriting import column_refs, rewrite_columns, transform
 from headwater.plan.steps import (
     Aggregate,
+    AggregateCall,
     FlatMap,
     ForeignKeyJoin,
     Join,
@@ -77,10 +78,16 @@ def _cells(step: Step, masks: IsMasking) -> dict[str, _Cell]:
         return renamed | {name: _derive(e, below, masks) for name, e in step.values}
     if isinstance(step, Aggregate):
         groups = {name: _derive(e, below, masks) for name, e in step.groups}
-        calls = {c.column: FunctionCall(c.function, c.arguments, star=not c.arguments) for c in step.calls}
-        return groups | {name: _derive(call, below, masks) for name, call in calls.items()}
+        return groups | {c.column: _derive(_written(c), below, masks) for c in step.calls}
     added = step.functions if isinstance(step, FlatMap) else step.keys if isinstance(step, Rekey) else ()
     return below | {name: _derive(e, below, masks) for name, e in added}
+
+
+def _written(call: AggregateCall) -> FunctionCall:
+    """An aggregate as it is written: COUNT(*) is planned as the count of what every row has."""
+    if call.function == "COUNT" and [a.name for a in call.arguments if isinstance(a, ColumnRef)] == ["ROWTIME"]:
+        return FunctionCall("COUNT", (), star=True)
+    return FunctionCall(call.function, call.arguments)
 
 
 def _column(origin: Origin) -> _Cell:
