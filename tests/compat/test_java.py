@@ -39,6 +39,10 @@ def test_the_command_line_tools(java: JavaKafka, broker: Running) -> None:
     assert "PartitionCount: 3" in java.run(topics, *server, "--describe", "--topic", topic)
     java.run(configs, *server, "--alter", "--topic", topic, "--add-config", "retention.ms=86400000")
     assert "retention.ms=86400000" in java.run(configs, *server, "--describe", "--topic", topic)
+    if java.version.startswith("4"):
+        loader = ("--entity-type", "clients", "--entity-name", "loader")
+        java.run(configs, *server, "--alter", *loader, "--add-config", "producer_byte_rate=1048576")
+        assert "producer_byte_rate=1048576.0" in java.run(configs, *server, "--describe", *loader)
     sent = java.run(
         f"{TOOLS}ProducerPerformance",
         *("--topic", topic, "--num-records", "5000", "--record-size", "150", "--throughput", "-1"),

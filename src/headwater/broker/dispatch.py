@@ -62,7 +62,7 @@ class Exchange:
     started: float
     """When it came, on the monotonic clock in seconds."""
     handled: float
-    """When its handler returned."""
+    """When its handler returned, if there are quotas."""
 
     def answer(self, response: Struct) -> list[Buffer]:
         """The response as buffers to send, counted and charged to the client's quotas."""
@@ -126,9 +126,11 @@ class Dispatcher:
         route.statistics.bytes_in += len(frame)
         context = Context(session, header.version, header.client_id or "")
         response = route.handler(self._broker, context, request)
-        exchange = Exchange(self._broker, route, context, header.correlation_id, len(frame), started, self._now())
+        metered = self._broker.quotas.active
+        handled = self._now() if metered else started
+        exchange = Exchange(self._broker, route, context, header.correlation_id, len(frame), started, handled)
         if response is None:
-            if self._broker.quotas.active:
+            if metered:
                 exchange.charge(None)
             return None
         if isinstance(response, Struct):

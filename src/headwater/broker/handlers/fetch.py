@@ -73,7 +73,17 @@ def _forgotten(request: FetchRequest, by_id: bool) -> Iterator[tuple[TopicKey, i
 class _Fetch:
     """One fetch: which partitions from where, and how much has been found."""
 
-    __slots__ = ("_broker", "_by_id", "_client", "_incremental", "_request", "_session", "_wanted", "complete")
+    __slots__ = (
+        "_broker",
+        "_by_id",
+        "_changed",
+        "_client",
+        "_incremental",
+        "_request",
+        "_session",
+        "_wanted",
+        "complete",
+    )
 
     def __init__(
         self,
@@ -92,32 +102,42 @@ class _Fetch:
         self._client = context.client_id, context.session.peer
         self._by_id = context.version >= FIRST_VERSION_WITH_IDS
         self._wanted = wanted
+        self._changed: set[TopicKey] = set()
+        """Topics of a session whose partitions are looked up anew."""
         self.complete = False
         self._look_up(context)
 
     def _look_up(self, context: Context) -> None:
         """Find the partitions, or what to say of those that are not there for the client. A session has them already,
         unless something has happened to their topic; whether the client may read it is asked each time."""
-        log = self._broker.log
-        known = {} if self._session is None else self._session.topics
-        answers: dict[TopicKey, tuple[Topic | None, Code] | None] = {}
+        known = None if self._session is None else self._session.topics
+        key: TopicKey | None = None
+        topic: Topic | None = None
+        code, stays = Code.NONE, False
         for wanted in self._wanted.values():
-            key = wanted.topic
-            if key not in answers:
-                topic = log.topic_by_id(key) if isinstance(key, bytes) else log.topic(key)
-                code = Code.UNKNOWN_TOPIC_ID if self._by_id else Code.UNKNOWN_TOPIC_OR_PARTITION
-                if topic is not None:
-                    allowed = self._broker.allows(context, Operation.READ, Resource.TOPIC, topic.name)
-                    code = Code.UNKNOWN_TOPIC_OR_PARTITION if allowed else Code.TOPIC_AUTHORIZATION_FAILED
-                    topic = topic if allowed else None
-                state = topic, 0 if topic is None else len(topic.partitions)
-                answers[key] = (topic, code) if known.get(key) != state or topic is None else None
-                known[key] = state
-            answer = answers[key]
-            if answer is not None:
-                topic, wanted.missing = answer
-                found = topic is not None and 0 <= wanted.index < len(topic.partitions)
-                wanted.partition = topic.partitions[wanted.index] if topic is not None and found else None
+            if wanted.topic != key:
+                key = wanted.topic
+                topic, code = self._find(key, context)
+                if known is not None:
+                    state = topic, 0 if topic is None else len(topic.partitions)
+                    stays = topic is not None and known.get(key) == state and key not in self._changed
+                    if not stays:
+                        self._changed.add(key)
+                        known[key] = state
+            if not stays:
+                partitions = () if topic is None else topic.partitions
+                wanted.partition = partitions[wanted.index] if 0 <= wanted.index < len(partitions) else None
+                wanted.missing = code
+
+    def _find(self, key: TopicKey, context: Context) -> tuple[Topic | None, Code]:
+        """The topic, if it is there for the client, and what to say of partitions that are not."""
+        log = self._broker.log
+        topic = log.topic_by_id(key) if isinstance(key, bytes) else log.topic(key)
+        if topic is None:
+            return None, Code.UNKNOWN_TOPIC_ID if self._by_id else Code.UNKNOWN_TOPIC_OR_PARTITION
+        if not self._broker.allows(context, Operation.READ, Resource.TOPIC, topic.name):
+            return None, Code.TOPIC_AUTHORIZATION_FAILED
+        return topic, Code.UNKNOWN_TOPIC_OR_PARTITION
 
     def read(self) -> FetchResponse:
         """What there is now. Sets `complete` if that is enough to answer."""
