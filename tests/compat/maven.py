@@ -41,12 +41,13 @@ class JavaKafka:
     version: str
     classpath: str
 
-    def run(self, main: str, *arguments: str, seconds: float = 90) -> str:
-        """The output of a program; fails with all of it if the program does."""
+    def run(self, main: str, *arguments: str, seconds: float = 90, lines: str | None = None) -> str:
+        """The output of a program, which reads `lines`; fails with all of it if the program does."""
         # One compiler tier and the serial collector: these programs live for seconds, on a small machine.
         tuning = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
         result = subprocess.run(
             ["java", *tuning, "-cp", self.classpath, main, *arguments],
+            input=lines,
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -56,8 +57,8 @@ class JavaKafka:
         return result.stdout
 
 
-def java_kafka(version: str) -> JavaKafka:
-    """The libraries of a version. Raises `CannotRunError` naming what is missing."""
+def java_kafka(version: str, source: Path = SOURCE) -> JavaKafka:
+    """The libraries of a version, and the program over them. Raises `CannotRunError` naming what is missing."""
     for command, package in (("java", "Java 17"), ("javac", "a Java compiler"), ("mvn", "Maven")):
         if shutil.which(command) is None:
             raise CannotRunError(f"needs {package} (the command `{command}`), which is not installed")
@@ -67,9 +68,9 @@ def java_kafka(version: str) -> JavaKafka:
         flock(lock, LOCK_EX)
         if not (folder / "complete").exists():
             _download(version, folder)
-        classes = folder / f"classes-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]}"
+        classes = folder / f"classes-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}"
         if not classes.exists():
-            _compile(folder, classes)
+            _compile(source, folder, classes)
     return JavaKafka(version, f"{classes}:{folder}/libs/*")
 
 
@@ -87,9 +88,9 @@ def _download(version: str, folder: Path) -> None:
     (folder / "complete").touch()
 
 
-def _compile(folder: Path, classes: Path) -> None:
+def _compile(source: Path, folder: Path, classes: Path) -> None:
     partial = classes.with_suffix(".partial")
-    command = ["javac", "-nowarn", "-d", str(partial), "-cp", f"{folder}/libs/*", str(SOURCE)]
+    command = ["javac", "-nowarn", "-d", str(partial), "-cp", f"{folder}/libs/*", str(source)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False)
     assert result.returncode == 0, result.stderr
     partial.rename(classes)

@@ -72,8 +72,7 @@ class Cast(Transform):
             return record
         values = dict(self.struct_of(record, "cast types"))
         for name, target in self._fields.items():
-            if name in values:
-                values[name] = cast(values[name], target, None)
+            values[name] = cast(values.get(name), target, None)
         return self.changed(record, None, values)
 
     def _make_schema(self, schema: ConnectSchema) -> ConnectSchema:

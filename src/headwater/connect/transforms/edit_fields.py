@@ -124,7 +124,7 @@ class ReplaceField(Transform):
 
 
 _EMPTY: tuple[tuple[type | tuple[type, ...], Any], ...] = (
-    (bool, False), (int, 0), (float, 0.0), (str, ""), (Decimal, Decimal(0)),
+    (bool, False), (int, 0), (float, 0.0), (str, ""),
     (datetime, datetime(1970, 1, 1, tzinfo=UTC)), (date, date(1970, 1, 1)), (time, time()), (list, []), (dict, {}),
 )  # fmt: skip
 
@@ -154,11 +154,15 @@ class MaskField(Transform):
         for name in self._fields:
             if made.get(name) is not None:
                 made[name] = self._masked(made[name])
+            elif schema is None:
+                made[name] = None  # as the original does
         return self.changed(record, schema, made)
 
     def _masked(self, value: Any) -> Any:
         if self._replacement is not None:
             return self._replaced(value, self._replacement)
+        if isinstance(value, Decimal):
+            return value * 0  # which keeps its fraction digits, as its schema wants
         for kinds, empty in _EMPTY:
             if isinstance(value, kinds):
                 return empty

@@ -19,6 +19,7 @@ from headwater.plan.datetime.simple_dates import compile_moment_parser
 _DAY_MS = 86_400_000
 _PER_MS = {"seconds": 1, "milliseconds": 1, "microseconds": 1_000, "nanoseconds": 1_000_000}
 _UTC = zone_of("UTC")
+_MOMENTS = (s.DATE, s.TIME, s.TIMESTAMP)
 
 
 def simple_formatter(pattern: str) -> Callable[[int], str]:
@@ -76,6 +77,9 @@ class TimestampConverter(Transform):
         return self.changed(record, self._schemas(schema), values)
 
     def _make_schema(self, schema: ConnectSchema) -> ConnectSchema:
+        found = schema.field(self._field)
+        if found is not None and found.name not in _MOMENTS and found.type not in (s.Type.STRING, s.Type.INT64):
+            raise TransformError(f"Field {self._field} of type {found.type} does not hold a known timestamp type")
         fields = [
             Field(f.name, self._target_schema(f.schema.optional)) if f.name == self._field else f for f in schema.fields
         ]
