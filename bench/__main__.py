@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench import broker_node, kafka_peer, startup, throughput
+from bench import broker_node, cdc, kafka_peer, startup, throughput
 from headwater.app.loop import collect_seldom
 
-PARTS = ["queries", "startup", "broker", "kafka"]
+PARTS = ["queries", "startup", "broker", "kafka", "cdc"]
 
 
 def main() -> None:
@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peer-records", type=int, default=2_000_000)
     parser.add_argument("--peer-rounds", type=int, default=3)
+    parser.add_argument("--cdc-changes", type=int, default=200_000)
     args = parser.parse_args()
     parts = [args.only] if args.only else PARTS
     console = Console()
@@ -37,6 +38,8 @@ def main() -> None:
              throughput.measure(args.records, args.rounds, args.pipeline))  # fmt: skip
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
         console.print(f"peak memory of the process that ran all of these, data included: {peak:.0f} MB\n")
+    if "cdc" in parts:
+        show(console, "Change data capture of PostgreSQL, beside Debezium", cdc.measure(args.cdc_changes))
     if "startup" in parts:
         measured = startup.measure(args.rounds)
         show(console, "Node", [{"measure": name, "value": value} for name, value in measured.items()])
