@@ -99,7 +99,7 @@ class _Resolution:
             other = _written_as(each, written)
             if other is not None:
                 found += _under(f"/fields/{i}/type", self.compare(each.type, other.type))
-            elif not each.has_default and not (each.type.kind == "enum" and each.type.default is not None):
+            elif not each.has_default:
                 found.append(Difference("READER_FIELD_MISSING_DEFAULT_VALUE", f"/fields/{i}", each.name))
         return found
 

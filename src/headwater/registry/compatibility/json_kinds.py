@@ -38,7 +38,7 @@ _ENDINGS = (
      "'{path}' is in the {writer} schema, and what the {reader} schema allows further does not cover it"),
     ("ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
      "'{path}' is new in the {reader} schema and does not cover what the {writer} schema allows there"),
-    ("_TYPE_SUBSCHEMAS_CHANGED", "the parts of the {reader} schema at '{path}' do not cover those of the {writer} schema"),
+    ("_TYPE_SUBSCHEMAS_CHANGED", "the parts of the {reader} schema at '{path}' do not cover the {writer} schema's"),
     ("_INCREASED", "the value at '{path}' is larger in the {reader} schema than in the {writer} schema"),
     ("MULTIPLE_OF_EXPANDED", "the value at '{path}' is larger in the {reader} schema than in the {writer} schema"),
     ("_DECREASED", "the value at '{path}' is smaller in the {reader} schema than in the {writer} schema"),

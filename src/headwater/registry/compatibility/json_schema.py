@@ -1,4 +1,4 @@
-"""Whether a JSON Schema accepts every document that another accepts: the differences that Confluent's registry names."""
+"""Whether a JSON Schema accepts every document that another accepts: the differences of Confluent's registry."""
 
 from __future__ import annotations
 

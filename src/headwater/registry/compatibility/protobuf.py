@@ -28,19 +28,19 @@ DESCRIPTIONS = {
     "PACKAGE_CHANGED": "The {reader} schema has another package than the {writer} schema",
     "MESSAGE_REMOVED": "The {reader} schema lacks the message at '{path}' of the {writer} schema",
     "FIELD_KIND_CHANGED": (
-        "The field at '{path}' is of another kind (scalar, message, map) in the {reader} schema than in the {writer} schema"
+        "The field at '{path}' is a scalar, a message or a map: not the same in the {reader} and {writer} schema"
     ),
     "FIELD_SCALAR_KIND_CHANGED": (
         "The field at '{path}' has a scalar type in the {reader} schema that is encoded in another way than in the "
         "{writer} schema"
     ),
-    "FIELD_NAMED_TYPE_CHANGED": "The field at '{path}' has another message in the {reader} schema than in the {writer} schema",
-    "FIELD_NUMERIC_LABEL_CHANGED": "The number at '{path}' is repeated in only one of the {reader} and the {writer} schema",
-    "REQUIRED_FIELD_ADDED": "The {reader} schema requires the field at '{path}', which the {writer} schema does not have",
+    "FIELD_NAMED_TYPE_CHANGED": "The message of the field at '{path}' differs between the {reader} and {writer} schema",
+    "FIELD_NUMERIC_LABEL_CHANGED": "The number at '{path}' is repeated in one of the {reader} and {writer} schema only",
+    "REQUIRED_FIELD_ADDED": "The {reader} schema requires the field at '{path}', which the {writer} schema lacks",
     "REQUIRED_FIELD_REMOVED": "The {reader} schema lacks the field at '{path}', which the {writer} schema requires",
     "ONEOF_FIELD_REMOVED": "The {reader} schema lacks the field at '{path}' of a oneof of the {writer} schema",
-    "MULTIPLE_FIELDS_MOVED_TO_ONEOF": "The oneof at '{path}' of the {reader} schema has several fields that were outside "
-    "of it in the {writer} schema",
+    "MULTIPLE_FIELDS_MOVED_TO_ONEOF": "The oneof at '{path}' of the {reader} schema has several fields that were "
+    "outside of it in the {writer} schema",
     "FIELD_MOVED_TO_EXISTING_ONEOF": "The oneof at '{path}' of the {reader} schema has a field that was outside of the "
     "oneof in the {writer} schema",
 }
@@ -211,10 +211,8 @@ def _oneofs(old: Descriptor, new: Descriptor) -> list[Difference]:
             found.append(Difference("MULTIPLE_FIELDS_MOVED_TO_ONEOF", f"/{name}"))
         elif moved == 1 and len(held) > 1:
             found.append(Difference("FIELD_MOVED_TO_EXISTING_ONEOF", f"/{name}"))
-    for name in dict.fromkeys([*befores, *afters]):
-        if (name in befores) != (name in afters):
-            found.append(Difference("ONEOF_REMOVED" if name in befores else "ONEOF_ADDED", f"/{name}"))
-    return found
+    found += [Difference("ONEOF_REMOVED", f"/{name}") for name in befores if name not in afters]
+    return found + [Difference("ONEOF_ADDED", f"/{name}") for name in afters if name not in befores]
 
 
 def _added(field: FieldDescriptor, old: Descriptor, step: str) -> list[Difference]:

@@ -1,10 +1,10 @@
-"""Avro schemas: names resolved, defaults checked, printed as Avro's own library prints them (Avro 1.11 specification)."""
+"""Avro schemas: names resolved, defaults checked, printed as Avro's own library prints them."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -253,7 +253,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-_DEFAULTS = {
+_DEFAULTS: dict[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
     "boolean": lambda value: isinstance(value, bool),
     "int": lambda value: _is_integer(value, 32),

@@ -33,7 +33,7 @@ def _is_type(value: Any) -> bool:
 
 
 def _is_pattern(value: Any) -> bool:
-    """ECMA-262's patterns are nearly Python's; what differs is `\\p{...}`, `\\/` and the like, which are let through."""
+    """ECMA-262's patterns are nearly Python's; what differs, as `\\p{...}` or `\\/`, is let through."""
     if not isinstance(value, str):
         return False
     try:

@@ -16,10 +16,11 @@ _MODERN = ("draft/2019-09", "draft/2020-12")
 _META = ("http://json-schema.org/", "https://json-schema.org/")
 _NUMBER = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
 _STRING = {"minLength", "maxLength", "pattern"}
-_ARRAY = {"items", "additionalItems", "prefixItems", "unevaluatedItems", "minItems", "maxItems", "uniqueItems", "contains",
-          "minContains", "maxContains"}  # fmt: skip
+_ARRAY = {"items", "additionalItems", "prefixItems", "unevaluatedItems", "minItems", "maxItems", "uniqueItems",
+          "contains", "minContains", "maxContains"}  # fmt: skip
 _OBJECT = {"properties", "additionalProperties", "patternProperties", "unevaluatedProperties", "required",
-           "minProperties", "maxProperties", "dependencies", "dependentRequired", "dependentSchemas", "propertyNames"}  # fmt: skip
+           "minProperties", "maxProperties", "dependencies", "dependentRequired", "dependentSchemas",
+           "propertyNames"}  # fmt: skip
 _BY_TYPE = {"number": _NUMBER, "string": _STRING, "array": _ARRAY, "object": _OBJECT}
 _COMBINED = ("allOf", "anyOf", "oneOf")
 
@@ -275,6 +276,6 @@ def _at(doc: Any, pointer: str) -> Any:
 
 
 def _required(doc: Mapping[str, Any]) -> frozenset[str]:
-    """Draft 3's `required: true` on a property, which generators still write, says nothing about the object it is on."""
+    """Draft 3's `required: true` on a property, as generators still write it, says nothing of the object it is on."""
     names = doc.get("required")
     return frozenset(names) if isinstance(names, list) else frozenset()

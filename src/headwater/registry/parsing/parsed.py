@@ -10,7 +10,7 @@ from typing import Any
 from headwater.core.errors import HeadwaterError
 
 MAX_DEPTH = 100
-"""Levels of nesting in one text. Protobuf's own limit; people stay under ten, and one level costs a few stack frames."""
+"""Levels of nesting in one text: Protobuf's own limit. People stay under ten; a level costs a few stack frames."""
 
 References = Mapping[str, tuple[str, str]]
 """Kind and text of every schema that is referred to, by the name it is referred to; what others need comes first."""
