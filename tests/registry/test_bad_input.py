@@ -114,6 +114,8 @@ async def test_a_recursive_schema_is_a_schema() -> None:
         ({"accept": "application/vnd.schemaregistry+json"}, 200, "application/vnd.schemaregistry+json"),
         ({"accept": "text/html, application/json;q=0.5"}, 200, "application/json"),
         ({"accept": "application/*"}, 200, V1),
+        ({"accept": "*/any"}, 200, V1),
+        ({"accept": "text/html, *; q=.2, */*; q=.2"}, 200, V1),
         ({"accept": "text/html"}, 406, V1),
         ({"content-type": "application/octet-stream"}, 200, V1),
         ({"content-type": f"{V1}; charset=utf-8"}, 200, V1),
@@ -124,3 +126,12 @@ async def test_media_types_are_negotiated(headers: dict[str, str], status: int, 
     async with opened() as door:
         answer = await door.client.post(VERSIONS, content=json.dumps(body(RECORD)), headers=headers)
         assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (status, kind)
+
+
+async def test_a_body_may_be_in_another_charset() -> None:
+    async with opened() as door:
+        for charset, status in (("utf-16", 200), ("none", 415)):
+            content = json.dumps(body(RECORD)).encode("utf-16")
+            headers = {"content-type": f"application/json; charset={charset}"}
+            answer = await door.client.post(VERSIONS, content=content, headers=headers)
+            assert answer.status_code == status

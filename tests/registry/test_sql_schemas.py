@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from headwater.cluster.api import TopicPartition
+from headwater.cluster.api import Append, Commit, TopicPartition
 from headwater.core.errors import AnalysisError
 from headwater.registry.port import SqlSchemas
 from headwater.registry.registry import TOPIC, Registry
 from headwater.testing import ManualClock
-from headwater.wire.records import read_records
+from headwater.wire.records import build_batch, read_records
 from tests.registry.registry_door import memory_cluster
 
 
@@ -85,4 +85,24 @@ async def test_an_incompatible_schema_is_refused_with_the_reason_and_changes_not
     latest = schemas.latest("a-value")
     assert latest is not None
     assert latest.version == 1
+    await registry.close()
+
+
+async def test_what_another_client_writes_into_the_topic_is_known() -> None:
+    clock = ManualClock()
+    cluster = await memory_cluster(clock)
+    registry = Registry(cluster, clock)
+    await registry.load()
+    schemas = SqlSchemas(registry)
+    schemas.register("a-value", "AVRO", '"string"')
+    await schemas.settle()
+    key = b'{"keytype":"SCHEMA","subject":"b","version":1,"magic":1}'
+    value = b'{"subject":"b","version":1,"id":7,"schema":"{}","deleted":false}'
+    batch = build_batch(
+        [(key, value, 0, ()), (b"nonsense", b"{", 0, ()), (b'{"keytype":"NOOP","magic":0}', None, 0, ())]
+    )
+    await cluster.commit(Commit([Append(TopicPartition(TOPIC, 0), batch)]))
+    await registry.follow()
+    assert schemas.by_id(7).schema == "{}"
+    assert schemas.register("c-value", "AVRO", '"long"') == 8
     await registry.close()

@@ -37,10 +37,7 @@ class RegistryElection:
         registry.writes_here = False
         registry.writer_known.clear()
         registry.forward = partial(register_with_writer, registry)
-        self.background = [
-            Supervised("schemaRegistryElection", clock, self._member.round),
-            Supervised("schemaRegistry", clock, registry.follow),
-        ]
+        self.background = [Supervised("schemaRegistryElection", clock, self._member.round)]
 
     def start(self) -> None:
         """Begin to join. Writes wait until it is known who does them."""

@@ -37,6 +37,10 @@ class RegistryPart:
         """Read the schemas, and open the door if asked. Raises `StartupError`, `ClusterError`, `LogError`."""
         await self.registry.load()
         self._stack.push_async_callback(self.registry.close)
+        following = Supervised("schemaRegistry", self._clock, self.registry.follow)
+        following.start()
+        self._stack.push_async_callback(following.close)
+        self.background = [following]
         if listen:
             door = RestListener(TITLE, self.door, self._settings.node.host, self._settings.registry.port)
             await door.start()
@@ -55,7 +59,7 @@ class RegistryPart:
             election = RegistryElection(
                 self.registry, self.registry.cluster, self._clock, self._settings.node.host, port
             )
-            self.background = election.background
+            self.background = [*self.background, *election.background]
             self._stack.push_async_callback(election.close)
             election.start()
 

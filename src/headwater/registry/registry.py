@@ -55,6 +55,8 @@ class Registry:
         """Registers a schema with the node that writes; set where there may be another one."""
         self._place = TopicPartition(TOPIC, 0)
         self._position = 0
+        self._turn = asyncio.Lock()
+        """Held while the topic is read or written behind the position."""
         self._pending: list[tuple[bytes, bytes | None]] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -75,10 +77,11 @@ class Registry:
         """Apply everything that is in the topic now."""
         if self.cluster.topic(TOPIC) is None:
             return
-        self._position = max(self._position, await self.cluster.list_offset(self._place, EARLIEST))
-        end = await self.cluster.list_offset(self._place, LATEST)
-        while self._position < end:
-            await self._read()
+        async with self._turn:
+            self._position = max(self._position, await self.cluster.list_offset(self._place, EARLIEST))
+            end = await self.cluster.list_offset(self._place, LATEST)
+            while self._position < end:
+                await self._read()
 
     async def _read(self) -> None:
         at = self._position
@@ -98,17 +101,18 @@ class Registry:
             self.state.apply(change)
 
     async def follow(self) -> None:
-        """One round of reading what another node writes; for `Supervised`."""
-        if self.writes_here:
-            await self.clock.sleep(_POLL_SECONDS)
-            return
+        """One round of reading what others write, be it another node or any client of the topic; for `Supervised`."""
         if self.cluster.topic(TOPIC) is None:
             await self.cluster.refresh()
             if self.cluster.topic(TOPIC) is None:
                 await self.clock.sleep(_POLL_SECONDS)
             return
         if await self.cluster.wait({self._place: self._position}, _POLL_SECONDS):
-            await self._read()
+            async with self._turn:  # what this node has just written is behind the position then
+                end = await self.cluster.list_offset(self._place, LATEST)
+                while self._position < end:
+                    await self._read()
+                    self._apply_again()
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -172,7 +176,8 @@ class Registry:
             waiting, self._waiting = self._waiting, []
             try:
                 if records:
-                    await self._write(records)
+                    async with self._turn:
+                        await self._write(records)
             except (ClusterError, LogError) as error:
                 await self._fail(error, waiting)
                 return
@@ -196,9 +201,12 @@ class Registry:
 
     async def _meet(self, end: int) -> None:
         """Somebody else has written too: the order in the topic is the true one."""
-        own = self._pending
         await self._reload(end)
-        for key, value in own:
+        self._apply_again()
+
+    def _apply_again(self) -> None:
+        """What was decided and is not written yet comes last."""
+        for key, value in self._pending:
             change = decode(key, value)
             if change is not None:
                 self.state.apply(change)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from collections.abc import Sequence
 from urllib.parse import parse_qs
 
@@ -30,6 +31,9 @@ _LOGGER = logging.getLogger(__name__)
 OFFERED = ("application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json", "application/json")
 """Media types of answers, the preferred one first."""
 _TAKEN = frozenset({*OFFERED, "application/octet-stream"})
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.-]+)", re.IGNORECASE)
+_ANY_TYPE = re.compile(r"\*/[^\s,;*]+")
+"""A range that leaves the type open and names a subtype means nothing, and is taken for any."""
 LARGEST_BODY = 8 << 20
 """Bytes of a request's body: several times what fits in a record."""
 
@@ -134,7 +138,17 @@ async def _body(route: Route, request: Request) -> bytes:
         if size > LARGEST_BODY:
             raise RegistryError(Code.TOO_LARGE, f"The request is too large: the registry takes {LARGEST_BODY} bytes")
         chunks.append(chunk)
-    return b"".join(chunks)
+    return _in_utf8(b"".join(chunks), request.headers.get("content-type", ""))
+
+
+def _in_utf8(body: bytes, content_type: str) -> bytes:
+    charset = _CHARSET.search(content_type)
+    if charset is None or charset[1].lower() == "utf-8":
+        return body
+    try:
+        return body.decode(charset[1]).encode()
+    except (LookupError, UnicodeError):
+        raise RegistryError(Code.UNSUPPORTED_MEDIA_TYPE, "HTTP 415 Unsupported Media Type") from None
 
 
 def negotiated(accept: str | None) -> str:
@@ -145,7 +159,7 @@ def negotiated(accept: str | None) -> str:
     from headwater.http.negotiation import choose
 
     try:
-        return choose(accept, OFFERED)
+        return choose(_ANY_TYPE.sub("*/*", accept), OFFERED)
     except RequestError:
         raise RegistryError(Code.NOT_ACCEPTABLE, "HTTP 406 Not Acceptable") from None
 
