@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from headwater.catalog.schema_fields import schema_fields
 from headwater.http.catalog.answers import LARGEST_BODY
 from tests.catalog.catalog_node import CatalogNode, catalog_node, errors
 
@@ -276,3 +277,34 @@ async def test_every_published_operation_has_a_route(node: CatalogNode) -> None:
             response = await node.http.request(method, url.removeprefix("/catalog/v1/"))
             assert response.status_code not in (405, 500), (method, path)
             assert response.status_code != 404 or "error_code" in response.json(), (method, path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema", "fields"),
+    [
+        (
+            "AVRO",
+            '{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":["null","int"]},'
+            '{"name":"b","type":{"type":"array","items":{"type":"record","name":"I","fields":'
+            '[{"name":"c","type":"string","doc":"C"}]}}}]}',
+            [("n.R", "a", "int"), ("n.R", "b", "array"), ("n.R", "b.c", "string")],
+        ),
+        (
+            "JSON",
+            '{"title":"T","type":"object","properties":{"a":{"type":"string"},'
+            '"b":{"oneOf":[{"type":"null"},{"type":"object","properties":{"c":{"type":"integer"}}}]}}}',
+            [("T", "a", "string"), ("T", "b", "object"), ("T", "b.c", "integer")],
+        ),
+        (
+            "PROTOBUF",
+            'syntax = "proto3"; package p; message M { int32 a = 1; I b = 2; message I { string c = 1; } }',
+            [("p.M", "a", "int32"), ("p.M", "b", "I"), ("p.M", "b.c", "string")],
+        ),
+        ("AVRO", '"string"', []),
+        ("AVRO", "{", []),
+        ("JSON", "[" * 100_000, []),
+        ("PROTOBUF", "no such thing", []),
+    ],
+)
+def test_schemas_of_every_type_have_their_fields(kind: str, schema: str, fields: list[tuple[str, str, str]]) -> None:
+    assert [(f.record, f.path, f.type) for f in schema_fields(kind, schema)] == fields

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from google.protobuf import descriptor_pb2 as pb
-
 from headwater.core.errors import HeadwaterError
-from headwater.formats import proto_text
 from headwater.formats.failures import Refused
 
 _DEPTH = 12
@@ -124,6 +121,8 @@ def _only_object(doc: Any) -> dict[str, Any]:
 
 
 def _protobuf(schema: str) -> Iterator[SchemaField]:
+    from headwater.formats import proto_text  # importing Protobuf would lengthen every start
+
     file = proto_text.parse("schema.proto", schema).file
     if not file.message_type:
         return
@@ -134,6 +133,8 @@ def _protobuf(schema: str) -> Iterator[SchemaField]:
 
 
 def _message(message: Any, known: dict[str, Any], record: str, prefix: str, depth: int) -> Iterator[SchemaField]:
+    from google.protobuf import descriptor_pb2 as pb
+
     known = {**known, **{m.name: m for m in message.nested_type}}
     for field in message.field:
         path = prefix + field.name

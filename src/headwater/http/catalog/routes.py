@@ -13,7 +13,6 @@ from headwater.http.catalog.answers import CatalogGuard, Endpoint
 from headwater.http.catalog.contracts import RuleEndpoints
 from headwater.http.catalog.entities import EntityEndpoints
 from headwater.http.catalog.lineage import LineageEndpoints
-from headwater.http.catalog.openapi import document
 from headwater.http.catalog.products import ProductEndpoints
 from headwater.http.catalog.searching import SearchEndpoints
 from headwater.http.catalog.types import DefinitionEndpoints
@@ -24,14 +23,9 @@ from headwater.http.origins import Origins
 def routes(governance: Governance, identify: Identify = anybody, origins: Origins | None = None) -> list[Route]:
     """Under /catalog. `identify` says who sent a request, `origins` from which web pages."""
     catalog = governance.catalog
-    specification = msgspec.json.encode(document())
-
-    async def describe(request: Request) -> Response:
-        return Response(specification, media_type="application/json")
-
     guard = CatalogGuard(identify, lambda: catalog.ready, origins)
     found = [
-        Route("/catalog/v1/openapi.json", describe, methods=["GET"]),
+        Route("/catalog/v1/openapi.json", _describe, methods=["GET"]),
         *DefinitionEndpoints(catalog.tag_defs, "tagdefs").routes(guard),
         *DefinitionEndpoints(catalog.metadata_defs, "businessmetadatadefs").routes(guard),
         *EntityEndpoints(catalog).routes(guard),
@@ -41,6 +35,12 @@ def routes(governance: Governance, identify: Identify = anybody, origins: Origin
         *ProductEndpoints(governance).routes(guard),
     ]
     return [*found, Route("/catalog/{rest:path}", guard(_nothing(found)), methods=_METHODS)]
+
+
+async def _describe(request: Request) -> Response:
+    from headwater.http.catalog.openapi import document  # rarely asked for
+
+    return Response(msgspec.json.encode(document()), media_type="application/json")
 
 
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"]
