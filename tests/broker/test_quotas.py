@@ -82,6 +82,12 @@ def test_a_request_waits_a_second_at_most_for_time() -> None:
     assert found.charge(quotas.REQUEST, "", "a", 1_000_000) == 1
 
 
+def test_nobody_is_shut_out_for_days() -> None:
+    found = made({((USER, None),): {quotas.PRODUCE: 1}, ((IP, None),): {quotas.CONNECT: 1}})
+    assert found.charge(quotas.PRODUCE, "ann", "", 1e12) == quotas.MAX_WAIT
+    assert [found.connected("::1") for _ in range(12)][-1] == pytest.approx(2)
+
+
 def test_rules_survive_a_restart_and_damage_is_told() -> None:
     time = ManualTime()
     log = Log(MemoryStorage(), time)

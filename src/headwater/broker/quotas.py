@@ -40,8 +40,10 @@ Rules = Mapping[Entity, Mapping[str, float]]
 
 WINDOW = 10.0
 """Seconds of quota that may be used at once: Kafka averages over as many."""
-MAX_WAIT = {REQUEST: 1.0}
-"""Longest wait in seconds, where there is one (KIP-124)."""
+MAX_WAIT = 3_600.0
+"""Longest wait in seconds: what is told is a 32-bit number of ms, and nobody should be shut out for days."""
+MAX_REQUEST_WAIT = 1.0
+"""The same for request time (KIP-124)."""
 _FILE = "quotas.json"
 _VERSION = 1
 _CACHED = 10_000
@@ -136,8 +138,7 @@ class Quotas:
         bucket = self._bucket(key, user, client_id)
         if bucket is None:
             return 0.0
-        wait = bucket.charge(amount, self._now())
-        return min(wait, MAX_WAIT.get(key, wait))
+        return min(bucket.charge(amount, self._now()), MAX_REQUEST_WAIT if key == REQUEST else MAX_WAIT)
 
     def wait(self, key: str, user: str, client_id: str) -> float:
         """The seconds a client has to wait for what it has used already."""
@@ -149,7 +150,7 @@ class Quotas:
         for name in (address, None):
             rate = self._rules.get(((IP, name),), {}).get(CONNECT)
             if rate is not None:
-                return self._shared(CONNECT, ((IP, address),), rate).charge(1, self._now())
+                return min(self._shared(CONNECT, ((IP, address),), rate).charge(1, self._now()), MAX_WAIT)
         return 0.0
 
     def _bucket(self, key: str, user: str, client_id: str) -> Bucket | None:
