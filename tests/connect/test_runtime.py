@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -268,6 +269,21 @@ async def test_a_target_that_knows_its_progress_says_where_to_read_on(rig: Conne
     await rig.produce("items", ITEMS)
     await rig.create("h", SINK)
     await rig.until(lambda: held.ids == [6, 7, 8, 9], "what is behind the seek")
+
+
+async def test_a_target_that_takes_its_time_holds_up_its_own_topics_and_nothing_else(
+    rig: ConnectRig, held: Held, numbers: Numbers
+) -> None:
+    held.gate = asyncio.Event()
+    numbers.end = 50
+    await rig.produce("items", [(n, {"id": n}) for n in range(100)])
+    await rig.create("h", {**SINK, "consumer.override.max.poll.records": "10"})
+    await rig.create("n", SOURCE)
+    await rig.until(lambda: held.waiting == 1, "the first put")
+    await arrived(rig, 50)
+    assert (held.waiting, held.records, await rig.worker.offsets("h")) == (1, [], [])
+    held.gate.set()
+    await rig.until(lambda: held.ids == list(range(100)), "everything, in order")
 
 
 async def test_tasks_of_a_sink_share_the_partitions_of_all_topics_that_match(rig: ConnectRig, held: Held) -> None:

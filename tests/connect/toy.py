@@ -79,6 +79,9 @@ class Held:
     flushed: list[Mapping[TopicPartition, int]] = field(default_factory=list)
     keep_back: bool = False
     seek_to: int | None = None
+    gate: asyncio.Event | None = None
+    """Where a put waits, if it is there."""
+    waiting: int = 0
 
     @property
     def ids(self) -> list[int]:
@@ -101,6 +104,9 @@ class HeldTask(SinkTask):
         world = type(self).world
         if world.errors and records:
             raise world.errors.pop(0)
+        if world.gate is not None:
+            world.waiting += 1
+            await world.gate.wait()
         for record in records:
             if record.value is not None and record.value.get("id") in world.refused:
                 self.context.report(record, ValueError("the target wants no such thing"))
