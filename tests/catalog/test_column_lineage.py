@@ -100,6 +100,17 @@ async def test_a_statement_that_breaks_a_rule_is_refused_with_the_path(node: Cat
     await node.sql.run("CREATE STREAM open2 WITH (kafka_topic='public.letters') AS SELECT * FROM letters;")
 
 
+async def test_a_refused_script_leaves_nothing_behind(node: CatalogNode) -> None:
+    await tag(node, "CUSTOMERS.EMAIL")
+    await node.post("rules", {"name": "no-pii", "tag": "PII", "topic": "public.*"})
+    with pytest.raises(HeadwaterError, match="no-pii"):
+        await node.sql.run(
+            "CREATE STREAM first AS SELECT id, email FROM customers;"
+            "CREATE STREAM second WITH (kafka_topic='public.x') AS SELECT * FROM first;"
+        )
+    assert "FIRST" not in node.sql.engine.metastore.sources
+
+
 async def test_what_breaks_a_new_rule_already_is_reported(node: CatalogNode) -> None:
     await tag(node, "CUSTOMERS.EMAIL")
     made = await node.post("rules", {"name": "r", "tag": "PII", "topic": "LETTERS"})

@@ -51,10 +51,12 @@ class ColumnLineage:
         self._known: dict[str, QueryColumns] = {}
 
     def graph(self, more: tuple[QueryFact, ...] = (), metastore: MetaStore | None = None) -> ColumnGraph:
-        """The columns of all queries now; with `more` as if those ran too, over the sources of `metastore`."""
-        facts = [*self._platform.queries(), *more]
+        """The columns of all queries now. With `metastore` of its sources and queries, and of `more`."""
+        running = self._platform.queries() if metastore is None else _queries(metastore)
+        facts = [*running, *more]
         known = {fact.query_id: self._columns(fact, self._platform.is_masking) for fact in facts}
-        self._known = {key: value for key, value in known.items() if key not in {fact.query_id for fact in more}}
+        if metastore is None:
+            self._known = dict(known)
         return ColumnGraph(metastore or self._platform.metastore(), tuple(known.values()))
 
     def _columns(self, fact: QueryFact, is_masking: IsMasking) -> QueryColumns:
@@ -62,6 +64,11 @@ class ColumnLineage:
         if known is not None and known.plan is fact.plan:
             return known
         return QueryColumns(fact.query_id, fact.plan, derivations(fact.plan, is_masking))
+
+
+def _queries(metastore: MetaStore) -> list[QueryFact]:
+    links = metastore.queries.values()
+    return [QueryFact(link.query_id, "", "", link.plan) for link in links if link.plan is not None]
 
 
 class ColumnGraph:
