@@ -75,6 +75,7 @@ class Capture:
                 await self._begin()
             if self._snapshot is not None:
                 if records := await self._snapshot_batch(self._snapshot):
+                    self._failures = 0
                     return records
                 await self._end_snapshot()
             if self._plan is not None and not self._plan.stream:
@@ -250,6 +251,7 @@ class Capture:
         assert changes is not None
         assert stream is not None
         until = self._clock.monotonic() + self._config.integer("poll.interval.ms") / 1000
+        self._confirm()
         while True:
             if self._unknown is not None:
                 changes.learn(self._unknown, await self._look_up(self._unknown))

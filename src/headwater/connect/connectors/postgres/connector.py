@@ -21,8 +21,9 @@ class PostgresTask(SourceTask):
         self._capture: Capture | EmbeddedCapture | None = None
 
     async def start(self, config: Config, context: SourceContext) -> None:
-        embedded = config.text("database.hostname") == EMBEDDED
-        self._capture = EmbeddedCapture(config, context) if embedded else Capture(config, context)
+        if self._capture is None:  # else this is another try, after an error that may pass
+            embedded = config.text("database.hostname") == EMBEDDED
+            self._capture = EmbeddedCapture(config, context) if embedded else Capture(config, context)
         await self._capture.start()
 
     async def poll(self) -> Sequence[SourceRecord]:
