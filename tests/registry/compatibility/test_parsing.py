@@ -1,0 +1,105 @@
+"""What a text of a schema becomes, and what is said when it is none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from headwater.registry.parsing import ParseError, parse
+
+RECORD = '{"name": "A", "fields": [{"default": 1, "type": "int", "name": "a"}], "type": "record", "namespace": "x"}'
+PROTO = """syntax = 'proto3'; package x; // a comment
+import "google/protobuf/timestamp.proto";
+message M { repeated .x.M many = 2; map<string,int32> counts = 3; string a = 1 [deprecated=true]; }
+service S { rpc Go (M) returns (stream M); }"""
+
+CANONICAL = [
+    ("AVRO", "string", '"string"'),
+    ("AVRO", '{"type": "string"}', '"string"'),
+    ("AVRO", RECORD, '{"type":"record","name":"A","namespace":"x","fields":[{"name":"a","type":"int","default":1}]}'),
+    ("JSON", '{"type" : "object",\n "title": "é"}', '{"type":"object","title":"é"}'),
+    ("PROTOBUF", "message  A{}", "message A {}\n"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "canonical"), CANONICAL)
+def test_a_canonical_text_has_no_layout(kind: str, text: str, canonical: str) -> None:
+    assert parse(kind, text, {}).canonical() == canonical
+    assert parse(kind, canonical, {}).canonical() == canonical
+
+
+def test_a_normalised_text_has_one_order() -> None:
+    one, other = '{"type":"object","title":"a"}', '{"title":"a","type":"object"}'
+    assert parse("JSON", one, {}).canonical() != parse("JSON", other, {}).canonical()
+    assert parse("JSON", one, {}).normalised() == parse("JSON", other, {}).normalised()
+    fields = ("string a = 1;", "string b = 2;")
+    texts = [f"message M {{ {' '.join(order)} }}" for order in (fields, fields[::-1])]
+    assert len({parse("PROTOBUF", text, {}).normalised() for text in texts}) == 1
+
+
+def test_a_protobuf_text_is_printed_so_that_it_is_the_same_schema() -> None:
+    parsed = parse("PROTOBUF", PROTO, {})
+    again = parse("PROTOBUF", parsed.canonical(), {})
+    assert again.formatted("serialized") == parsed.formatted("serialized")
+    assert "  repeated .x.M many = 2;\n" in parsed.canonical()
+
+
+def test_a_serialised_descriptor_is_a_protobuf_schema() -> None:
+    serialised = parse("PROTOBUF", PROTO, {}).formatted("serialized")
+    found = parse("PROTOBUF", serialised, {})
+    assert found.canonical().startswith('syntax = "proto3";\npackage x;\n')
+    assert found.formatted("serialized") == serialised
+
+
+def test_references_are_resolved() -> None:
+    inner = '{"type":"record","name":"I","namespace":"x","fields":[]}'
+    avro = parse("AVRO", '{"type":"array","items":"x.I"}', {"x.I": ("AVRO", inner)})
+    assert avro.canonical() == '{"type":"array","items":"x.I"}'
+    assert json.loads(avro.formatted("resolved"))["items"]["name"] == "I"
+    parse("JSON", '{"$ref":"i.json#/definitions/d"}', {"i.json": ("JSON", '{"definitions":{"d":{"type":"null"}}}')})
+    parse("PROTOBUF", 'import "i.proto"; message M { optional I i = 1; }', {"i.proto": ("PROTOBUF", "message I {}")})
+
+
+WRONG = [
+    ("AVRO", "{", "line 1, column 2"),
+    ("AVRO", '{"type":"recrd","name":"A"}', "undefined name: 'recrd'"),
+    ("AVRO", '{"type":"record","name":"A"}', "no list of 'fields'"),
+    ("AVRO", '{"type":"record","name":"1A","fields":[]}', "illegal name '1A'"),
+    ("AVRO", '{"type":"record","name":"A","fields":[{"name":"a","type":"int","default":"x"}]}', "/fields/0"),
+    ("AVRO", '["int","int"]', "'int' is twice"),
+    ("AVRO", '[["int"]]', "directly in a union"),
+    ("AVRO", '{"type":"enum","name":"E","symbols":["A","A"]}', "a symbol is twice"),
+    ("AVRO", '{"type":"fixed","name":"F","size":-1}', "no valid 'size'"),
+    ("AVRO", "[" * 100_000, "nested too deeply"),
+    ("AVRO", '{"type":"array","items":' * 300 + '"int"' + "}" * 300, "levels deep"),
+    ("JSON", "[]", "an object, true or false"),
+    ("JSON", "NaN", "NaN is not JSON"),
+    ("JSON", '{"type":"strng"}', "#/type"),
+    ("JSON", '{"properties":{"a":{"minLength":-1}}}', "#/properties/a/minLength"),
+    ("JSON", '{"$ref":"#/definitions/none"}', "leads nowhere"),
+    ("JSON", '{"$ref":"#"}', "leads back to itself"),
+    ("JSON", '{"not":' * 300 + "{}" + "}" * 300, "levels deep"),
+    ("PROTOBUF", "", "empty"),
+    ("PROTOBUF", "message A {\n  strin a = 1;\n}", "undefined type 'strin'"),
+    ("PROTOBUF", "message A {\n  string a = x;\n}", "line 2"),
+    ("PROTOBUF", "message A { string a = 1; string b = 1; }", "not valid"),
+    ("PROTOBUF", 'import "none.proto"; message A {}', "none.proto"),
+    ("PROTOBUF", "message A { " * 5_000, "levels deep"),
+    ("PROTOBUF", "}", "no opening"),
+    ("XML", "<a/>", "no schema type"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "says"), WRONG, ids=[f"{kind} {says}" for kind, _, says in WRONG])
+def test_what_is_no_schema_is_refused_with_place_and_reason(kind: str, text: str, says: str) -> None:
+    with pytest.raises(ParseError) as refused:
+        parse(kind, text, {})
+    assert says in str(refused.value)
+
+
+def test_a_schema_cannot_refer_to_another_type() -> None:
+    for kind, text in (("AVRO", '"int"'), ("JSON", "{}"), ("PROTOBUF", "message A {}")):
+        other = "JSON" if kind != "JSON" else "AVRO"
+        with pytest.raises(ParseError, match=f"of type {other}"):
+            parse(kind, text, {"r": (other, "{}")})
