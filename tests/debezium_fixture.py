@@ -26,7 +26,7 @@ DEBEZIUM_VERSION = "3.2.3.Final"
 SOURCE = Path(__file__).with_name("debezium") / "Records.java"
 ARTIFACTS = ("debezium-connector-postgres", "debezium-embedded")
 COMPILE_SECONDS = 120
-RECORDS_SECONDS = 20
+RECORDS_SECONDS = 60
 """How long a cold JVM beside other tests may take until its records are there."""
 
 _POM = f"""\

@@ -17,7 +17,7 @@ from headwater.connect.spi import SourceOffset
 from headwater.core.clock import Clock, SystemClock
 from tests.postgres_fixture import PASSWORD, USER, Database
 
-PATIENCE = 15.0
+PATIENCE = 30.0
 """Seconds that records may take to come on a busy machine."""
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's text forms (dates, times, intervals, arrays, hstore, lines of COPY), and which transactions were seen."""
+"""PostgreSQL's text forms (dates, times, intervals, arrays, hstore, COPY), and which transactions were seen."""
 
 from __future__ import annotations
 
