@@ -130,9 +130,7 @@ TOPIC_CONFIGS: dict[str, ConfigDef] = {
             "Take only records whose value carries the id of a schema that is registered for the topic.",
         ),
         _text("confluent.key.subject.name.strategy", _TOPIC_NAME, "The subject that key schemas are under."),
-        _text(
-            "confluent.value.subject.name.strategy", _TOPIC_NAME, "The subject that value schemas are under."
-        ),
+        _text("confluent.value.subject.name.strategy", _TOPIC_NAME, "The subject that value schemas are under."),
         _flag("preallocate", "false", _IGNORED),
         _flag("remote.storage.enable", "false", _IGNORED),
         _long("retention.bytes", -1, "Drop the oldest segments of a partition above this size; -1 for no limit.", -1),
