@@ -59,6 +59,7 @@ docs: $(VENV)/.run  ## render the pages that are made from the code
 	$(RUN)/python -m headwater.core.settings_page > docs/settings.md
 	$(RUN)/python -m headwater.sql.grammar_page > docs/sql-grammar.md
 	$(RUN)/python -m headwater.plan.functions.page > docs/functions.md
+	$(RUN)/python -m headwater.connect.connectors_page > docs/connectors.md
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

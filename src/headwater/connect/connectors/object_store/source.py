@@ -175,7 +175,9 @@ class ObjectStoreSourceTask(SourceTask):
         return None if found is None else int(found[1])
 
     def _fetched(self, path: str) -> IO[bytes]:
-        """A copy that can be read without waiting. Runs in a thread."""
+        """The file, or a copy of the object that can be read without waiting."""
+        if self._store.is_local and not path.endswith(".gz"):
+            return self._store.open(path)
         with self._store.open(path) as opened:
             source: Any = gzip.GzipFile(fileobj=opened) if path.endswith(".gz") else opened
             made: Any = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115 - closed when it is read

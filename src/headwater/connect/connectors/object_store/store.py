@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,6 +16,10 @@ from headwater.connect.errors import ConnectError, MissingExtraError, RetriableE
 
 EMBEDDED = "object-store"
 """Folder in the node's embedded data that holds a folder per container."""
+_ANSWER_SECONDS = 5.0
+"""How long a server may take to accept a connection."""
+_SMALL = 1 << 16
+"""Bytes that a file takes in less than a ms."""
 T = TypeVar("T")
 
 AZURE = ConfigDef(
@@ -108,11 +114,38 @@ class Store:
         """The function's result, from a thread. Raises `RetriableError` when the store does not answer, and
         `ConnectError` when it refuses."""
         try:
-            return await asyncio.to_thread(function, *arguments)
+            if self.is_local and not any(isinstance(part, bytes) and len(part) > _SMALL for part in arguments):
+                return function(*arguments)  # quicker than a thread would start
+            return await _in_thread(lambda: function(*arguments))
         except (ConnectError, FileNotFoundError):
             raise
         except Exception as error:  # the clients of the clouds have no common error
             raise _told(self.name, what, error) from error
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """The function's result. The thread ends with the process: clients of the clouds go on trying for minutes, which
+    must not keep a node from stopping, as the threads of `asyncio.to_thread` would."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(set_outcome: Callable[[Any], None], outcome: Any) -> None:
+        if not done.done():
+            set_outcome(outcome)
+
+    def run() -> None:
+        try:
+            outcome: Any = function()
+            report: Any = done.set_result
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+            outcome, report = error, done.set_exception
+        try:
+            loop.call_soon_threadsafe(settle, report, outcome)
+        except RuntimeError:
+            return  # the loop has ended meanwhile
+
+    threading.Thread(target=run, name="object-store", daemon=True).start()
+    return await done
 
 
 def _told(name: str, what: str, error: Exception) -> ConnectError:
@@ -135,6 +168,7 @@ def azure_store(config: Config, folder: Path) -> Store:
         return folder_store(f"{urlsplit(endpoint).path.rstrip('/')}/{container}")
     if not account and not connection:
         return folder_store(str(folder / EMBEDDED / container))
+    _answers(endpoint)
     options: dict[str, Any] = {}
     if connection:
         options["connection_string"] = connection
@@ -161,6 +195,7 @@ def s3_store(config: Config, folder: Path) -> Store:
         return folder_store(f"{urlsplit(url).path.rstrip('/')}/{bucket}")
     if not key and not url:
         return folder_store(str(folder / EMBEDDED / bucket))
+    _answers(url)
     client: dict[str, Any] = {"region_name": config.text("s3.region")}
     options = {"key": key or None, "secret": config.text("aws.secret.access.key") or None, "client_kwargs": client}
     if url:
@@ -178,6 +213,7 @@ def gcs_store(config: Config, folder: Path) -> Store:
         return folder_store(f"{urlsplit(url).path.rstrip('/')}/{bucket}")
     if not path and not text and not url:
         return folder_store(str(folder / EMBEDDED / bucket))
+    _answers(url)
     try:
         token: Any = json.loads(text) if text else path or "anon"
     except ValueError:
@@ -190,6 +226,18 @@ def plain_store(config: Config, folder: Path) -> Store:
     """The folder that a configuration names: relative ones are in the node's embedded data."""
     given = config.text("folder").removeprefix("file://")
     return folder_store(given if given.startswith("/") else str(folder / EMBEDDED / given))
+
+
+def _answers(url: str) -> None:
+    """Raises `RetriableError` where nobody listens at an address: the clients of the clouds take a minute to say so."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        return
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname, port), _ANSWER_SECONDS).close()
+    except OSError as error:
+        raise RetriableError(f"Nobody answers at {parts.hostname}:{port}: {error}") from error
 
 
 def _cloud(protocol: str, extra: str, options: dict[str, Any], root: str, name: str) -> Store:
