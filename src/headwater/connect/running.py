@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
-from headwater.connect.building import make_task_run
 from headwater.connect.common import full_definition
 from headwater.connect.config import Config, ConfigDef
 from headwater.connect.errors import ConnectError
@@ -140,6 +139,9 @@ class RunningConnector:
         return told
 
     def _make(self, connector: Connector, config: Config, number: int, tasks: int, *, paused: bool = False) -> TaskRun:
+        # Converters and transformations take a tenth of a node's start to import: nodes without connectors need none.
+        from headwater.connect.building import make_task_run
+
         told = self._configs.tasks(self.name)
         given = {**config.raw, **(told[number] if number < len(told) else {})}
         settings = TaskSettings(

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headwater.connect.building import pipeline_problems
 from headwater.connect.common import full_definition
 from headwater.connect.config import PLACEHOLDER, ConfigDef
 from headwater.connect.errors import UsageError
@@ -45,6 +44,8 @@ class Verdict:
 
 async def validate(connector: Connector, given: Mapping[str, str]) -> Verdict:
     """Never raises for what is in `given`."""
+    from headwater.connect.building import pipeline_problems  # late: see `RunningConnector`
+
     definition = full_definition(connector)
     parsed = definition.parse(given)
     errors = dict(parsed.errors)

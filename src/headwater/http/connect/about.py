@@ -7,11 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from headwater.connect.converters.registry import CONVERTERS
 from headwater.connect.errors import UsageError
 from headwater.connect.plugins import is_source
-from headwater.connect.transforms.predicates import PREDICATES
-from headwater.connect.transforms.registry import class_names
 from headwater.http.connect.call import Answer, Call, set_texts
 
 _LEVELS = {
@@ -49,6 +46,10 @@ async def plugins(call: Call) -> Answer:
         for cls in call.worker.plugins.all()
     ]
     if not call.flag("connectorsOnly", True):
+        from headwater.connect.converters.registry import CONVERTERS
+        from headwater.connect.transforms.predicates import PREDICATES
+        from headwater.connect.transforms.registry import class_names
+
         found += [{"class": cls.names[0], "type": "converter", "version": version} for cls in CONVERTERS]
         found += [{"class": name, "type": "transformation", "version": version} for name in class_names()]
         found += [{"class": cls.names[0], "type": "predicate", "version": version} for cls in PREDICATES]
