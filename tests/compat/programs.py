@@ -27,18 +27,18 @@ def go_program() -> list[str]:
     return [str(_built("go", "go", HERE / "go", ("go.mod", "go.sum", "main.go"), build) / "compat")]
 
 
-def node_program() -> list[str]:
-    """The command of the Node.js program. Raises `CannotRunError`."""
+def node_program(script: str = "compat.js") -> list[str]:
+    """The command of a Node.js program. Raises `CannotRunError`."""
+    names = ("package.json", "package-lock.json", "compat.js", "registry.js")
     if shutil.which("node") is None:
         raise CannotRunError("needs Node.js (the command `node`), which is not installed")
 
     def build(folder: Path) -> None:
-        for name in ("package.json", "package-lock.json", "compat.js"):
+        for name in names:
             shutil.copy(HERE / "node" / name, folder)
         _command(["npm", "ci", "--no-audit", "--no-fund", "--silent"], folder)
 
-    names = ("package.json", "package-lock.json", "compat.js")
-    return ["node", str(_built("node", "npm", HERE / "node", names, build) / "compat.js")]
+    return ["node", str(_built("node", "npm", HERE / "node", names, build) / script)]
 
 
 def faust_worker() -> list[str]:

@@ -1,4 +1,4 @@
-"""The serializers and deserializers of `confluent-kafka` against the registry on a real socket, and SQL reading them."""
+"""The serializers and deserializers of `confluent-kafka` against the registry on a real socket, and SQL between them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,13 @@ from tests.app.processes import Running, headwater_up
 pytestmark = [pytest.mark.compat, pytest.mark.timeout(120), pytest.mark.xdist_group("registry-clients")]
 
 AVRO = json.dumps(
-    {"type": "record", "name": "Order", "namespace": "shop", "fields": [{"name": "ID", "type": "int"}, {"name": "ITEM", "type": "string"}]}
-)  # fmt: skip
+    {
+        "type": "record",
+        "name": "Order",
+        "namespace": "shop",
+        "fields": [{"name": "ID", "type": "int"}, {"name": "ITEM", "type": "string"}],
+    }
+)
 JSON = json.dumps(
     {
         "title": "shop.Order",
@@ -92,8 +97,9 @@ KINDS: dict[str, Callable[..., tuple[Any, Any]]] = {"AVRO": avro, "JSON_SR": jso
 
 
 @pytest.mark.parametrize(
-    ("strategy", "subject"), [(by_topic, "{topic}-value"), (by_record, "shop.Order"), (by_topic_and_record, "{topic}-shop.Order")]
-)  # fmt: skip
+    ("strategy", "subject"),
+    [(by_topic, "{topic}-value"), (by_record, "shop.Order"), (by_topic_and_record, "{topic}-shop.Order")],
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_value_comes_back_under_every_subject_strategy(
     registry: SchemaRegistryClient, kind: str, strategy: Any, subject: str
