@@ -1,4 +1,4 @@
-"""The serializers and deserializers of `confluent-kafka` against the registry on a real socket, and SQL between them."""
+"""The serializers of `confluent-kafka` against the registry on a real socket, and SQL reading and writing the same."""
 
 from __future__ import annotations
 
