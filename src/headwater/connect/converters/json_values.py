@@ -131,19 +131,33 @@ class _Writer:
         return lambda v: convert(_checked(v, kind, schema))
 
     def _struct(self, schema: ConnectSchema) -> Convert:
-        members = [(f.name, self._member(f.schema)) for f in schema.fields]
+        # The common cases, a value that stays as it is and a null that may be one, cost no call.
+        members = [(f.name, self._as_is(f.schema), self._may_be_null(f.schema), self._member(f.schema))
+                   for f in schema.fields]  # fmt: skip
 
         def convert(value: Any) -> Any:
             get = _checked(value, dict, schema).get
             made = {}
-            for name, write in members:
-                try:
-                    made[name] = write(get(name))
-                except SchemaMismatchError as error:
-                    raise SchemaMismatchError(f"{error}, field: {name}") from None
+            name = ""
+            try:
+                for name, kind, nullable, write in members:
+                    member = get(name)
+                    if type(member) is kind or (member is None and nullable):
+                        made[name] = member
+                    else:
+                        made[name] = write(member)
+            except SchemaMismatchError as error:
+                raise SchemaMismatchError(f"{error}, field: {name}") from None
             return made
 
         return convert
+
+    def _as_is(self, schema: ConnectSchema) -> type | None:
+        """The Python type whose values JSON has as they are; None where there is something to convert."""
+        return None if self._logical(schema) is not None else _PYTHON.get(schema.type)
+
+    def _may_be_null(self, schema: ConnectSchema) -> bool:
+        return schema.optional and (schema.default is None or not self._defaults)
 
     def _member(self, schema: ConnectSchema) -> Convert:
         return self._item(schema)
