@@ -39,11 +39,23 @@ def decoder(schema: ConnectSchema, document: Any) -> Callable[[BytesIO], Any]:
     parsed = _parsed(document)
     convert = _reader(schema, document) or _same
     read: Any = fastavro.schemaless_reader
+    if _has_choice(schema):  # only then it has to say which branch it was, which is slower
 
-    def decode(data: BytesIO) -> Any:
-        return convert(read(data, parsed, None, return_record_name=True, return_record_name_override=True))
+        def decode_naming(data: BytesIO) -> Any:
+            return convert(read(data, parsed, None, return_record_name=True, return_record_name_override=True))
 
-    return decode
+        return decode_naming
+    if convert is _same:
+        return lambda data: read(data, parsed)
+    return lambda data: convert(read(data, parsed))
+
+
+def _has_choice(schema: ConnectSchema | None) -> bool:
+    """Whether a union of several branches is in it."""
+    if schema is None:
+        return False
+    inner = (schema.key_schema, schema.value_schema, *(f.schema for f in schema.fields))
+    return schema.name == UNION or any(map(_has_choice, inner))
 
 
 def _same(value: Any) -> Any:

@@ -95,8 +95,8 @@ def _read_json(file: IO[bytes], size: int) -> Iterator[Rows]:
 
 
 def _read_csv(file: IO[bytes], size: int) -> Iterator[Rows]:
-    rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
-    names = next(rows, [])
+    rows = csv.reader(line.decode("utf-8", "replace") for line in file)
+    names = [name.removeprefix("\ufeff") for name in next(rows, [])]
     schema = s.struct([(name, s.OPTIONAL_STRING) for name in names], "csv")
     while batch := list(islice(rows, size)):
         yield [(schema, dict(zip(names, row, strict=False))) for row in batch if row]
