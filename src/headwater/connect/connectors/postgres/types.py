@@ -11,7 +11,7 @@ import json
 import logging
 import struct as structs
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import Any
 
 from headwater.connect.connectors.postgres import temporal
@@ -38,6 +38,9 @@ from headwater.connect.schema import (
 )
 
 _LOGGER = logging.getLogger(__name__)
+
+_WIDE = Context(prec=150_000)
+"""More digits than any `numeric` has."""
 
 JSON = named(STRING, "io.debezium.data.Json")
 VARIABLE_DECIMAL = struct(
@@ -99,17 +102,16 @@ def hstore_map(raw: bytes) -> dict[str, str | None]:
 def scaled_decimal(scale: int) -> Reader:
     """A number with exactly so many fraction digits. What is not finite is null."""
     unit = Decimal(1).scaleb(-scale)
+    point = -scale - 1
 
     def read(raw: bytes) -> Decimal | None:
         number = Decimal(raw.decode())
+        # As the server writes a column of this scale; there is no need to take the number apart.
+        if scale > 0 and raw[point : point + 1] == b".":
+            return number
         if not number.is_finite():
             return None
-        if number.as_tuple().exponent == -scale:
-            return number
-        try:
-            return number.quantize(unit)
-        except InvalidOperation:  # more digits than Python's context has
-            return Decimal((*number.as_tuple()[:2], -scale))
+        return number.quantize(unit, context=_WIDE)
 
     return read
 
