@@ -1,6 +1,6 @@
 """Headwater: a Kafka-compatible log, ksqlDB's SQL and everything around them in one Python process.
 
-As a library: `start` makes a node inside the calling process, `connect` speaks to one elsewhere; docs/library.md
+As a library: `start` makes a node inside the calling process, `remote` speaks to one elsewhere; docs/library.md
 shows it. Importing this package loads nothing else until a name is used.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headwater.library.async_query import AsyncQuery
     from headwater.library.node import Node, Query
     from headwater.library.rows import Row, Rows
-    from headwater.library.starting import connect, connect_async, start, start_async
+    from headwater.library.starting import remote, remote_async, start, start_async
 
 __version__ = "0.1.0"
 
@@ -26,9 +26,9 @@ __all__ = [
     "Query",
     "Row",
     "Rows",
-    "connect",
-    "connect_async",
     "errors",
+    "remote",
+    "remote_async",
     "start",
     "start_async",
 ]
@@ -40,8 +40,8 @@ _HOMES = {
     "Query": "headwater.library.node",
     "Row": "headwater.library.rows",
     "Rows": "headwater.library.rows",
-    "connect": "headwater.library.starting",
-    "connect_async": "headwater.library.starting",
+    "remote": "headwater.library.starting",
+    "remote_async": "headwater.library.starting",
     "start": "headwater.library.starting",
     "start_async": "headwater.library.starting",
 }

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-import headwater
 from headwater.http.connect.door import ConnectDoor
 from headwater.http.connect.routes import ROUTES
 from headwater.http.origins import Origins
@@ -185,8 +184,3 @@ async def test_the_openapi_document_has_every_route(client: httpx.AsyncClient) -
     assert {(path, method) for path, found in document["paths"].items() for method in found} == {
         (route.path, route.method.lower()) for route in ROUTES
     }
-
-
-def test_the_packages_name_is_also_the_librarys_function() -> None:
-    with pytest.raises(headwater.errors.ConfigError):
-        headwater.connect("ftp://nowhere")

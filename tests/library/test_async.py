@@ -89,7 +89,7 @@ async def test_a_node_can_be_awaited_and_closed() -> None:
 
 
 async def test_a_remote_node_is_the_same(node: headwater.AsyncNode) -> None:
-    async with headwater.connect_async(node.endpoints["ksqldb"]) as remote:
+    async with headwater.remote_async(node.endpoints["ksqldb"]) as remote:
         await remote.insert("orders", [{"id": 1}])
         assert await remote.query("SELECT id FROM orders") == [(1,)]
         async for row in remote.query("SELECT id FROM orders EMIT CHANGES", EARLIEST):

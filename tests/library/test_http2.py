@@ -37,12 +37,12 @@ async def listening(answer: bytes) -> AsyncIterator[str]:
 @pytest.mark.parametrize("url", ["ftp://host", "http://", "http://host:port", "http://host:99999", "http://host:0"])
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r"connect\(\) takes a URL"):
-        headwater.connect(url)
+        headwater.remote(url)
 
 
 def test_nobody_there_is_said_with_the_url() -> None:
     with pytest.raises(StartupError, match=r"no ksqlDB server answers at http://127\.0\.0\.1:1: Connection refused"):
-        headwater.connect("http://someone:secret@127.0.0.1:1")
+        headwater.remote("http://someone:secret@127.0.0.1:1")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_nobody_there_is_said_with_the_url() -> None:
 async def test_a_server_of_another_protocol_is_said(answer: bytes, complaint: str) -> None:
     async with listening(answer) as url:
         with pytest.raises(StartupError, match=complaint):
-            await headwater.connect_async(url)
+            await headwater.remote_async(url)
 
 
 async def test_a_wrong_password_is_refused() -> None:
@@ -60,8 +60,8 @@ async def test_a_wrong_password_is_refused() -> None:
     async with headwater.start_async(memory=True, ksql_port=0, settings=settings) as node:
         url = node.endpoints["ksqldb"]
         with pytest.raises(RequestError, match="Unauthorized"):
-            await headwater.connect_async(url)
-        async with headwater.connect_async(url.replace("//", "//alice:wonder@")) as remote:
+            await headwater.remote_async(url)
+        async with headwater.remote_async(url.replace("//", "//alice:wonder@")) as remote:
             assert len(await remote.execute("SHOW STREAMS;")) == 1
             assert "wonder" not in str(remote.endpoints)
 
@@ -70,7 +70,7 @@ async def test_a_lost_server_is_said_and_one_that_is_back_is_found_again() -> No
     node = await headwater.start_async(memory=True, ksql_port=0)
     await node.execute(ORDERS)
     url = node.endpoints["ksqldb"]
-    async with headwater.connect_async(url) as remote:
+    async with headwater.remote_async(url) as remote:
         query = remote.query("SELECT * FROM orders EMIT CHANGES")
         await query.open()
         await node.close()
@@ -86,7 +86,7 @@ async def test_a_silent_reader_does_not_fill_memory_or_lose_rows() -> None:
     async with headwater.start_async(memory=True, ksql_port=0) as node:
         await node.execute("CREATE STREAM s (a STRING) WITH (KAFKA_TOPIC='s', PARTITIONS=1, VALUE_FORMAT='JSON');")
         await node.insert("s", (("x" * 1_000,) for _ in range(5_000)))
-        async with headwater.connect_async(node.endpoints["ksqldb"]) as remote:
+        async with headwater.remote_async(node.endpoints["ksqldb"]) as remote:
             slow = remote.query("SELECT a FROM s")
             await slow.open()
             assert len(await remote.query("SELECT a FROM s")) == 5_000
@@ -97,7 +97,7 @@ async def test_an_error_in_mid_stream_is_raised_after_the_rows_before_it() -> No
     async with headwater.start_async(memory=True, ksql_port=0) as node:
         await node.execute("CREATE STREAM s (a STRING) WITH (KAFKA_TOPIC='s', PARTITIONS=1, VALUE_FORMAT='JSON');")
         await node.insert("s", [("one",)])
-        async with headwater.connect_async(node.endpoints["ksqldb"]) as remote:
+        async with headwater.remote_async(node.endpoints["ksqldb"]) as remote:
             query = remote.query("SELECT a FROM s EMIT CHANGES", {"auto.offset.reset": "earliest"})
             assert await query.next_rows() == [("one",)]
             await node.execute("DROP STREAM s DELETE TOPIC;")

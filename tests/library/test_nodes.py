@@ -52,7 +52,7 @@ class TestInThisProcess(NodeSuite):
 class TestBehindAUrl(NodeSuite):
     @pytest.fixture
     def node(self, local: headwater.Node) -> Iterator[headwater.Node]:
-        with headwater.connect(local.endpoints["ksqldb"]) as node:
+        with headwater.remote(local.endpoints["ksqldb"]) as node:
             yield node
 
 

@@ -1,4 +1,4 @@
-"""How a program gets a node: `start` makes one inside the process, `connect` speaks to one elsewhere."""
+"""How a program gets a node: `start` makes one inside the process, `remote` speaks to one elsewhere."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def start_async(
     )
 
 
-def connect(url: str = "http://127.0.0.1:8088") -> Node:
+def remote(url: str = "http://127.0.0.1:8088") -> Node:
     """A node elsewhere, or a ksqlDB server, by its REST URL: `https://user:password@host:8088` for one that asks.
 
     It must speak HTTP/2, as ksqlDB does. Raises `ConfigError` for what is no URL, `StartupError` if nothing answers.
@@ -70,8 +70,8 @@ def connect(url: str = "http://127.0.0.1:8088") -> Node:
     return Node(RemoteServer(url))
 
 
-def connect_async(url: str = "http://127.0.0.1:8088") -> AsyncNode:
-    """As `connect`: `async with headwater.connect_async(url) as node`, or `await` it."""
+def remote_async(url: str = "http://127.0.0.1:8088") -> AsyncNode:
+    """As `remote`: `async with headwater.remote_async(url) as node`, or `await` it."""
     from headwater.library.remote import RemoteServer
 
     return AsyncNode(RemoteServer(url))
