@@ -333,7 +333,12 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the committed files differ")
     check = parser.parse_args().check
     names = [api + suffix for api in APIS for suffix in ("Request", "Response")] + DATA
-    table = HEADER + "".join("\n" + "\n".join(message_lines(name)) + "\n" for name in names) + CONSUMER_GROUP_TABLE + OWN_TABLE
+    table = (
+        HEADER
+        + "".join("\n" + "\n".join(message_lines(name)) + "\n" for name in names)
+        + CONSUMER_GROUP_TABLE
+        + OWN_TABLE
+    )
     stale = []
     for path, text in ((TABLE, table), (STUB, stub(table))):
         if not path.exists() or path.read_text() != text:
