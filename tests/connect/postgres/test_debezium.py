@@ -128,7 +128,8 @@ CHANGES = [
     "INSERT INTO nokey (a) VALUES (9)",
     "BEGIN;INSERT INTO one VALUES (7);UPDATE big SET note = 'y' WHERE id = 10;DELETE FROM one WHERE id = 7",
     "TRUNCATE big, one",
-    "ALTER TABLE one ADD COLUMN extra text DEFAULT 'dd'",
+    # Without a default: both read defaults from the catalog of the moment, and the column is soon gone again.
+    "ALTER TABLE one ADD COLUMN extra text",
     "INSERT INTO one VALUES (2, 'e')",
     "ALTER TABLE one DROP COLUMN extra",
     "INSERT INTO one VALUES (3)",
