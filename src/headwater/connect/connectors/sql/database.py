@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -15,6 +16,24 @@ from headwater.connect.errors import ConnectError, MissingExtraError, RetriableE
 from headwater.core.errors import DataError
 
 _DENIED = re.compile(r"password|authentication|access denied|login failed|does not exist|unknown database", re.I)
+
+
+class Calls:
+    """Blocking calls of one task, in threads. One that is cancelled goes on by itself; `drain` waits for it, so that no
+    connection is taken away from under it."""
+
+    def __init__(self) -> None:
+        self._running: asyncio.Future[Any] | None = None
+
+    async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The function's result."""
+        self._running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+        return await asyncio.shield(self._running)
+
+    async def drain(self) -> None:
+        """Wait until nothing runs any more, however it ends."""
+        if self._running is not None:
+            await asyncio.wait([self._running])
 
 
 class Database(Protocol):

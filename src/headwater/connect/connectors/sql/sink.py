@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
-from headwater.connect.connectors.sql.database import AlchemyDatabase, Database, DuckDbDatabase, SqliteDatabase
+from headwater.connect.connectors.sql.database import AlchemyDatabase, Calls, Database, DuckDbDatabase, SqliteDatabase
 from headwater.connect.connectors.sql.rows import Column, Row, RowShape, runs
 from headwater.connect.errors import ConnectError
 from headwater.connect.record import SinkRecord
@@ -66,7 +66,8 @@ class SqlSinkTask(SinkTask):
         self._mode, self._size = config.text("insert.mode"), config.integer("batch.size")
         self._creates, self._evolves = config.flag("auto.create"), config.flag("auto.evolve")
         self._known: dict[str, set[str]] = {}
-        self._database: Database = await asyncio.to_thread(type(self).open_database, config, context.folder)
+        self._calls = Calls()
+        self._database: Database = await self._calls.run(type(self).open_database, config, context.folder)
 
     async def put(self, records: Sequence[SinkRecord]) -> None:
         rows: list[tuple[SinkRecord, Row]] = []
@@ -82,13 +83,15 @@ class SqlSinkTask(SinkTask):
             await self._write(rows)
 
     async def stop(self) -> None:
+        if hasattr(self, "_calls"):
+            await self._calls.drain()
         if hasattr(self, "_database"):
             await asyncio.to_thread(self._database.close)
 
     async def _write(self, rows: Sequence[tuple[SinkRecord, Row]]) -> None:
         """All at once; where a row is to blame, one by one, so that the others come through."""
         try:
-            await asyncio.to_thread(self._write_all, rows)
+            await self._calls.run(self._write_all, rows)
         except DataError as error:
             if len(rows) == 1:
                 self._context.report(rows[0][0], error)

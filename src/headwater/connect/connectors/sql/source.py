@@ -12,7 +12,7 @@ from typing import Any
 
 from headwater.connect import schema as s
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
-from headwater.connect.connectors.sql.database import AlchemyDatabase, alchemy, engine, told
+from headwater.connect.connectors.sql.database import AlchemyDatabase, Calls, alchemy, engine, told
 from headwater.connect.connectors.sql.sink import CONNECTION
 from headwater.connect.errors import ConnectError
 from headwater.connect.record import SourceRecord
@@ -86,7 +86,8 @@ class JdbcSourceTask(SourceTask):
 
     async def start(self, config: Config, context: SourceContext) -> None:
         self._config, self._context, self._alchemy = config, context, alchemy()
-        self._engine = await asyncio.to_thread(engine, config)
+        self._calls = Calls()
+        self._engine = await self._calls.run(engine, config)
         self._number = int(config.raw.get("task.number", "0"))
         self._count = int(config.raw.get("task.count", "1"))
         self._query, self._mode = config.text("query"), config.text("mode")
@@ -107,12 +108,12 @@ class JdbcSourceTask(SourceTask):
             if self._last_look is not None:
                 passed = self._context.clock.monotonic() - self._last_look
                 await self._context.clock.sleep(max(0.0, self._interval - passed))
-            self._due = await asyncio.to_thread(self._called, self._names)
+            self._due = await self._calls.run(self._called, self._names)
             self._last_look = self._context.clock.monotonic()
         if not self._due:
             return []
         name = self._due[0]
-        records: list[SourceRecord] = await asyncio.to_thread(self._called, self._read, name)
+        records: list[SourceRecord] = await self._calls.run(self._called, self._read, name)
         if len(records) < self._limit or self._mode == "bulk":
             self._due.pop(0)
         if self._mode == "bulk":
@@ -123,6 +124,8 @@ class JdbcSourceTask(SourceTask):
         return records
 
     async def stop(self) -> None:
+        if hasattr(self, "_calls"):
+            await self._calls.drain()
         if hasattr(self, "_engine"):
             await asyncio.to_thread(self._engine.dispose)
 
@@ -218,12 +221,12 @@ class JdbcSourceTask(SourceTask):
 
     def _schema(self, name: str, table: Any, rows: Sequence[Mapping[str, Any]]) -> ConnectSchema:
         fields = []
-        for column in table.c:
+        for column in table.c:  # whose names are a kind of str that JSON does not take
             found = self._type(column.type)
             if found is None:
                 found = _seen(rows, column.name)
             nullable = getattr(column, "nullable", True) or self._query
-            fields.append((column.name, found.as_optional() if nullable else found))
+            fields.append(("".join(column.name), found.as_optional() if nullable else found))
         return s.struct(fields, name or None)
 
     def _type(self, kind: Any) -> ConnectSchema | None:
