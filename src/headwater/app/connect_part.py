@@ -91,7 +91,9 @@ class ConnectPart:
         await self._stack.aclose()
 
     def _folder(self) -> Path:
-        """Where embedded services keep their files: beside the log, or gone with the process."""
+        """Where embedded services keep their files: as set, beside the log, or gone with the process."""
+        if self._settings.connect.services:
+            return Path(self._settings.connect.services)
         if not self._settings.node.memory:
             return self._settings.node.data / "services"
         return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="headwater-services-")))

@@ -225,6 +225,11 @@ class ConnectSettings:
     """Connectors and their REST API."""
 
     port: int = port(8083, "Port of Kafka Connect's REST API.")
+    services: str = setting(
+        "",
+        """Folder of the embedded services: tables, documents and objects that stand in for outside ones. Empty:
+        `services` beside the log, or gone with the process where the log is in memory.""",
+    )
 
 
 @dataclass(frozen=True)
