@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headwater.broker.broker import Broker
+from headwater.broker.lag import all_lags
 from headwater.broker.statistics import LATENCY_BOUNDS, ApiStatistics
 from headwater.core.metrics import Kind, Metric, Sample, counter, gauge, histogram_samples
 
@@ -90,13 +91,11 @@ def _log(broker: Broker) -> Iterator[Metric]:
 
 
 def _groups(broker: Broker) -> Iterator[Metric]:
-    """A record that a group has not committed counts as lag, also those of an open transaction."""
-    topics = broker.log.topics()
-    samples = []
-    for group in sorted(broker.offsets.groups()):
-        for (name, number), at in sorted(broker.offsets.fetch(group).items()):
-            topic = topics.get(name)
-            if topic is not None and number < len(topic.partitions):
-                lag = max(0, topic.partitions[number].log_end - at.offset)
-                samples.append(Sample(lag, {"group": group, "topic": name, "partition": str(number)}))
-    yield gauge("headwater_consumer_group_lag", "Records behind the end of the partition.", samples)
+    yield gauge(
+        "headwater_consumer_group_lag",
+        "Records behind the end of the partition.",
+        [
+            Sample(lag.records, {"group": lag.group, "topic": lag.topic, "partition": str(lag.partition)})
+            for lag in all_lags(broker)
+        ],
+    )
