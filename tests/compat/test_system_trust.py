@@ -1,4 +1,4 @@
-"""`headwater trust --install` for programs that trust the system only, in a mount namespace: nothing here is changed."""
+"""`headwater trust --install` for programs that trust the system only, in a mount namespace: nothing is changed."""
 
 from __future__ import annotations
 

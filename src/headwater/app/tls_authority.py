@@ -204,8 +204,8 @@ def require_library() -> None:
     except ImportError as error:
         raise ConfigError(
             "certificates of a node's own, Java's truststores and signed tokens need a library: "
-            "pip install 'headwater[tls]'. With the settings tls.certificate_file and tls.key_file, certificates of your "
-            "own work without it"
+            "pip install 'headwater[tls]'. With the settings tls.certificate_file and tls.key_file, certificates of "
+            "your own work without it"
         ) from error
 
 
