@@ -124,3 +124,18 @@ def test_a_refused_write_names_table_column_and_key(
 def test_a_column_of_an_unknown_type_is_refused() -> None:
     with pytest.raises(ConnectError, match="'shape' has no type"):
         column("c", "shape", key=False)
+
+
+def test_sequences_number_rows_and_go_with_their_table(tmp_path: Path) -> None:
+    store = TableStore(tmp_path)
+    store.create_table("orders", {"id": "bigint"}, key=["id"])
+    with store.transaction() as transaction:
+        assert transaction.insert("orders", {"id": transaction.next_number("orders")}) == {"id": "1"}
+        assert transaction.get("orders", 1) == {"id": "1"}
+        assert transaction.next_number("orders") == 2
+        with pytest.raises(TableError, match="no row"):
+            transaction.get("orders", 2)
+    store.drop_table("orders")
+    assert (store.definitions(), store.changes(0, 10)) == ([], [])
+    with store.transaction() as transaction:
+        assert transaction.next_number("orders") == 1

@@ -114,6 +114,13 @@ class TableStore:
         with self._writing() as connection:
             connection.execute("INSERT OR REPLACE INTO tables VALUES (?, ?, ?)", (namespace, name, definition))
 
+    def drop_table(self, name: str, *, namespace: str = "public") -> None:
+        """Take a table away with its rows, its changes and its sequence; nothing happens if there is none."""
+        with self._writing() as connection:
+            for table in ("tables", "rows", "changes"):
+                connection.execute(f"DELETE FROM {table} WHERE namespace = ? AND name = ?", (namespace, name))
+            connection.execute("DELETE FROM counters WHERE name = ?", (f"{namespace}.{name}",))
+
     def definitions(self) -> list[TableDefinition]:
         """All tables, by name."""
         with self._connection() as connection:
@@ -124,11 +131,7 @@ class TableStore:
     def transaction(self) -> Iterator[TableTransaction]:
         """Writes that become visible, and are captured, together; an exception takes them back."""
         with self._writing() as connection:
-            connection.execute(
-                "INSERT INTO counters VALUES ('xid', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
-            )
-            (xid,) = connection.execute("SELECT value FROM counters WHERE name = 'xid'").fetchone()
-            yield TableTransaction(connection, xid, time.time_ns() // 1000)
+            yield TableTransaction(connection, _next(connection, "xid"), time.time_ns() // 1000)
 
     def rows(self, name: str, *, namespace: str = "public") -> list[Texts]:
         """All rows of a table, in the order they came."""
@@ -186,6 +189,14 @@ class TableTransaction:
 
     def __init__(self, connection: sqlite3.Connection, xid: int, at_us: int) -> None:
         self._connection, self._xid, self._at_us = connection, xid, at_us
+
+    def next_number(self, name: str, *, namespace: str = "public") -> int:
+        """The next of a table's sequence, from 1, for keys that are numbered."""
+        return _next(self._connection, f"{namespace}.{name}")
+
+    def get(self, name: str, key: Any, *, namespace: str = "public") -> Texts:
+        """A row as it is within this transaction. Raises `TableError` if there is no such row."""
+        return self._existing(self._table(namespace, name), key)
 
     def insert(self, name: str, row: Mapping[str, Any], *, namespace: str = "public") -> Texts:
         """A new row; columns that are not given are null. Raises `TableError` if its key is taken."""
@@ -278,6 +289,12 @@ class TableTransaction:
                 None if after is None else json.dumps(after, ensure_ascii=False),
             ),
         )  # fmt: skip
+
+
+def _next(connection: sqlite3.Connection, counter: str) -> int:
+    query = "INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+    (value,) = connection.execute(query, (counter,)).fetchone()
+    return int(value)
 
 
 def _definition(namespace: str, name: str, definition: str) -> TableDefinition:
