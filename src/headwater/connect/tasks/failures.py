@@ -38,6 +38,12 @@ _SAID = {
 }
 
 
+_REMEDY = {
+    Stage.KEY_CONVERTER: "key.converter says how keys are read, StringConverter for texts; ",
+    Stage.VALUE_CONVERTER: "value.converter says how values are read; ",
+}
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why one record was not handled; `class_name` is the converter, transformation or task that refused it."""
@@ -75,7 +81,7 @@ class Tolerance:
         if not self.tolerates:
             raise ConnectError(
                 f"Tolerance exceeded in error handler: {_SAID[failure.stage]} failed for {record}: {failure.error} "
-                "(errors.tolerance=all skips such records)"
+                f"({_REMEDY.get(failure.stage, '')}errors.tolerance=all skips such records)"
             ) from failure.error
 
 
