@@ -16,6 +16,8 @@ from typing import Any
 
 from common.kafka import PATIENCE_SECONDS, DeliveryError
 from common.ksql import Client, StatementError
+from common.rest import RestError
+from common.teardown import Parts, tear_down
 
 Row = tuple[object, ...]
 
@@ -26,16 +28,26 @@ class CheckError(Exception):
 
 def run(
     description: str, check: Callable[[argparse.Namespace], list[str]], live: Callable[[argparse.Namespace], None],
-    more_options: Callable[[argparse.ArgumentParser], None] = lambda _parser: None,
+    more_options: Callable[[argparse.ArgumentParser], None] = lambda _parser: None, parts: Parts | None = None,
 ) -> int:  # fmt: skip
     """The exit code: 0, 1 if `check` returned problems, 2 if the platform does not answer or refuses."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--bootstrap-servers", default=os.environ.get("BOOTSTRAP_SERVERS", "127.0.0.1:9092"))
     parser.add_argument("--server", default=os.environ.get("KSQL_SERVER", "http://127.0.0.1:8088"))
+    parser.add_argument("--registry", default=os.environ.get("REGISTRY", "http://127.0.0.1:8081"))
+    parser.add_argument("--connect", default=os.environ.get("CONNECT", "http://127.0.0.1:8083"))
+    parser.add_argument("--services", type=Path, default=Path(os.environ.get("SERVICES", ".headwater/services")),
+                        help="the node's folder of what stands in for databases")  # fmt: skip
+    parser.add_argument("--kafka-elsewhere", action="store_true", help="the topics are on an Apache Kafka cluster")
     parser.add_argument("--check", action="store_true", help="load finite data, compare all results, exit with 0 or 1")
+    if parts is not None:
+        parser.add_argument("--tear-down", action="store_true", help="take all of the example away from the node")
     more_options(parser)
     args = parser.parse_args()
     try:
+        if parts is not None and args.tear_down:
+            tear_down(args, parts)
+            return 0
         if not args.check:
             live(args)
             return 0
@@ -44,7 +56,7 @@ def run(
         problems = [str(error)]
     except KeyboardInterrupt:
         return 0
-    except (DeliveryError, StatementError) as error:
+    except (DeliveryError, RestError, StatementError) as error:
         print(error, file=sys.stderr)
         return 2
     for problem in problems[:20]:

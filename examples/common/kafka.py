@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 PATIENCE_SECONDS = 120
@@ -60,6 +60,32 @@ def create_topics(bootstrap_servers: str, topics: Mapping[str, int]) -> None:
                 future.result(timeout=10)
     except KafkaException as error:
         raise DeliveryError(f"No Kafka broker answers at {bootstrap_servers}: {error}") from None
+
+
+def delete_topics(bootstrap_servers: str, topics: Iterable[str]) -> list[str]:
+    """Delete those of the topics that are there; returns them. Raises `DeliveryError` without a broker."""
+    admin = AdminClient(client_config(bootstrap_servers))
+    try:
+        there = sorted(set(topics).intersection(admin.list_topics(timeout=10).topics))
+        for future in (admin.delete_topics(there) if there else {}).values():
+            future.result(timeout=10)
+    except KafkaException as error:
+        raise DeliveryError(f"Topics were not deleted at {bootstrap_servers}: {error}") from None
+    return there
+
+
+def delete_groups(bootstrap_servers: str, groups: Iterable[str]) -> list[str]:
+    """Delete those of the consumer groups that are there and have no members; returns them."""
+    deleted = []
+    admin = AdminClient(client_config(bootstrap_servers))
+    for group, future in (admin.delete_consumer_groups(list(groups)) if groups else {}).items():
+        try:
+            future.result(timeout=10)
+            deleted.append(group)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise DeliveryError(f"Group {group} was not deleted: {error}") from None
+    return deleted
 
 
 def producer(bootstrap_servers: str) -> Producer:

@@ -1,6 +1,7 @@
 """Running an example of `examples/` against a node started for it: two processes, the node and the example's `demo.py`.
 
-The example is a user's project: it knows nothing of this package but the node's two addresses.
+The example is a user's project: it knows nothing of this package but the node's addresses, and the
+folder of what stands in for databases.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,34 +48,68 @@ def run_demo(name: str, node_options: Sequence[str], options: Sequence[str] = ()
 
     Raises `ConfigError` for an unknown name, `StartupError` if the node does not start.
     """
-    folder = examples_folder() / name
-    if name not in example_names():
-        raise ConfigError(f"There is no example '{name}'. There are: {', '.join(example_names())}.")
-    if find_spec("confluent_kafka") is None:
-        raise ConfigError("The examples need a Kafka client: pip install 'headwater[demo]'.")
-    with _node(_ports(standard=not check), node_options) as endpoints:
-        command = [sys.executable, "demo.py", "--server", endpoints["ksqldb"]]
-        if "kafka" in endpoints:
-            command += ["--bootstrap-servers", endpoints["kafka"]]
+    folder = _folder(name)
+    with _services(node_options) as services, _node(_ports(standard=not check), node_options, services) as endpoints:
+        command = [sys.executable, "demo.py", *_addresses(endpoints)]
+        if "--bootstrap-servers" in node_options:
+            command.append("--kafka-elsewhere")
         if check:
             command.append("--check")
         else:
             for label, address in endpoints.items():
                 sys.stderr.write(f"{label:<8} {address}\n")
-        path = os.pathsep.join(filter(None, (os.fspath(folder.parent), os.environ.get("PYTHONPATH"))))
-        example = subprocess.Popen([*command, *options], cwd=folder, env={**os.environ, "PYTHONPATH": path})
-        try:
-            return example.wait()
-        except KeyboardInterrupt:
-            return 0 if example.wait() in (0, -signal.SIGINT) else 1
+        return _run_example(folder, [*command, "--services", os.fspath(services), *options])
+
+
+def run_attached(name: str, options: Sequence[str]) -> int:
+    """Run the example against a node that is up already, by default on the standard ports; returns its exit code.
+
+    Raises `ConfigError` as `run_demo` does.
+    """
+    return _run_example(_folder(name), [sys.executable, "demo.py", *options])
+
+
+def _folder(name: str) -> Path:
+    """The example's. Raises `ConfigError` if there is none, or no Kafka client."""
+    if name not in example_names():
+        raise ConfigError(f"There is no example '{name}'. There are: {', '.join(example_names())}.")
+    if find_spec("confluent_kafka") is None:
+        raise ConfigError("The examples need a Kafka client: pip install 'headwater[demo]'.")
+    return examples_folder() / name
+
+
+def _run_example(folder: Path, command: Sequence[str]) -> int:
+    path = os.pathsep.join(filter(None, (os.fspath(folder.parent), os.environ.get("PYTHONPATH"))))
+    example = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": path})
+    try:
+        return example.wait()
+    except KeyboardInterrupt:
+        return 0 if example.wait() in (0, -signal.SIGINT) else 1
+
+
+def _addresses(endpoints: dict[str, str]) -> list[str]:
+    """What `examples/common/demo.py` is told about the node's doors."""
+    options = {"kafka": "--bootstrap-servers", "ksqldb": "--server", "registry": "--registry", "connect": "--connect"}
+    return [text for name, option in options.items() if name in endpoints for text in (option, endpoints[name])]
 
 
 @contextlib.contextmanager
-def _node(ports: Sequence[str], options: Sequence[str]) -> Iterator[dict[str, str]]:
+def _services(options: Sequence[str]) -> Iterator[Path]:
+    """Where the node keeps what stands in for databases: beside its log, or for as long as it runs."""
+    if "--data" in options:
+        yield Path(options[options.index("--data") + 1]).absolute() / "services"
+        return
+    with tempfile.TemporaryDirectory(prefix="headwater-services-") as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _node(ports: Sequence[str], options: Sequence[str], services: Path) -> Iterator[dict[str, str]]:
     """A `headwater up` process; gives its endpoints by name. On Ctrl-C it outlives the example, so that this can end
     first."""
     command = [sys.executable, "-m", "headwater.cli.main", "up", *ports, *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    environment = {**os.environ, "HEADWATER_CONNECT_SERVICES": os.fspath(services)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment)
     try:
         yield _endpoints(process, options)
     finally:
@@ -89,7 +125,7 @@ def _endpoints(process: subprocess.Popen[str], options: Sequence[str]) -> dict[s
     """Read the lines that the node prints when it accepts connections."""
     assert process.stdout is not None
     endpoints: dict[str, str] = {}
-    while "ksqldb" not in endpoints:
+    while not {"ksqldb", "registry", "connect"} <= endpoints.keys():
         line = process.stdout.readline()
         if not line:
             raise StartupError(f"The node for the example did not start (exit code {process.wait()}).")

@@ -15,6 +15,7 @@ from headwater.cli.keys import app as keys_app
 from headwater.cli.lineage import lineage
 from headwater.cli.topics import app as topics_app
 from headwater.cli.trust import trust
+from headwater.cli.worker import worker
 
 app = typer.Typer(
     name="headwater",
@@ -31,6 +32,7 @@ app.add_typer(acls_app)
 app.add_typer(connect_app)
 app.command()(trust)
 app.command()(lineage)
+app.command()(worker)
 
 BAD_START = 2
 """Exit code for a setting, option or environment that does not let the command begin."""
@@ -79,6 +81,9 @@ def up(
     extensions: Annotated[
         Path | None, typer.Option(help="Folder with Python modules that define functions; see docs/extensions.md.")
     ] = None,
+    agents: Annotated[
+        list[str] | None, typer.Option(help="An app of stream agents, module:name; repeatable; see docs/agents.md.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings; see docs/settings.md.")] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen on other addresses than loopback without a password.")
@@ -110,6 +115,7 @@ def up(
         "connect.port": connect_port,
         "console.port": console_port,
         "ksql.extensions": str(extensions) if extensions else None,
+        "agents.modules": ",".join(agents) if agents else None,
         "cluster.bootstrap_servers": bootstrap_servers,
     }
     given = {name: value for name, value in named.items() if value is not None}
@@ -150,13 +156,22 @@ def demo(
     bootstrap_servers: Annotated[
         str | None, typer.Option(help="Run on this Apache Kafka cluster instead of the log inside.")
     ] = None,
+    attach: Annotated[
+        bool, typer.Option("--attach", help="Run on the node that is up already (`-- --server …` says where).")
+    ] = False,
+    tear_down: Annotated[
+        bool, typer.Option("--tear-down", help="Take the example away from that node, and nothing else.")
+    ] = False,
 ) -> None:
-    """Run an example on a node of its own: live until Ctrl-C, or checked."""
-    from headwater.app.demo import example_names, node_options, run_demo
+    """Run an example on a node of its own: live until Ctrl-C, or checked. Or take it away from another node."""
+    from headwater.app.demo import example_names, node_options, run_attached, run_demo
 
     if not name:
         sys.stderr.write(f"Which example? There are: {', '.join(example_names())}.\n")
         raise typer.Exit(BAD_START)
+    if attach or tear_down:
+        asked = [*(["--check"] if check else []), *(["--tear-down"] if tear_down else [])]
+        raise typer.Exit(run_attached(name, [*asked, *(options or [])]))
     raise typer.Exit(run_demo(name, node_options(data, bootstrap_servers), options or [], check=check))
 
 
