@@ -73,8 +73,7 @@ class _Resolution:
     def _written_union(self, reader: Node, writer: Node) -> list[Difference]:
         found = []
         for i, branch in enumerate(writer.items):
-            inner = self.compare(reader, branch)
-            found += _under(f"/{i}", inner) if reader.kind == "union" else inner
+            found += _under(f"/{i}", self.compare(reader, branch))
         return found
 
     def _named(self, reader: Node, writer: Node) -> list[Difference]:
