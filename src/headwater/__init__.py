@@ -11,6 +11,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all of this
 if TYPE_CHECKING:
     from headwater import errors
+    from headwater.agents.app import App
     from headwater.library.async_node import AsyncNode
     from headwater.library.async_query import AsyncQuery
     from headwater.library.node import Node, Query
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "App",
     "AsyncNode",
     "AsyncQuery",
     "Node",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "App": "headwater.agents.app",
     "AsyncNode": "headwater.library.async_node",
     "AsyncQuery": "headwater.library.async_query",
     "Node": "headwater.library.node",

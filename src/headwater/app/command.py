@@ -54,6 +54,15 @@ async def _run(settings: Settings) -> None:
         await node.close()
 
 
+async def until_stopped() -> None:
+    """Return at SIGINT or SIGTERM; a second one ends the process."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, _stop, loop, stop)
+    await stop.wait()
+
+
 def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     stop.set()
     for number in STOP_SIGNALS:

@@ -77,6 +77,8 @@ class Node:
             await self._sql(self.cluster)
             if "connect" in self.listeners:
                 await self._connect(self.cluster)
+            if self.settings.agents.modules:
+                await self._agents(self.cluster)
             await self._console()
         except BaseException:
             await self.close()
@@ -169,6 +171,14 @@ class Node:
             self._catalog.platform.read_connectors = partial(connector_facts, part.worker, cluster)
         if part.port is not None:
             self.endpoints.append(Endpoint("connect", f"http://{address(self.settings.node.host, part.port)}"))
+
+    async def _agents(self, cluster: Cluster) -> None:
+        await asyncio.to_thread(import_module, "headwater.app.agents_part")
+        from headwater.app.agents_part import AgentsPart
+
+        part = AgentsPart(self.settings.agents.modules, cluster, self._clock, self._broker)
+        self._stack.push_async_callback(part.close)
+        part.start()
 
     async def _console(self) -> None:
         if "console" not in self.listeners:

@@ -180,6 +180,14 @@ class KafkaCluster:
             await self._groups.commit(work.group, work.offsets)
         return offsets
 
+    async def take_over(self, transactional_id: str) -> None:
+        """Abort what anybody has begun under the id, also this process, and shut out who had it. Raises `ClusterError`.
+
+        Positions that are read afterwards are the last ones.
+        """
+        anew = self._transactions[transactional_id] = Transactions(self._brokers, self._coordinators, transactional_id)
+        await anew.begin()
+
     # Groups
 
     async def committed(self, group: str, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:

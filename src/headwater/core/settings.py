@@ -233,6 +233,17 @@ class ConnectSettings:
 
 
 @dataclass(frozen=True)
+class AgentsSettings:
+    """Stream agents in Python that run inside the node; see docs/agents.md."""
+
+    modules: str = setting(
+        "",
+        """Apps to run, as `module:name`, separated by commas. Modules are looked for in the working directory and among
+        what is installed.""",
+    )
+
+
+@dataclass(frozen=True)
 class ConsoleSettings:
     """What people and monitoring look at."""
 
@@ -307,6 +318,7 @@ class Settings:
     ksql: KsqlSettings = field(default_factory=KsqlSettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
     connect: ConnectSettings = field(default_factory=ConnectSettings)
+    agents: AgentsSettings = field(default_factory=AgentsSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     log: LogSettings = field(default_factory=LogSettings)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)

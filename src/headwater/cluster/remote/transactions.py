@@ -34,6 +34,12 @@ class Transactions:
         self._fenced: FencedError | None = None
         self._lock = asyncio.Lock()
 
+    async def begin(self) -> None:
+        """Take the id over now, before the first commit: what its former owner had begun is aborted."""
+        async with self._lock:
+            if self._identity is None:
+                self._identity = await self._take_over()
+
     async def commit(self, work: Commit) -> list[int]:
         """Apply all of `work`; returns the base offset of each append. After an error nothing of it is visible."""
         async with self._lock:
