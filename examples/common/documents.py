@@ -29,9 +29,7 @@ class Documents(Protocol):
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--mongodb", metavar="URI", help="a real MongoDB in place of the documents inside the node"
-    )
+    parser.add_argument("--mongodb", metavar="URI", help="a real MongoDB in place of the documents inside the node")
 
 
 def opened(args: argparse.Namespace, database: str) -> Documents:
@@ -45,7 +43,7 @@ class EmbeddedDocuments:
     def __init__(self, args: argparse.Namespace, database: str) -> None:
         from headwater.connect.embedded.documents import DocumentStore, Write
 
-        self.settings = {"connection.host": "embedded", "connection.user": "demo", "connection.password": "unused"}
+        self.settings = {"connection.host": "embedded"}
         args.services.mkdir(parents=True, exist_ok=True)
         self._store, self._write = DocumentStore(args.services, database), Write
 

@@ -62,11 +62,18 @@ def run_demo(name: str, node_options: Sequence[str], options: Sequence[str] = ()
 
 
 def run_attached(name: str, options: Sequence[str]) -> int:
-    """Run the example against a node that is up already, by default on the standard ports; returns its exit code.
+    """Run the example against a node that is up already, by default on the standard ports and with its data in this
+    folder; returns its exit code.
 
     Raises `ConfigError` as `run_demo` does.
     """
-    return _run_example(_folder(name), [sys.executable, "demo.py", *options])
+    told = list(options)
+    if "--services" in told[:-1]:  # the example runs in a folder of its own
+        at = told.index("--services") + 1
+        told[at] = os.path.abspath(told[at])
+    elif "SERVICES" not in os.environ:
+        told += ["--services", os.path.abspath(".headwater/services")]
+    return _run_example(_folder(name), [sys.executable, "demo.py", *told])
 
 
 def _folder(name: str) -> Path:
