@@ -93,6 +93,17 @@ class SqlSchemas:
         references = self._registry.schemas.texts(value) if value.references else ()
         return RegisteredSchema(value.id, value.subject, value.version, value.schema_type, value.schema, references)
 
+    def holder(self, schema_id: int) -> RegisteredSchema | None:
+        """The first of the subjects' latest versions that has this schema, in any context."""
+        state = self._registry.state
+        latest = [value for value in state.holders(schema_id) if state.latest(value.subject) is value]
+        return self._shown(min(latest, key=lambda value: value.subject)) if latest else None
+
+    def changed(self, since: int | None) -> tuple[int, list[str] | None]:
+        """The revision of the subjects now, and the subjects changed since an earlier one; None: any may have been."""
+        state = self._registry.state
+        return state.revision, None if since is None else state.changed_since(since)
+
     def subjects(self) -> list[str]:
         """All subjects that are not deleted, sorted."""
         state = self._registry.state

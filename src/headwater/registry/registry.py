@@ -65,7 +65,7 @@ class Registry:
 
     async def load(self) -> None:
         """Make the state what the topic says. Raises `ClusterError`, `LogError`."""
-        self._become(RegistryState())
+        self._become(RegistryState(self.state.revision + 1))
         self._position = 0
         await self.catch_up()
 
@@ -212,7 +212,7 @@ class Registry:
                 self.state.apply(change)
 
     async def _reload(self, end: int) -> None:
-        self._become(RegistryState())
+        self._become(RegistryState(self.state.revision + 1))
         self._position = await self.cluster.list_offset(self._place, EARLIEST)
         while self._position < end:
             await self._read()

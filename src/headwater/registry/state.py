@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -42,7 +43,12 @@ class Content:
 class RegistryState:
     """Changes only by `apply`, in the order of the topic. Applying a change twice is the same as once."""
 
-    def __init__(self) -> None:
+    def __init__(self, revision: int = 0) -> None:
+        self.revision = revision
+        """Counts the changes of subjects, on from the revision of the state that this one takes the place of."""
+        self._began = revision
+        self._changed: dict[str, int] = {}
+        """The revision at which each subject was changed last, ascending."""
         self.subjects: dict[str, dict[int, SchemaValue]] = {}
         """Versions in ascending order, the deleted ones too."""
         self.configs: dict[str | None, ConfigValue] = {}
@@ -86,7 +92,19 @@ class RegistryState:
             case "CONTEXT":
                 self.contexts.pop(str(key.context), None)
 
+    def _note(self, subject: str) -> None:
+        self.revision += 1
+        self._changed.pop(subject, None)
+        self._changed[subject] = self.revision
+
+    def changed_since(self, revision: int) -> list[str] | None:
+        """The subjects that have changed since a revision, the last one first; None where that is not known."""
+        if not self._began <= revision <= self.revision:
+            return None
+        return list(itertools.takewhile(lambda name: self._changed[name] > revision, reversed(self._changed)))
+
     def _put(self, value: SchemaValue) -> None:
+        self._note(value.subject)
         context = qualified(value.subject).context
         versions = self.subjects.setdefault(value.subject, {})
         before = versions.get(value.version)
@@ -119,6 +137,7 @@ class RegistryState:
         value = versions.pop(version, None)
         if value is None:
             return
+        self._note(subject)
         if not versions:
             del self.subjects[subject]
         context = qualified(subject).context
@@ -189,6 +208,10 @@ class RegistryState:
             return None
         subject, version = next(iter(found))
         return self.subjects[subject][version]
+
+    def holders(self, schema_id: int) -> list[SchemaValue]:
+        """Every version with this id in any context."""
+        return [value for context in self._max_ids for value in self.with_id(context, schema_id)]
 
     def with_guid(self, guid: bytes) -> list[SchemaValue]:
         """Every version of the schema with this guid, in all contexts."""

@@ -30,7 +30,12 @@ def test_a_level_forbids_what_its_readers_cannot_read(case: Case, level: Compati
 def test_a_message_names_kind_path_and_sides(case: Case) -> None:
     old, new = parse(case.kind, case.old, {}), parse(case.kind, case.new, {})
     for each in check(case.kind, CompatibilityLevel.BACKWARD, new, [old]):
-        assert str(each).startswith(f"{{errorType:'{each.kind}', description:'")
+        assert str(each).startswith(
+            f"{{errorType:'{each.kind}', description:'"
+            if case.kind == "AVRO"
+            else f'{{errorType:"{each.kind}", description:"The '
+        )
+        assert ("additionalInfo:" in str(each)) == (case.kind == "AVRO")
         assert "new" in each.description or "old" in each.description
         assert each.path[:1] in "/#"
 

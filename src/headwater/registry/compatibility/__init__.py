@@ -44,10 +44,10 @@ def incompatibilities(reader: Parsed, writer: Parsed, reader_is: str, writer_is:
         found, sentences = _breaking(reader, writer)
     except (RecursionError, ParseError) as error:
         reason = "The schemas are nested too deeply to compare" if isinstance(error, RecursionError) else str(error)
-        return [Incompatibility("TOO_COMPLEX", "/", reason)]
+        return [Incompatibility("TOO_COMPLEX", "/", reason, schema_type=reader.kind)]
     return [
         Incompatibility(each.kind, each.path, sentence.format(
-            path=each.path, detail=each.detail, reader=reader_is, writer=writer_is), each.detail)
+            path=each.path, detail=each.detail, reader=reader_is, writer=writer_is), each.detail, reader.kind)
         for each, sentence in zip(found, sentences, strict=True)
     ]  # fmt: skip
 
@@ -72,10 +72,6 @@ def _breaking(reader: Parsed, writer: Parsed) -> tuple[list[Difference], list[st
         return found, [avro.DESCRIPTIONS[each.kind] for each in found]
     if reader.kind == "JSON":
         found = [each for each in found if each.kind not in json_kinds.COMPATIBLE]
-        return found, [_capital(json_kinds.description(each.kind)) for each in found]
+        return found, [json_kinds.description(each.kind) for each in found]
     found = [each for each in found if each.kind not in protobuf.COMPATIBLE]
     return found, [protobuf.DESCRIPTIONS[each.kind] for each in found]
-
-
-def _capital(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]

@@ -44,14 +44,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Incompatibility:
-    """A difference that a level forbids. `str` of it is what the registry answers."""
+    """A difference that a level forbids. `str` of it is what the registry answers, in the form of the schemas' type."""
 
     kind: str
     path: str
     description: str
     detail: str = ""
+    schema_type: str = "AVRO"
 
     def __str__(self) -> str:
+        if self.schema_type != "AVRO":
+            return f'{{errorType:"{self.kind}", description:"{self.description}"}}'
         return (
             f"{{errorType:'{self.kind}', description:'{self.description}', "
             f"additionalInfo:'{self.detail or self.path}'}}"

@@ -31,26 +31,27 @@ COMPATIBLE = frozenset(
 """A schema that differs from an older one only in these accepts every document that the older one accepts."""
 
 _ENDINGS = (
-    ("_TO_OPEN_CONTENT_MODEL", "'{path}' is new in the {reader} schema, but the {writer} schema allows anything there"),
-    ("_TO_UNOPEN_CONTENT_MODEL", "'{path}' is required by the {reader} schema, but unknown to the {writer} schema"),
-    ("_FROM_CLOSED_CONTENT_MODEL", "'{path}' is in the {writer} schema; the {reader} schema is closed and lacks it"),
+    ("_TO_OPEN_CONTENT_MODEL", "The {reader} schema has '{path}', and the {writer} schema, which is open, allows anything "
+     "there"),
+    ("_TO_UNOPEN_CONTENT_MODEL", "The {reader} schema requires '{path}', which the {writer} schema does not know"),
+    ("_FROM_CLOSED_CONTENT_MODEL", "The {reader} schema is closed and lacks '{path}' of the {writer} schema"),
     ("REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
-     "'{path}' is in the {writer} schema, and what the {reader} schema allows further does not cover it"),
+     "The {reader} schema lacks '{path}' of the {writer} schema, and what it allows further does not cover it"),
     ("ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
-     "'{path}' is new in the {reader} schema and does not cover what the {writer} schema allows there"),
-    ("_TYPE_SUBSCHEMAS_CHANGED", "the parts of the {reader} schema at '{path}' do not cover the {writer} schema's"),
-    ("_INCREASED", "the value at '{path}' is larger in the {reader} schema than in the {writer} schema"),
-    ("MULTIPLE_OF_EXPANDED", "the value at '{path}' is larger in the {reader} schema than in the {writer} schema"),
-    ("_DECREASED", "the value at '{path}' is smaller in the {reader} schema than in the {writer} schema"),
-    ("PROPERTIES_REMOVED", "'{path}' forbids in the {reader} schema what the {writer} schema allows"),
-    ("ITEMS_REMOVED", "'{path}' forbids in the {reader} schema what the {writer} schema allows"),
-    ("_ADDED", "'{path}' is in the {reader} schema, but not in the {writer} schema"),
-    ("_NARROWED", "'{path}' allows less in the {reader} schema than in the {writer} schema"),
-    ("_EXTENDED", "'{path}' demands more in the {reader} schema than in the {writer} schema"),
-    ("_CHANGED", "'{path}' differs between the {reader} and the {writer} schema"),
+     "The {reader} schema has '{path}', which does not cover what the {writer} schema allows there"),
+    ("_TYPE_SUBSCHEMAS_CHANGED", "The {reader} schema has parts at '{path}' that do not cover the {writer} schema's"),
+    ("_INCREASED", "The {reader} schema has a larger value at '{path}' than the {writer} schema"),
+    ("MULTIPLE_OF_EXPANDED", "The {reader} schema has a larger value at '{path}' than the {writer} schema"),
+    ("_DECREASED", "The {reader} schema has a smaller value at '{path}' than the {writer} schema"),
+    ("PROPERTIES_REMOVED", "The {reader} schema forbids by '{path}' what the {writer} schema allows"),
+    ("ITEMS_REMOVED", "The {reader} schema forbids by '{path}' what the {writer} schema allows"),
+    ("_ADDED", "The {reader} schema has '{path}', which the {writer} schema lacks"),
+    ("_NARROWED", "The {reader} schema allows less at '{path}' than the {writer} schema"),
+    ("_EXTENDED", "The {reader} schema demands more at '{path}' than the {writer} schema"),
+    ("_CHANGED", "The {reader} schema differs at '{path}' from the {writer} schema"),
 )  # fmt: skip
 
 
 def description(kind: str) -> str:
     """The sentence for an incompatible difference, with places for path, reader and writer."""
-    return next((text for ending, text in _ENDINGS if kind.endswith(ending)), "'{path}' differs")
+    return next((text for ending, text in _ENDINGS if kind.endswith(ending)), "The {reader} schema differs at '{path}'")
