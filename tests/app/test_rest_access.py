@@ -8,17 +8,18 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from headwater.app.keys import KeyFile, KeyRing
 from headwater.app.rest_access import RestAccess
 from headwater.broker.access import Access
-from headwater.broker.acls import KSQL_NAME, Acl, Operation, Pattern, Permission, Resource
+from headwater.broker.acls import CLUSTER_NAME, KSQL_NAME, Acl, Operation, Pattern, Permission, Resource
 from headwater.broker.auth import Role
 from headwater.broker.scram import ScramCredential, ScramMechanism
 from headwater.broker.security import SecurityStore
 from headwater.core.clock import SystemClock
 from headwater.engine.errors import ErrorCode, RequestError
+from headwater.http.permissions import check_statements
 from headwater.log.log import Log
 from headwater.log.storage import MemoryStorage
 
@@ -121,3 +122,29 @@ def test_who_may_change_something_through_other_doors(
         access.authorize(request(name, method=method))
     if caught is not None:
         assert caught.value.code is code
+
+
+@pytest.mark.parametrize(
+    ("rights", "statement", "allowed"),
+    [
+        ((), "LIST STREAMS;", True),
+        ((), "CREATE SINK CONNECTOR c WITH (a='b');", False),
+        ((Resource.KSQL,), "DROP STREAM s;", True),
+        ((Resource.KSQL,), "CREATE SINK CONNECTOR c WITH (a='b');", False),
+        ((Resource.KSQL,), "LIST STREAMS; DROP CONNECTOR c;", False),
+        ((Resource.CLUSTER,), "DROP CONNECTOR c;", False),
+        ((Resource.KSQL, Resource.CLUSTER), "CREATE SINK CONNECTOR c WITH (a='b');", True),
+    ],
+)
+def test_statements_about_connectors_take_what_connects_own_door_asks_for(
+    security: SecurityStore, keys: KeyRing, rights: tuple[Resource, ...], statement: str, allowed: bool
+) -> None:
+    needed = {Resource.KSQL: (KSQL_NAME, Operation.WRITE), Resource.CLUSTER: (CLUSTER_NAME, Operation.ALTER)}
+    for resource in rights:
+        name, operation = needed[resource]
+        acl = Acl(resource, name, Pattern.LITERAL, "User:anna", "*", operation, Permission.ALLOW)
+        security.change_acls([acl], ())
+    sent = Request({**request("anna").scope, "method": "POST"})
+    RestAccess(Access(keys, security, required=True)).authorize_ksql(sent)
+    with nullcontext() if allowed else pytest.raises(RequestError):
+        check_statements(sent, statement, {})

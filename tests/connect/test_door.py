@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from headwater.broker.access import Access, Principal
 from headwater.http.connect.door import ConnectDoor
 from headwater.http.connect.routes import ROUTES
 from headwater.http.origins import Origins
@@ -184,3 +185,19 @@ async def test_the_openapi_document_has_every_route(client: httpx.AsyncClient) -
     assert {(path, method) for path, found in document["paths"].items() for method in found} == {
         (route.path, route.method.lower()) for route in ROUTES
     }
+
+
+async def test_what_is_sent_elsewhere_keeps_the_path_as_it_was_sent(client: httpx.AsyncClient, rig: ConnectRig) -> None:
+    await rig.worker.follow("http://127.0.0.1:8084")
+    for path in ("/connectors/a%0d%0aSet-Cookie:%20b=c/status", "/connectors/%E2%82%AC%2F?expand=info"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.headers["location"]) == (307, f"http://127.0.0.1:8084{path}")
+
+
+async def test_who_may_not_change_connectors_cannot_have_the_node_look_around(rig: ConnectRig) -> None:
+    """A check of a configuration connects to whatever address is in it."""
+    reader = Principal("reader", "127.0.0.1", Access(required=True))
+    transport = httpx.ASGITransport(app=ConnectDoor(rig.worker, lambda _: reader))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8083") as client:
+        answer = await client.put("/connector-plugins/Numbers/config/validate", json=SOURCE)
+    assert answer.status_code == 403

@@ -94,3 +94,15 @@ async def test_permissions_are_those_of_the_key_and_the_subject(guarded: Guarded
     await guarded.ask("admin", "POST", "/subjects/secret/versions", body("bytes"))
     status, refused = await guarded.ask("team", "GET", "/schemas/ids/3")
     assert (status, refused["error_code"]) == (403, 40301)
+
+
+async def test_web_pages_of_others_get_nothing(guarded: Guarded) -> None:
+    """Browsers let any page send requests here, and a page's own name may stand for this machine's address."""
+    for headers in ({"origin": "https://evil.example"}, {"host": "evil.example"}):
+        async with httpx.AsyncClient(auth=("admin", "nimda"), headers=headers) as client:
+            answers = [
+                await client.get(f"{guarded.url}/subjects"),
+                await client.post(f"{guarded.url}/subjects/s/versions", content=b'{"schema": "\\"string\\""}'),
+            ]
+        assert [(answer.status_code, answer.json()["error_code"]) for answer in answers] == [(403, 40301)] * 2
+    assert await guarded.ask("admin", "GET", "/subjects") == (200, [])

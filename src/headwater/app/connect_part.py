@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from headwater.app.access import address, is_loopback
+from headwater.app.access import address
 from headwater.app.rest_access import RestAccess
 from headwater.app.sql_connectors import SqlConnectors
 from headwater.broker.access import Access
@@ -58,7 +58,7 @@ class ConnectPart:
         """Open the door if asked, and start the connectors. Raises `StartupError`, `ClusterError`, `LogError`."""
         host = self._settings.node.host
         if listen:
-            origins = Origins(hosts=frozenset({host.lower()})) if is_loopback(host) else Origins()
+            origins = Origins.at(host)
             door = ConnectDoor(self.worker, RestAccess(self._access).identify, origins)
             listener = RestListener(TITLE, door, host, self._settings.connect.port)
             await listener.start()

@@ -12,6 +12,7 @@ from headwater.core.clock import Clock
 from headwater.core.settings import Settings
 from headwater.core.supervisor import Supervised
 from headwater.http.listener import RestListener
+from headwater.http.origins import Origins
 from headwater.http.registry.door import RegistryDoor
 from headwater.registry.port import SqlSchemas
 from headwater.registry.registry import Registry
@@ -31,7 +32,8 @@ class RegistryPart:
         self._stack = AsyncExitStack()
         self.registry = Registry(cluster, clock)
         self.schemas = SqlSchemas(self.registry)
-        self.door = RegistryDoor(self.registry, RestAccess(access).identify)
+        identify, origins = RestAccess(access).identify, Origins.at(settings.node.host)
+        self.door = RegistryDoor(self.registry, identify, origins=origins)
 
     async def start(self, *, listen: bool) -> None:
         """Read the schemas, and open the door if asked. Raises `StartupError`, `ClusterError`, `LogError`."""

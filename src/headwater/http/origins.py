@@ -32,9 +32,15 @@ class Origins:
     def of(cls, settings: EngineSettings, bound_host: str) -> Origins:
         """The rule for a listener bound to a host: only one that others cannot reach knows all its names."""
         allowed = frozenset(part.strip() for part in settings.text(ALLOWED_ORIGINS).split(",") if part.strip())
-        if not _is_loopback(bound_host):
-            return cls(allowed)
-        return cls(allowed, frozenset({bound_host.lower(), _host_of(settings.text(ADVERTISED).rpartition("//")[2])}))
+        hosts = cls.at(bound_host).hosts
+        return cls(
+            allowed, None if hosts is None else hosts | {_host_of(settings.text(ADVERTISED).rpartition("//")[2])}
+        )
+
+    @classmethod
+    def at(cls, bound_host: str) -> Origins:
+        """The rule for a listener that has no settings about web pages."""
+        return cls(hosts=frozenset({bound_host.lower()}) if _is_loopback(bound_host) else None)
 
     def check(self, connection: HTTPConnection) -> None:
         """Raise `RequestError` (FORBIDDEN) for a request that a page of another origin made."""

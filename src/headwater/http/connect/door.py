@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -96,9 +96,11 @@ def _response(answer: Answer) -> Response:
 
 def _elsewhere(leader_url: str, request: Request) -> Response:
     """Another worker runs the connectors: clients that follow redirects send the same there."""
+    # As it was sent, percent-encoded: decoded, a name could end the header and begin another one.
+    path = (request.scope.get("raw_path") or quote(request.scope["path"]).encode()).decode("latin-1").partition("?")[0]
     query = f"?{request.url.query}" if request.url.query else ""
     told = {"error_code": 307, "message": f"Connectors run at {leader_url}"}
-    headers = {"Location": f"{leader_url}{request.url.path}{query}"}
+    headers = {"Location": f"{leader_url}{path}{query}"}
     return Response(msgspec.json.encode(told), 307, headers, "application/json")
 
 

@@ -15,7 +15,8 @@ Handler = Callable[[Call], Awaitable[Answer]]
 
 @dataclass(frozen=True)
 class Route:
-    """`{name}` in the path is a parameter. `changes` needs more rights than to look; `body` is what is sent."""
+    """`{name}` in the path is a parameter. `changes` needs more rights than to look, as has whatever
+    makes the node connect to addresses that a client names; `body` is what is sent."""
 
     method: str
     path: str
@@ -60,8 +61,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/connector-plugins", about.plugins, "Connectors that can be made", query=("connectorsOnly",)),
     Route("GET", f"{_PLUGIN}/config", about.plugin_config, "Keys that a connector takes"),
     Route("GET", f"{_PLUGIN}/form", about.plugin_form, "The same as groups of fields, for a page"),
-    Route("PUT", f"{_PLUGIN}/config/validate", about.validate, "What is wrong with a configuration, field by field",
-          body=_CONFIG),
+    Route("PUT", f"{_PLUGIN}/config/validate", about.validate, "What is wrong with a configuration, field by field", 200,
+          True, _CONFIG),
     Route("GET", "/admin/loggers", about.loggers, "Loggers with a level of their own"),
     Route("GET", "/admin/loggers/{logger}", about.logger, "Level of a logger"),
     Route("PUT", "/admin/loggers/{logger}", about.set_level, "Set the level of a logger", 200, True, about.LevelBody,

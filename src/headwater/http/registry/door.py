@@ -16,7 +16,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from headwater.core.errors import HeadwaterError
+from headwater.engine.errors import RequestError
 from headwater.http.identity import Identify, anybody
+from headwater.http.origins import Origins
 from headwater.http.registry.call import Call
 from headwater.http.registry.forwarding import FORWARDED, forward
 from headwater.http.registry.openapi import document
@@ -42,10 +44,16 @@ class RegistryDoor:
     """Serves one registry. Routes `beside` it (the catalog's) share its listener."""
 
     def __init__(
-        self, registry: Registry, identify: Identify = anybody, beside: Sequence[BaseRoute] = (), own_url: str = ""
+        self,
+        registry: Registry,
+        identify: Identify = anybody,
+        beside: Sequence[BaseRoute] = (),
+        own_url: str = "",
+        origins: Origins | None = None,
     ) -> None:
         self._registry = registry
         self._identify = identify
+        self._origins = origins or Origins()
         self._beside: ASGIApp = Starlette()
         self.share(beside)
         self._paths = Paths()
@@ -75,6 +83,7 @@ class RegistryDoor:
     async def _answer(self, request: Request) -> Response:
         media_type = OFFERED[0]
         try:
+            self._origins.check(request)
             match = self._paths.find(
                 (request.scope.get("raw_path") or request.scope["path"].encode()).decode("latin-1")
             )
@@ -155,7 +164,6 @@ def negotiated(accept: str | None) -> str:
     """The media type to answer with. Raises `RegistryError` (406) when none of ours will do."""
     if not accept or accept == "*/*":
         return OFFERED[0]
-    from headwater.engine.errors import RequestError
     from headwater.http.negotiation import choose
 
     try:
@@ -167,6 +175,8 @@ def negotiated(accept: str | None) -> str:
 def _refusal(error: Exception, media_type: str) -> Response:
     if isinstance(error, RegistryError):
         code, message = error.code, str(error)
+    elif isinstance(error, RequestError):  # of a web page that may not use this server
+        code, message = Code.FORBIDDEN, str(error)
     elif isinstance(error, HeadwaterError):
         code, message = Code.STORE, str(error)
     else:
