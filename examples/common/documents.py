@@ -37,6 +37,11 @@ def opened(args: argparse.Namespace, database: str) -> Documents:
     return MongoDocuments(args.mongodb, database) if args.mongodb else EmbeddedDocuments(args, database)
 
 
+def with_id(document: Document) -> Document:
+    """The document with an `_id`: its own, or a new one."""
+    return {"_id": uuid.uuid4().hex[:24], **document}
+
+
 class EmbeddedDocuments:
     """The documents inside a Headwater node on this machine."""
 
@@ -49,7 +54,7 @@ class EmbeddedDocuments:
 
     def put(self, collection: str, documents: Iterable[Document]) -> int:
         writes = [
-            self._write(collection, str(one.get("_id", uuid.uuid4().hex[:24])), one) for one in documents
+            self._write(collection, str(one["_id"]), one) for one in map(with_id, documents)
         ]  # fmt: skip
         self._store.write(writes, time.time_ns() // 1_000_000)
         return len(writes)
@@ -74,7 +79,7 @@ class MongoDocuments:
 
     def put(self, collection: str, documents: Iterable[Document]) -> int:
         writes = [
-            self._replace({"_id": one.get("_id", uuid.uuid4().hex[:24])}, one, upsert=True) for one in documents
+            self._replace({"_id": one["_id"]}, one, upsert=True) for one in map(with_id, documents)
         ]  # fmt: skip
         self._database[collection].bulk_write(writes)
         return len(writes)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from common.kafka import Event
 
@@ -48,6 +49,16 @@ def change(collection: str, document: dict[str, object], timestamp: int) -> Even
         "ns": {"db": "abc", "coll": collection},
     }  # fmt: skip
     return Event(f"abc.{collection}", None, envelope, timestamp)
+
+
+def documents(events: Iterable[Event]) -> dict[str, list[dict[str, Any]]]:
+    """What changes leave in the database, by collection. A product's document has its id: changes replace it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        row: Any = event.value["fullDocument"]
+        named = {"_id": f"product-{row['product_id']}"} if "product_id" in row else {}
+        found.setdefault(event.topic.removeprefix("abc."), []).append({**named, **row})
+    return found
 
 
 def products(seed: int = 1) -> list[Product]:

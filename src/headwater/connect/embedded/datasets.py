@@ -81,6 +81,12 @@ class DatasetStore:
             row = (dataset, name, json.dumps(list(have.values())))
             connection.execute("INSERT OR REPLACE INTO tables VALUES (?, ?, ?)", row)
 
+    def drop(self, dataset: str, name: str) -> None:
+        """Take a table away, if there is one."""
+        with self._transaction() as connection:
+            connection.execute(f"DROP TABLE IF EXISTS {_table(dataset, name)}")
+            connection.execute("DELETE FROM tables WHERE dataset = ? AND name = ?", (dataset, name))
+
     def insert(self, dataset: str, name: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Refused:
         """Add (id, values) rows; one whose id is there is left out. (position, reason) of what does not fit."""
         with self._transaction() as connection:
@@ -111,9 +117,11 @@ class DatasetStore:
         return refused
 
     def rows(self, dataset: str, name: str, limit: int = 1000, offset: int = 0) -> list[dict[str, Any]]:
-        """Rows in the order they came; nulls are left out."""
+        """Rows in the order they came, none of a table that is not there; nulls are left out."""
         with self._transaction() as connection:
-            columns = _columns(connection, dataset, name) or []
+            columns = _columns(connection, dataset, name)
+            if columns is None:
+                return []
             names = ", ".join(_quoted(one["name"]) for one in columns)
             query = f"SELECT {names} FROM {_table(dataset, name)} ORDER BY rowid LIMIT ? OFFSET ?"
             found = connection.execute(query, (limit, offset)).fetchall()
