@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -13,11 +12,10 @@ from headwater.connect.config import Config
 from headwater.connect.connectors.bigquery.fields import BigQueryField, Fields
 from headwater.connect.connectors.bigquery.merge import PARAMETER, key_names, parameter, statement
 from headwater.connect.connectors.bigquery.rows import Row
-from headwater.connect.connectors.bigquery.settings import EMBEDDED, Partitioning
+from headwater.connect.connectors.bigquery.settings import Partitioning
 from headwater.connect.connectors.bigquery.target import Refusal, TableName
 from headwater.connect.errors import ConnectError, MissingExtraError, RetriableError
 
-_SCOPE = "https://www.googleapis.com/auth/bigquery"
 _BUSY = frozenset({"rateLimitExceeded", "quotaExceeded", "backendError", "jobRateLimitExceeded", "timeout"})
 """Reasons that mean later, whatever the status."""
 _STOPPED = "stopped"
@@ -30,7 +28,11 @@ class ServerTarget:
     """Requests are sent once: it is the worker that repeats them."""
 
     def __init__(self, config: Config) -> None:
-        self._client = _client(config)
+        try:
+            from headwater.connect.connectors.bigquery.login import client
+        except ImportError:
+            raise MissingExtraError("The BigQuery sink", "bigquery") from None
+        self._client: Any = client(config)
         self._once: dict[str, Any] = {"retry": None, "timeout": config.integer("request.timeout.ms") / 1000}
         self._columns: dict[str, frozenset[str]] = {}
 
@@ -72,7 +74,7 @@ class ServerTarget:
         self._remember(name, fields)
 
     async def insert(self, name: TableName, rows: Sequence[Row]) -> list[Refusal]:
-        from google.api_core.exceptions import ClientError, NotFound
+        from google.api_core.exceptions import GoogleAPICallError
 
         place = f"{self._path(name)}${name.partition}" if name.partition else self._path(name)
 
@@ -82,11 +84,11 @@ class ServerTarget:
                 return list(
                     self._client.insert_rows_json(place, values, row_ids=[row.id for row in rows], **self._once)
                 )
-            except NotFound as error:  # a table takes a moment to be ready for rows
-                raise RetriableError(f"Table {name} is not there, or not ready for rows: {error.message}") from error
-            except ClientError as error:
+            except GoogleAPICallError as error:
                 if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                     return None
+                if error.code == HTTPStatus.NOT_FOUND:  # a table takes a moment to be ready for rows
+                    raise RetriableError(f"Table {name} is not there, or not ready: {error.message}") from error
                 raise
 
         errors = await self._call(send)
@@ -173,62 +175,19 @@ class ServerTarget:
         await asyncio.to_thread(self._client.close)
 
 
-def _client(config: Config) -> Any:
-    """A client; it connects when it is first used. Raises `ConnectError`, `MissingExtraError`."""
-    try:
-        from google.api_core.client_options import ClientOptions
-        from google.auth.credentials import AnonymousCredentials
-        from google.auth.exceptions import GoogleAuthError
-        from google.cloud import bigquery
-        from google.oauth2 import service_account
-    except ImportError:
-        raise MissingExtraError("The BigQuery sink", "bigquery") from None
-    endpoint = config.text("bigquery.endpoint")
-    credentials: Any = None
-    if config.text("keyfile"):
-        about = _key(config)
-        try:
-            credentials = service_account.Credentials.from_service_account_info(about, scopes=[_SCOPE])  # type: ignore[no-untyped-call]
-        except (ValueError, GoogleAuthError):
-            raise ConnectError("keyfile: it is no key of a service account: make one in the Cloud Console") from None
-    elif endpoint:
-        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
-    options = ClientOptions(api_endpoint=endpoint) if endpoint else None
-    try:
-        return bigquery.Client(
-            project=config.text("project") or EMBEDDED, credentials=credentials, client_options=options
-        )
-    except (GoogleAuthError, OSError) as error:
-        raise ConnectError(f"keyfile is not set, and the machine is not logged in with Google: {error}") from error
-
-
-def _key(config: Config) -> dict[str, Any]:
-    """The service account's key: the setting itself, or the file that it names."""
-    text = config.text("keyfile")
-    try:
-        if not text.lstrip().startswith("{"):
-            with open(text, encoding="utf-8") as file:
-                text = file.read()
-        found = json.loads(text)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
-        raise ConnectError(f"keyfile: it is neither JSON nor the name of a file with JSON: {reason}") from None
-    if not isinstance(found, dict):
-        raise ConnectError("keyfile: it is no JSON object")
-    return found
-
-
 @contextmanager
 def server_errors() -> Iterator[None]:
     """Turn the client's errors into what the worker decides by."""
     import requests
     from google.api_core.exceptions import GoogleAPICallError, RetryError
-    from google.auth.exceptions import GoogleAuthError, TransportError
+    from google.auth.exceptions import GoogleAuthError, InvalidOperation, TransportError
 
     try:
         yield
     except TransportError as error:
         raise RetriableError(f"The server that checks logins does not answer: {error}") from error
+    except InvalidOperation as error:  # what nobody says when asked who it is
+        raise ConnectError("keyfile: the server wants a login, and there is none") from error
     except GoogleAuthError as error:
         if getattr(error, "retryable", False):
             raise RetriableError(f"The server that checks logins could not do it now: {error}") from error
