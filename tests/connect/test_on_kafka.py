@@ -48,15 +48,37 @@ class Member:
 async def test_of_two_workers_one_runs_the_connectors_and_the_other_takes_over(
     kafka: Kafka, tmp_path: Path, numbers: Numbers
 ) -> None:
+    numbers.end = 10
     async with Member(kafka, tmp_path, "http://b:8083") as second:
         await second.worker.create("elected", {**SOURCE, "topic": "elected"})
+        await until(lambda: progress(second) == 10)
         async with Member(kafka, tmp_path, "http://a:8083") as first:
             await until(lambda: second.worker.leader_url == "http://a:8083" and first.worker.ready)
             assert first.worker.names() == ["elected"]
+            await until(lambda: states(first) == ["RUNNING", "RUNNING"])
+            numbers.end = 20
+            await until(lambda: progress(first) == 20)
             with pytest.raises(UsageError, match="they run at http://a:8083"):
                 second.worker.names()
         await until(lambda: second.worker.ready and second.worker.leader_url is None)
         assert second.worker.names() == ["elected"]
+        # It writes again under ids that the other one had taken from it.
+        numbers.end = 30
+        await until(lambda: progress(second) == 30)
+        assert states(second) == ["RUNNING", "RUNNING"]
+        await second.worker.pause("elected")
+
+
+def states(member: Member) -> list[str]:
+    """Of the connector and its tasks."""
+    told = member.worker.status("elected")
+    return [told["connector"]["state"], *(task["state"] for task in told["tasks"])]
+
+
+def progress(member: Member) -> int:
+    """The number behind the last one that is written."""
+    found = member.worker._offsets.offset("elected", {"numbers": "all"})
+    return int((found or {"next": 0})["next"])
 
 
 async def until(condition: Callable[[], bool]) -> None:

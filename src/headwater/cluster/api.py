@@ -133,6 +133,13 @@ class Cluster(Protocol):
         """Apply; returns the base offset given to each append, in order."""
         ...
 
+    async def take_over(self, transactional_id: str) -> None:
+        """Shut out whoever committed under the id so far: positions that are read afterwards are the last ones.
+
+        On an embedded log there is nobody else.
+        """
+        ...
+
     async def committed(self, group: str, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Committed offsets of the group; partitions without one are absent."""
         ...

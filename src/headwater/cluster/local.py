@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from headwater.cluster.api import EARLIEST, LATEST, Commit, Fetched, TopicInfo, TopicPartition, TopicSpec
 from headwater.core.clock import Clock, SystemClock
@@ -57,7 +57,7 @@ class LocalCluster:
 
     def topics(self) -> Mapping[str, TopicInfo]:
         """Everything that exists now."""
-        return {name: _info(topic) for name, topic in self._log.topics().items()}
+        return _Topics(self._log)
 
     async def refresh(self) -> None:
         """Nothing to do: what is known is what is there."""
@@ -183,10 +183,29 @@ class LocalCluster:
         found = ((where, known.get((where.topic, where.partition))) for where in partitions)
         return {where: at.offset for where, at in found if at is not None}
 
+    async def take_over(self, transactional_id: str) -> None:
+        """Nothing to do: one process owns the log."""
+
     async def delete_group(self, group: str) -> None:
         """Forget the group's offsets; nothing happens if it has none."""
         self._offsets.delete(group)
         await self._log.durable()
+
+
+class _Topics(Mapping[str, TopicInfo]):
+    """What existed when it was made; most who ask want to know one, or the names."""
+
+    def __init__(self, log: Log) -> None:
+        self._topics = dict(log.topics())
+
+    def __getitem__(self, name: str) -> TopicInfo:
+        return _info(self._topics[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._topics)
+
+    def __len__(self) -> int:
+        return len(self._topics)
 
 
 def _info(topic: Topic) -> TopicInfo:

@@ -38,13 +38,26 @@ class RunningConnector:
         self._environment = environment
         self._secrets: list[str] = []
         self._starter: asyncio.Task[None] | None = None
+        self._closed = False
+        self._stopping = asyncio.Lock()
 
     def start(self) -> None:
-        """Begin to do what the target state says."""
+        """Begin to do what the target state says; nothing happens after `close`."""
+        if self._closed:
+            return
         self._starter = asyncio.get_running_loop().create_task(self._start(), name=f"connector {self.name}")
 
     async def stop(self, state: State = State.UNASSIGNED) -> None:
         """End all tasks; `state` is what the connector is in then."""
+        async with self._stopping:  # who comes second waits for the same end
+            await self._stop(state)
+
+    async def close(self) -> None:
+        """Stop for good: the connector is deleted, or another worker runs it. What is under way with it, ends."""
+        self._closed = True
+        await self.stop()
+
+    async def _stop(self, state: State) -> None:
         if self._starter is not None:
             self._starter.cancel()
             await asyncio.wait([self._starter])
@@ -65,6 +78,8 @@ class RunningConnector:
         """Make one task anew. Raises `KeyError` for a task that there is not."""
         old = self.tasks[number]
         await old.stop()
+        if self._closed:
+            return
         old.status = Status(State.RESTARTING)
         self._report_task(number, old.status)
         try:

@@ -21,7 +21,7 @@ from headwater.connect.spi import Connector
 from headwater.connect.state.configs import Configs, TargetState
 from headwater.connect.state.offsets import Place, SourceOffsets
 from headwater.connect.state.statuses import State, Statuses
-from headwater.connect.tasks.run import TaskServices
+from headwater.connect.tasks.run import TaskName, TaskServices, transactional_id
 from headwater.core.clock import Clock
 from headwater.formats.api import SchemaRegistry
 
@@ -42,6 +42,11 @@ class WorkerSettings:
     status_topic: str = "connect-status"
     environment: Mapping[str, str] = field(default_factory=dict)
     """Where `${env:…}` is looked up."""
+
+    @property
+    def configs_transactional_id(self) -> str:
+        """Under which the leader writes configurations: only one worker can (KIP-618)."""
+        return f"connect-cluster-{self.group_id}"
 
 
 class Worker:
@@ -75,7 +80,7 @@ class Worker:
     def _begin_anew(self) -> None:
         """Know nothing: what is in the topics decides."""
         settings, cluster, clock = self.settings, self._cluster, self._clock
-        self._configs = Configs(cluster, clock, settings.config_topic)
+        self._configs = Configs(cluster, clock, settings.config_topic, settings.configs_transactional_id)
         self._offsets = SourceOffsets(cluster, clock, settings.offset_topic)
         self._statuses = Statuses(cluster, clock, settings.status_topic, settings.worker_id)
         self._services = TaskServices(
@@ -88,13 +93,26 @@ class Worker:
             return
         self._begin_anew()
         await self._cluster.refresh()
+        # Whoever led before may still be writing: first configurations, then positions of sources are final.
+        await self._cluster.take_over(self.settings.configs_transactional_id)
         await self._configs.load()
+        await asyncio.gather(*map(self._cluster.take_over, self._source_transactional_ids()))
         await self._offsets.load()
         await self._statuses.load()
+        self.leader_url = None
+        self._leads = True
         for name in self._configs.names():
             self._run(name)
-        self.leader_url = None
-        self.ready = self._leads = True
+        self.ready = True
+
+    def _source_transactional_ids(self) -> list[str]:
+        group, names = self.settings.group_id, self._configs.names()
+        return [
+            transactional_id(group, TaskName(name, number))
+            for name in names
+            if self._kind(self._configs.config(name) or {}) == "source"
+            for number in range(len(self._configs.tasks(name)))
+        ]
 
     async def follow(self, leader_url: str | None) -> None:
         """Run nothing: another worker does, or nobody knows who."""
@@ -103,10 +121,10 @@ class Worker:
         self.ready = leader_url is not None
 
     async def close(self) -> None:
-        """Stop all tasks."""
+        """Stop all tasks. Commands under way end with a refusal."""
         self.ready = self._leads = False
         running, self._running = self._running, {}
-        await asyncio.gather(*(connector.stop() for connector in running.values()))
+        await asyncio.gather(*(connector.close() for connector in running.values()))
         await self._statuses.close()
 
     # Questions
@@ -132,7 +150,10 @@ class Worker:
 
     def kind(self, name: str) -> str:
         """`source`, `sink`, or `unknown` for a class that is not installed."""
-        connector = self._connector(self._known(name))
+        return self._kind(self._known(name))
+
+    def _kind(self, config: Mapping[str, str]) -> str:
+        connector = self._connector(config)
         return "unknown" if connector is None else "source" if is_source(connector) else "sink"
 
     def status(self, name: str) -> Json:
@@ -222,7 +243,7 @@ class Worker:
             if old is None:
                 self._run(name)
             else:
-                await self._running[name].restart()
+                await self._at_work(name).restart()
             return old is None, self.info(name)
 
     async def patch_config(self, name: str, patch: Mapping[str, str | None]) -> Json:
@@ -235,8 +256,8 @@ class Worker:
         async with self._lock:
             running = self._running[self._checked(name)]
             await self._configs.delete(name)
-            await running.stop()
-            del self._running[name]
+            await running.close()
+            self._running.pop(name, None)
             self._statuses.forget_topics(name)
             self._statuses.set(name, None, None)
 
@@ -244,19 +265,19 @@ class Worker:
         """Let its tasks rest; they keep their connections."""
         async with self._lock:
             await self._configs.set_target(self._checked(name), TargetState.PAUSED)
-            self._running[name].pause()
+            self._at_work(name).pause()
 
     async def resume(self, name: str) -> None:
         """Go on after `pause` or `stop`."""
         async with self._lock:
             await self._configs.set_target(self._checked(name), TargetState.STARTED)
-            self._running[name].resume()
+            self._at_work(name).resume()
 
     async def stop(self, name: str) -> None:
         """End its tasks, but keep its configuration (KIP-875)."""
         async with self._lock:
             await self._configs.set_target(self._checked(name), TargetState.STOPPED)
-            await self._running[name].stop(State.STOPPED)
+            await self._at_work(name).stop(State.STOPPED)
 
     async def restart(self, name: str, *, include_tasks: bool = False, only_failed: bool = False) -> Json:
         """Make the connector anew, or tasks of it (KIP-745). Returns the status with what is being restarted."""
@@ -345,7 +366,13 @@ class Worker:
         verdict.check()
         await self._configs.put(name, given, target)
 
+    def _at_work(self, name: str) -> RunningConnector:
+        """After a wait: another worker may have taken over meanwhile."""
+        self._check_leads()
+        return self._running[name]
+
     def _run(self, name: str) -> None:
+        self._check_leads()
         running = RunningConnector(name, self._services, self._configs, self.plugins, self.settings.environment)
         self._running[name] = running
         running.start()

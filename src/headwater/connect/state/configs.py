@@ -30,8 +30,8 @@ class TargetState(StrEnum):
 class Configs:
     """Connectors by name. Everything is answered from memory; changes are durable when their call returns."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, topic: str) -> None:
-        self._topic = StateTopic(cluster, clock, topic, self._apply)
+    def __init__(self, cluster: Cluster, clock: Clock, topic: str, transactional_id: str | None = None) -> None:
+        self._topic = StateTopic(cluster, clock, topic, self._apply, transactional_id)
         self._connectors: dict[str, dict[str, str]] = {}
         self._targets: dict[str, TargetState] = {}
         self._tasks: dict[str, list[dict[str, str]]] = {}

@@ -19,12 +19,14 @@ class StateTopic:
     """One of the three topics. It is made with one partition: one append holds what belongs together. Topics that Kafka
     Connect has made have more; a key's partition is then the one that its producer takes."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, name: str, apply: Apply) -> None:
+    def __init__(
+        self, cluster: Cluster, clock: Clock, name: str, apply: Apply, transactional_id: str | None = None
+    ) -> None:
         self.name = name
+        self._transactional_id = transactional_id
         self._cluster = cluster
         self._clock = clock
         self._apply = apply
-        self._positions: dict[TopicPartition, int] = {}
         self._partitioner = Partitioner(1)
 
     async def load(self) -> None:
@@ -64,6 +66,6 @@ class StateTopic:
     async def write(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Write and apply these; on return they are durable. Raises `ClusterError`, `LogError`: nothing is applied."""
         if records:
-            await self._cluster.commit(Commit(self.appends(records)))
+            await self._cluster.commit(Commit(self.appends(records), transactional_id=self._transactional_id))
             for key, value in records:
                 self._apply(key, value)

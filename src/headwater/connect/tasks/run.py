@@ -43,6 +43,11 @@ class TaskName(NamedTuple):
         return f"{self.connector}-{self.number}"
 
 
+def transactional_id(group_id: str, task: TaskName) -> str:
+    """Under which a source's task commits: one at a time can (KIP-618)."""
+    return f"connect-{group_id}-{task}"
+
+
 @dataclass(frozen=True)
 class TaskServices:
     """What the tasks of a worker share."""

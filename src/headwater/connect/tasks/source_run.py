@@ -13,7 +13,7 @@ from headwater.connect.pipeline import SourcePipeline
 from headwater.connect.record import SinkRecord, SourceRecord
 from headwater.connect.spi import SourceOffset, SourceTask
 from headwater.connect.tasks.failures import Failure, Stage
-from headwater.connect.tasks.run import Context, TaskRun, TaskServices, TaskSettings
+from headwater.connect.tasks.run import Context, TaskRun, TaskServices, TaskSettings, transactional_id
 from headwater.connect.tasks.topic_creation import TopicCreation
 
 _SLICE_RECORDS = 500
@@ -47,7 +47,7 @@ class SourceRun(TaskRun):
         self._partitioners: dict[str, Partitioner] = {}
         self._polled: Sequence[SourceRecord] = ()
         """What is not yet written: a pause in the middle of a write keeps it."""
-        self._transactional_id = f"connect-{services.group_id}-{settings.name}"
+        self._transactional_id = transactional_id(services.group_id, settings.name)
 
     async def open(self) -> None:
         context = _SourceContext(self)
