@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -56,7 +57,7 @@ class Warehouse(ThreadingHTTPServer):
         self.requests: list[str] = []
         self.statements: list[str] = []
         self.needs_login = True
-        self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._private = _account_key()
 
     @property
     def url(self) -> str:
@@ -141,11 +142,11 @@ class Warehouse(ThreadingHTTPServer):
         table = self.datasets[head["dataset"]][head["table"]]
         keys, names = re.findall(r"t\.`([^`]+)`", on[1]), set(re.findall(r"`([^`]+)`", insert[1]))
         for one in rows:
-            if one["row"] is not None and (problem := self._problem(table, one["row"])) is not None:
+            if "row" in one and (problem := self._problem(table, one["row"])) is not None:
                 return f"Bad value: {problem['message']}"
         for one in rows:
             table.rows = [held for held in table.rows if any(held.get(k) != one["key"].get(k) for k in keys)]
-            if one["row"] is not None:
+            if "row" in one:
                 table.rows.append({name: value for name, value in one["row"].items() if name in names})
         return None
 
@@ -241,6 +242,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: tests look at what was written."""
+
+
+@cache
+def _account_key() -> rsa.RSAPrivateKey:
+    """Made once: it takes a moment."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _error(status: int, reason: str, message: str) -> dict[str, Any]:

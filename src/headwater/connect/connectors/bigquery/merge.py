@@ -30,8 +30,9 @@ def latest(rows: Iterable[Row]) -> list[Row]:
 
 
 def parameter(rows: Sequence[Row]) -> str:
-    """The text of the parameter: an array of objects, `row` null where the row of the key goes away."""
-    return json.dumps([{"key": row.key, "row": row.values} for row in rows], ensure_ascii=False)
+    """The text of the parameter: an array of objects, without `row` where the row of the key goes away."""
+    parts = [{"key": row.key} if row.values is None else {"key": row.key, "row": row.values} for row in rows]
+    return json.dumps(parts, ensure_ascii=False)
 
 
 def statement(table: str, fields: Fields, key: Sequence[str]) -> str:
