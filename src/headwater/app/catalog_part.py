@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from headwater.broker.acls import Operation, Permission, Resource
@@ -24,8 +24,10 @@ from headwater.cluster.api import EARLIEST, LATEST, Cluster, TopicInfo, TopicPar
 from headwater.core.clock import Clock
 from headwater.engine.engine import Engine
 from headwater.engine.query import PersistentQuery
+from headwater.formats.api import RegisteredSchema
 from headwater.formats.guess import Guesser
 from headwater.plan.catalog import MetaStore
+from headwater.registry.port import SqlSchemas
 from headwater.wire.records import Record, read_records
 
 _FETCH_BYTES = 1 << 20
@@ -75,13 +77,30 @@ class NodePlatform:
         """As the cluster knows it."""
         return self._cluster.topic(name)
 
-    def schemas(self) -> Sequence[SchemaFact]:
+    def schemas(self) -> Iterator[SchemaFact]:
         """The latest version of every subject."""
         registry = self._engine.registry
-        if registry is None:
-            return ()
-        found = (registry.latest(subject) for subject in registry.subjects())
-        return [SchemaFact(s.subject, s.version, s.schema_id, s.kind, s.schema) for s in found if s is not None]
+        for name in registry.subjects() if registry is not None else ():
+            fact = self.subject(name)
+            if fact is not None:
+                yield fact
+
+    def subject(self, name: str) -> SchemaFact | None:
+        """The latest version of this subject."""
+        registry = self._engine.registry
+        return None if registry is None else _schema_fact(registry.latest(name))
+
+    def schema(self, schema_id: int) -> SchemaFact | None:
+        """The first of the subjects' latest versions that has this schema."""
+        registry = self._engine.registry
+        if isinstance(registry, SqlSchemas):
+            return _schema_fact(registry.holder(schema_id))
+        return next((fact for fact in self.schemas() if fact.schema_id == schema_id), None)
+
+    def subjects_changed(self, since: int | None) -> tuple[int | None, Collection[str] | None]:
+        """The registry's revision, and what has changed since; a registry that counts none may have changed all."""
+        registry = self._engine.registry
+        return registry.changed(since) if isinstance(registry, SqlSchemas) else (None, None)
 
     def metastore(self) -> MetaStore:
         """The engine's; not to be changed."""
@@ -180,6 +199,10 @@ class NodePlatform:
                 position = fetched[0].next_offset
         found.sort(key=lambda item: (-item[1].timestamp, item[0], -item[1].offset))
         return found[:limit]
+
+
+def _schema_fact(held: RegisteredSchema | None) -> SchemaFact | None:
+    return None if held is None else SchemaFact(held.subject, held.version, held.schema_id, held.kind, held.schema)
 
 
 def _query_fact(query: PersistentQuery) -> QueryFact:

@@ -10,12 +10,13 @@ from headwater.catalog import names
 from headwater.catalog.bindings import Bindings
 from headwater.catalog.definition import BusinessMetadataDef, TagDef
 from headwater.catalog.definitions import Definitions
+from headwater.catalog.departures import Departures
 from headwater.catalog.entity import Entity, EntityKey
 from headwater.catalog.errors import CatalogCode, CatalogError
-from headwater.catalog.inventory import entities, find
+from headwater.catalog.inventory import find, of_fact
 from headwater.catalog.journal import Journal
 from headwater.catalog.platform import Platform
-from headwater.catalog.state import Change, Edit, State
+from headwater.catalog.state import Change, Edit, Key, State
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.core.supervisor import Supervised
@@ -51,7 +52,9 @@ class Catalog:
         self._journal = Journal(cluster, clock)
         self._turn = asyncio.Lock()
         self._writing: set[asyncio.Task[Any]] = set()
-        self._last: Mapping[EntityKey, Entity] = {}
+        self._departures = Departures(platform)
+        self._checked = -1
+        """`State.said` when it was last looked whether all that is said is about something that is there."""
         self.after_sweep: list[Callable[[], Awaitable[None]]] = []
         """What else is kept up to date in the topic, in each sweep."""
 
@@ -89,8 +92,10 @@ class Catalog:
         """A schema or subject version that a client names by its subject alone, or subject and version."""
         if kind not in (names.SUBJECT, names.SCHEMA):
             return None
-        versions = entities(self.platform, (names.SUBJECT,))
-        found = next((entity for entity in versions if local in (entity.name, entity.key.name)), None)
+        fact = self.platform.subject(local) or self.platform.subject(local.rpartition(":")[0])
+        found = next(of_fact(self.platform, fact)) if fact is not None else None
+        if found is not None and local not in (found.name, found.key.name):
+            return None
         if found is None or kind == names.SUBJECT:
             return found
         return None if found.parent is None else self.find(found.parent)
@@ -151,37 +156,43 @@ class Catalog:
 
     async def sweep(self) -> None:
         """Forget what was said about entities that are gone, and note what else is to be kept up to date."""
-        await self._note_deleted()
+        changed = await self._note_deleted()
         for upkeep in self.after_sweep:
             await upkeep()
-        await self.write(self._gone)
+        said = self.state.said
+        gone = await run_in_slices(self._gone()) if changed or said != self._checked else []
+        self._checked = said
+        await self.write(lambda: self._forgotten(gone))
 
-    async def _note_deleted(self) -> None:
-        def steps() -> Generator[None, None, dict[EntityKey, Entity]]:
-            found = {}
-            for entity in entities(self.platform):
-                found[entity.key] = entity
-                yield
-            return found
-
-        now = await run_in_slices(steps())
-        for key, entity in self._last.items():
-            if key not in now and self.platform.knows(key.type):
-                self.deleted.pop(key, None)
-                self.deleted[key] = entity
+    async def _note_deleted(self) -> bool:
+        """Whether anything at all has changed."""
+        departed = await run_in_slices(self._departures.look())
+        for key, entity in departed.gone.items():
+            self.deleted.pop(key, None)
+            self.deleted[key] = entity
         for key in list(self.deleted):
-            if key in now or len(self.deleted) > _DELETED_KEPT:
+            back = key.type in departed.changed and self._departures.incarnation(key) is not None
+            if back or len(self.deleted) > _DELETED_KEPT:
                 del self.deleted[key]
-        self._last = now
+        return bool(departed.changed)
 
-    def _gone(self) -> tuple[Sequence[Change], None]:
+    def _gone(self) -> Generator[None, None, list[tuple[Key, EntityKey, str]]]:
+        """What is said about entities that are not there."""
+        found = []
+        for record, key, incarnation in list(self.state.about()):
+            yield
+            if self._departures.incarnation(key) != incarnation and self.platform.knows(key.type):
+                found.append((record, key, incarnation))
+        return found
+
+    def _forgotten(self, gone: Sequence[tuple[Key, EntityKey, str]]) -> tuple[Sequence[Change], None]:
+        """What is to be taken back: unless the entity has come back since, or something else has been said."""
+        said = {record: incarnation for record, _, incarnation in self.state.about()} if gone else {}
         changes: list[Change] = []
-        for record, key, incarnation in self.state.about():
-            found = self._last.get(key)
-            if (found is None or found.incarnation != incarnation) and self.platform.knows(key.type):
-                found = self.find(key)
-                if found is None or found.incarnation != incarnation:
-                    changes.append((record, None))
+        for record, key, incarnation in gone:
+            found = self.find(key)
+            if said.get(record) == incarnation and (found is None or found.incarnation != incarnation):
+                changes.append((record, None))
         return changes, None
 
 

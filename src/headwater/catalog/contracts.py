@@ -15,7 +15,7 @@ from headwater.catalog.catalog import Catalog
 from headwater.catalog.columns import ColumnEdge, ColumnGraph, ColumnLineage
 from headwater.catalog.entity import EntityKey
 from headwater.catalog.errors import CatalogCode, CatalogError
-from headwater.catalog.inventory import column_key, source_key
+from headwater.catalog.inventory import column_key, facts_of, source_key
 from headwater.catalog.platform import QueryFact
 from headwater.catalog.schema_fields import record_name, schema_fields
 from headwater.catalog.state import Change, Rule
@@ -227,9 +227,7 @@ class _Tags:
         found: dict[tuple[bool, str], frozenset[str]] = {}
         if not any(key.type == names.FIELD for key in self._bound):
             return found
-        for fact in self._catalog.platform.schemas():
-            if fact.subject not in (f"{topic}-key", f"{topic}-value"):
-                continue
+        for fact in facts_of(self._catalog.platform, topic):
             record = record_name(fact.kind, fact.schema)
             for field in schema_fields(fact.kind, fact.schema):
                 tags = self.on(EntityKey(names.FIELD, f"{fact.schema_id}:{record}.{field.path}"))
@@ -241,11 +239,11 @@ class _Tags:
     def of_holders(self, source: DataSource) -> frozenset[str]:
         """Of the stream or table, its topic, and the topic's schema and record."""
         found = self.on(source_key(source)) | self.on(EntityKey(names.TOPIC, source.topic))
-        for fact in self._catalog.platform.schemas() if self._bound else ():
-            if fact.subject == f"{source.topic}-value":
-                found |= self.on(EntityKey(names.SUBJECT, f"{fact.subject}:{fact.version}"))
-                found |= self.on(EntityKey(names.SCHEMA, str(fact.schema_id)))
-                found |= self.on(EntityKey(names.RECORD, f"{fact.schema_id}:{record_name(fact.kind, fact.schema)}"))
+        fact = self._catalog.platform.subject(f"{source.topic}-value") if self._bound else None
+        if fact is not None:
+            found |= self.on(EntityKey(names.SUBJECT, f"{fact.subject}:{fact.version}"))
+            found |= self.on(EntityKey(names.SCHEMA, str(fact.schema_id)))
+            found |= self.on(EntityKey(names.RECORD, f"{fact.schema_id}:{record_name(fact.kind, fact.schema)}"))
         return found
 
 

@@ -7,10 +7,13 @@ from collections.abc import Callable, Collection, Iterator
 from headwater.catalog import names
 from headwater.catalog.entity import Entity, EntityKey
 from headwater.catalog.names import qualified
-from headwater.catalog.platform import Platform, SchemaFact
+from headwater.catalog.platform import ConnectorFact, GroupFact, Platform, QueryFact, SchemaFact
 from headwater.catalog.schema_fields import record_name, schema_fields
 from headwater.cluster.api import TopicInfo
 from headwater.plan.catalog import DataSource
+
+_DIGITS = 20
+"""More are no id, and would take long to read."""
 
 
 def is_internal_topic(name: str) -> bool:
@@ -20,10 +23,16 @@ def is_internal_topic(name: str) -> bool:
 
 def subject_topic(subject: str) -> str | None:
     """The topic of a subject named by the topic strategy: `orders-value` is about `orders`."""
-    for suffix in ("-value", "-key"):
+    for suffix in ("-key", "-value"):
         if subject.endswith(suffix):
             return subject.removesuffix(suffix)
     return None
+
+
+def facts_of(platform: Platform, topic: str) -> list[SchemaFact]:
+    """The latest schemas of a topic's keys and values."""
+    found = (platform.subject(f"{topic}{suffix}") for suffix in ("-key", "-value"))
+    return [fact for fact in found if fact is not None]
 
 
 def entities(platform: Platform, kinds: Collection[str] = ()) -> Iterator[Entity]:
@@ -37,14 +46,25 @@ def find(platform: Platform, key: EntityKey) -> Entity | None:
     """The entity of this key."""
     if key.type == names.TOPIC:
         info = platform.topic(key.name)
-        return None if info is None else _topic(platform, info)
+        return None if info is None else of_topic(platform, info)
     if key.type in (names.STREAM, names.TABLE):
         source = platform.metastore().get(key.name)
-        return next((e for e in _source(platform, source) if e.key == key), None) if source is not None else None
+        return next((e for e in of_source(platform, source) if e.key == key), None) if source is not None else None
     if key.type == names.COLUMN:
         found = _holder_of_column(platform, key.name)
-        return next((e for e in _source(platform, found) if e.key == key), None) if found is not None else None
+        return next((e for e in of_source(platform, found) if e.key == key), None) if found is not None else None
+    if key.type in (names.SUBJECT, names.SCHEMA, names.RECORD, names.FIELD):
+        fact = _fact_behind(platform, key)
+        return next((e for e in of_fact(platform, fact) if e.key == key), None) if fact is not None else None
     return next((entity for entity in entities(platform, (key.type,)) if entity.key == key), None)
+
+
+def _fact_behind(platform: Platform, key: EntityKey) -> SchemaFact | None:
+    """The names of subject versions are `subject:version`; those of schemas and their parts begin with the id."""
+    if key.type == names.SUBJECT:
+        return platform.subject(key.name.rpartition(":")[0])
+    number = key.name.partition(":")[0]
+    return platform.schema(int(number)) if number.isascii() and number.isdigit() and len(number) < _DIGITS else None
 
 
 def _holder_of_column(platform: Platform, name: str) -> DataSource | None:
@@ -74,10 +94,11 @@ def _cluster(platform: Platform) -> Iterator[Entity]:
 
 def _topics(platform: Platform) -> Iterator[Entity]:
     for info in platform.topics().values():
-        yield _topic(platform, info)
+        yield of_topic(platform, info)
 
 
-def _topic(platform: Platform, info: TopicInfo) -> Entity:
+def of_topic(platform: Platform, info: TopicInfo) -> Entity:
+    """The entity of a topic."""
     return _with(
         _make(platform, names.TOPIC, info.name),
         {
@@ -95,16 +116,23 @@ def _topic(platform: Platform, info: TopicInfo) -> Entity:
 def _schemas(platform: Platform) -> Iterator[Entity]:
     known: set[int] = set()
     for fact in platform.schemas():
-        schema = EntityKey(names.SCHEMA, str(fact.schema_id))
-        yield _with(
-            _make(platform, names.SUBJECT, f"{fact.subject}:{fact.version}", fact.subject),
-            {"subject": fact.subject, "version": fact.version, "id": fact.schema_id, "schemaType": fact.kind,
-             "topic": subject_topic(fact.subject)},
-            parent=schema,
-        )  # fmt: skip
+        found = of_fact(platform, fact)
+        yield next(found)
         if fact.schema_id not in known:
             known.add(fact.schema_id)
-            yield from _schema(platform, fact, schema)
+            yield from found
+
+
+def of_fact(platform: Platform, fact: SchemaFact) -> Iterator[Entity]:
+    """The version of a subject, then its schema with record and fields: those of all subjects that have the schema."""
+    schema = EntityKey(names.SCHEMA, str(fact.schema_id))
+    yield _with(
+        _make(platform, names.SUBJECT, f"{fact.subject}:{fact.version}", fact.subject),
+        {"subject": fact.subject, "version": fact.version, "id": fact.schema_id, "schemaType": fact.kind,
+         "topic": subject_topic(fact.subject)},
+        parent=schema,
+    )  # fmt: skip
+    yield from _schema(platform, fact, schema)
 
 
 def _schema(platform: Platform, fact: SchemaFact, key: EntityKey) -> Iterator[Entity]:
@@ -138,10 +166,10 @@ def column_key(source: str, column: str) -> EntityKey:
 
 def _sources(platform: Platform) -> Iterator[Entity]:
     for source in list(platform.metastore()):
-        yield from _source(platform, source)
+        yield from of_source(platform, source)
 
 
-def _source(platform: Platform, source: DataSource) -> Iterator[Entity]:
+def of_source(platform: Platform, source: DataSource) -> Iterator[Entity]:
     """A stream or table and its columns."""
     key = source_key(source)
     holder = _make(platform, key.type, source.name)
@@ -162,32 +190,47 @@ def _source(platform: Platform, source: DataSource) -> Iterator[Entity]:
 
 def _queries(platform: Platform) -> Iterator[Entity]:
     for fact in platform.queries():
-        sink = fact.plan.sink
-        yield _with(
-            _make(platform, names.QUERY, fact.query_id),
-            {"state": fact.state, "statement": fact.sql, "reads": list(fact.plan.sources),
-             "writes": None if sink is None else sink.source_name},
-            internal=fact.internal,
-        )  # fmt: skip
+        yield of_query(platform, fact)
+
+
+def of_query(platform: Platform, fact: QueryFact) -> Entity:
+    """The entity of a persistent query."""
+    sink = fact.plan.sink
+    return _with(
+        _make(platform, names.QUERY, fact.query_id),
+        {"state": fact.state, "statement": fact.sql, "reads": list(fact.plan.sources),
+         "writes": None if sink is None else sink.source_name},
+        internal=fact.internal,
+    )  # fmt: skip
 
 
 def _connectors(platform: Platform) -> Iterator[Entity]:
     for fact in platform.connectors():
-        yield _with(
-            _make(platform, names.CONNECTOR, fact.name),
-            {"connectorClass": fact.connector_class, "type": fact.direction, "topics": list(fact.topics),
-             "state": fact.state},
-        )  # fmt: skip
+        yield of_connector(platform, fact)
+
+
+def of_connector(platform: Platform, fact: ConnectorFact) -> Entity:
+    """The entity of a connector."""
+    return _with(
+        _make(platform, names.CONNECTOR, fact.name),
+        {"connectorClass": fact.connector_class, "type": fact.direction, "topics": list(fact.topics),
+         "state": fact.state},
+    )  # fmt: skip
 
 
 def _groups(platform: Platform) -> Iterator[Entity]:
     owned = {q.group for q in platform.queries()} | {c.group for c in platform.connectors()}
     for fact in platform.groups():
-        yield _with(
-            _make(platform, names.GROUP, fact.group),
-            {"state": fact.state, "topics": list(fact.topics), "clients": list(fact.clients)},
-            internal=fact.group in owned,
-        )
+        yield of_group(platform, fact, internal=fact.group in owned)
+
+
+def of_group(platform: Platform, fact: GroupFact, *, internal: bool = False) -> Entity:
+    """The entity of a consumer group."""
+    return _with(
+        _make(platform, names.GROUP, fact.group),
+        {"state": fact.state, "topics": list(fact.topics), "clients": list(fact.clients)},
+        internal=internal,
+    )
 
 
 _PARTS: dict[Callable[[Platform], Iterator[Entity]], set[str]] = {

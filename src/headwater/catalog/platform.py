@@ -5,7 +5,7 @@ Everything is asked for anew whenever it is needed and answered from memory, so 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -119,8 +119,21 @@ class Platform(Protocol):
 
     def topic(self, name: str) -> TopicInfo | None: ...
 
-    def schemas(self) -> Sequence[SchemaFact]:
-        """The latest version of every subject."""
+    def schemas(self) -> Iterable[SchemaFact]:
+        """The latest version of every subject, sorted by subject."""
+        ...
+
+    def subject(self, name: str) -> SchemaFact | None:
+        """The latest version of this subject."""
+        ...
+
+    def schema(self, schema_id: int) -> SchemaFact | None:
+        """The first of the subjects' latest versions that has this schema."""
+        ...
+
+    def subjects_changed(self, since: int | None) -> tuple[int | None, Collection[str] | None]:
+        """The registry's revision now (None if it counts none), and the subjects that have changed since an earlier
+        one, deleted ones too; None: any may have."""
         ...
 
     def metastore(self) -> MetaStore: ...

@@ -6,6 +6,7 @@ from typing import Any
 
 from headwater.catalog.catalog import Catalog
 from headwater.catalog.errors import CatalogCode, CatalogError
+from headwater.catalog.inventory import facts_of
 from headwater.catalog.lineage import Direction, NodeType
 from headwater.catalog.lineage_view import Lineage, View
 from headwater.catalog.products import DETAILS, Product, products
@@ -79,7 +80,7 @@ class Products:
         """Columns as SQL knows them, and the registered schema."""
         platform = self._catalog.platform
         sources = platform.metastore().on_topic(topic)
-        registered = [s for s in platform.schemas() if s.subject in (f"{topic}-value", f"{topic}-key")]
+        registered = facts_of(platform, topic)
         return {
             "columns": [
                 {"name": c.name, "type": str(c.type), "role": c.role.value}

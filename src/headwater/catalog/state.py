@@ -82,10 +82,13 @@ class State:
     rules: dict[str, Rule] = field(default_factory=dict)
     elements: dict[tuple[str, str], Element] = field(default_factory=dict)
     """Of lineage, by id and start."""
+    said: int = 0
+    """Counts what has been said about single entities."""
 
     def apply(self, change: Change) -> None:
         """Take over one record."""
         (kind, *rest), value = change
+        self.said += kind in ("TAG", "BM", "EDIT")
         match kind, value:
             case "TAGDEF", _:
                 _put(self.tag_defs, rest[0], value)
