@@ -6,14 +6,16 @@ import heapq
 import random
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
+from typing import Any, Protocol
 
-from database import Change, Database
+from databases import iso
+from model import Row
 
-TOPICS = {"deliveries": 3, "orders": 3, "delivery_details": 3}
-"""Tables of the database whose rows reach the topic of the table's name, with the topic's partitions."""
+TOPICS = {"deliveries": 3, "orders": 3, "delivery_details": 3, "delivery_status": 3}
+"""Topics of the ETL, which must be there before the statements run, and their partitions."""
 
-START_MS = 1_700_000_000_000
 MINUTE_MS = 60_000
 TYPES = ("Standard", "Express", "Same day", "Pallet")
 STEPS = ("Assigned", "Picked up", "On the way", "Arriving")
@@ -24,7 +26,15 @@ STREETS = ("Oak Street", "Mill Road", "Harbor Drive", "Station Avenue", "Lake Vi
 CITIES = (("Austin", "TX", "73301"), ("Denver", "CO", "80202"), ("Portland", "OR", "97201"), ("Boston", "MA", "02108"))
 
 Life = Generator[float, None, None]
-"""Something that happens in steps: each step is one transaction, and yields the minutes until the next."""
+"""Something that happens in steps: after each it yields the minutes until the next."""
+
+
+class Deliveries(Protocol):
+    """Who does what happens: the service itself, or a client of it."""
+
+    def create(self, table: str, given: dict[str, Any]) -> Row: ...
+    def update(self, table: str, number: int, given: dict[str, Any]) -> Any: ...
+    def delete(self, table: str, number: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -46,10 +56,10 @@ ODDITIES = (
 
 @dataclass
 class World:
-    """The database and everything that is going to happen to it, in the order of time."""
+    """Everything that is going to happen, in the order of time; `at` is the time (ms) of what happens now."""
 
     minute_ms: float = MINUTE_MS
-    database: Database = field(default_factory=Database)
+    at: int = 0
     _agenda: list[tuple[int, int, Life]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -57,88 +67,83 @@ class World:
         """Let `life` take its first step at this time (ms)."""
         heapq.heappush(self._agenda, (int(at), next(self._numbers), life))
 
-    def changes(self) -> Iterator[Change]:
-        """Take one step after the other until nothing is left to happen."""
+    def steps(self, wait: Callable[[int], None] = lambda _at: None) -> Iterator[int]:
+        """Take one step after the other until nothing is left to happen, each when `wait` for its time is over."""
         while self._agenda:
             at, _, life = heapq.heappop(self._agenda)
-            self.database.transaction(at)
+            wait(at)
+            self.at = at
             minutes = next(life, None)
             if minutes is not None:
                 self.begin(at + minutes * self.minute_ms, life)
-            yield from self.database.take_changes()
+            yield at
+
+    def moment(self) -> str:
+        """The time of what happens now, as rows have it."""
+        return iso(datetime.fromtimestamp(self.at / 1000, UTC))
 
 
-def history(orders: int = 200, deliveries: int = 300, seed: int = 1) -> Iterator[Change]:
+def history(world: World, api: Deliveries, start: int, orders: int, deliveries: int, seed: int = 1) -> Iterator[int]:
     """`orders` orders a minute apart with 1 to 3 deliveries each, `deliveries` in all; five of them are odd."""
     rng = random.Random(seed)
-    world = World()
     of_order = [1] * orders
     for _ in range(deliveries - orders):
         of_order[rng.choice([i for i in range(orders) if of_order[i] < 3])] += 1
     odd = dict(zip(rng.sample(range(orders), len(ODDITIES)), ODDITIES, strict=True))
     for i, number in enumerate(of_order):
-        at = START_MS + i * MINUTE_MS
-        world.begin(at, order_life(world.database, rng))
+        at = start + i * MINUTE_MS
+        world.begin(at, order_life(api, rng))
         for n in range(number):
             oddity = odd.get(i, Oddity()) if n == 0 else Oddity()
             minutes = 200 if oddity.starts_late else rng.uniform(0.1, 5)
-            world.begin(at + minutes * MINUTE_MS, delivery_life(world.database, rng, i + 1, oddity))
-    yield from world.changes()
+            world.begin(at + minutes * MINUTE_MS, delivery_life(api, random.Random(rng.random()), i + 1, oddity))
+    yield from world.steps()
 
 
-def endless(now_ms: Callable[[], float], minute_ms: float) -> Iterator[Change]:
-    """Orders without end from now on, a minute lasting `minute_ms`; each change is to happen at its `at`."""
+def endless(world: World, api: Deliveries, now_ms: Callable[[], float], wait: Callable[[int], None]) -> Iterator[int]:
+    """Orders without end from now on."""
     rng = random.Random()
-    world = World(minute_ms)
 
     def orders() -> Life:
-        at = now_ms()
-        for order_id in count(1):
-            yield from order_life(world.database, rng)
+        while True:
+            order = api.create("orders", {"organization_id": rng.randrange(1, 21)})
             for _ in range(rng.choice((1, 1, 2))):
-                world.begin(
-                    at + rng.uniform(0.1, 5) * minute_ms, delivery_life(world.database, rng, order_id, Oddity())
-                )
-            pause = rng.uniform(1, 4)
-            at += pause * minute_ms
-            yield pause
+                at = now_ms() + rng.uniform(0.1, 5) * world.minute_ms
+                world.begin(at, delivery_life(api, rng, order["id"], Oddity()))
+            yield rng.uniform(1, 4)
 
     world.begin(now_ms(), orders())
-    yield from world.changes()
+    yield from world.steps(wait)
 
 
-def order_life(database: Database, rng: random.Random) -> Life:
-    database.insert("orders", organization_id=rng.randrange(1, 21))
+def order_life(api: Deliveries, rng: random.Random) -> Life:
+    api.create("orders", {"organization_id": rng.randrange(1, 21)})
     yield from ()
 
 
-def delivery_life(database: Database, rng: random.Random, order_id: int, oddity: Oddity) -> Life:
+def delivery_life(api: Deliveries, rng: random.Random, order_id: int, oddity: Oddity) -> Life:
     """Created with its details; then up to three attempts, whose every change of state changes the status."""
-    delivery = database.insert(
-        "deliveries", delivery_type=rng.choice(TYPES), notes="Call first" if oddity.nulled_notes else rng.choice(NOTES),
-        status="Created", dispatch_at=None, mileage=rng.randrange(1, 121), order_id=order_id,
-    )  # fmt: skip
-    details = database.insert("delivery_details", **details_of(rng), delivery_id=delivery)
+    created = api.create("deliveries", {
+        "delivery_type": rng.choice(TYPES), "notes": "Call first" if oddity.nulled_notes else rng.choice(NOTES),
+        "mileage": rng.randrange(1, 121), "order_id": order_id, **details_of(rng),
+    })  # fmt: skip
+    delivery, details = created["id"], created["details"]["id"]
     attempts = rng.randrange(1, 4)
     for number in range(1, attempts + 1):
         yield rng.uniform(1, 5)
-        attempt = database.insert("attempts", delivery_id=delivery, number=number, status="Created")
-        if number == 1:
-            database.update("deliveries", delivery, dispatch_at=database.tables["attempts"][attempt]["created_at"])
+        attempt = api.create("attempts", {"delivery_id": delivery, "number": number})["id"]
         states = [*STEPS[: rng.randrange(1, 5)], "Delivered" if number == attempts else "Failed"]
         for state in states:
             is_last = number == attempts and state == states[-1]
             yield 180 if is_last and oddity.late_update else rng.uniform(1, 5)
-            database.insert("state_changes", attempt_id=attempt, state=state)
-            database.update("attempts", attempt, status=state)
-            database.update("deliveries", delivery, status=state)
+            api.create("state_changes", {"attempt_id": attempt, "state": state})
     yield 1
     if oddity.nulled_notes:
-        database.update("deliveries", delivery, notes=None)
+        api.update("deliveries", delivery, {"notes": None})
     if oddity.new_address:
-        database.update("delivery_details", details, to_address="1 New Street", to_instructions=None)
+        api.update("delivery_details", details, {"to_address": "1 New Street", "to_instructions": None})
     if oddity.deleted:
-        database.delete("deliveries", delivery)
+        api.delete("deliveries", delivery)
 
 
 def details_of(rng: random.Random) -> dict[str, object]:
