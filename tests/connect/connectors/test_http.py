@@ -30,10 +30,12 @@ class Target:
                 if status == 200:
                     target.requests.append((self.command, self.path, dict(self.headers), body))
                 self.send_response(status)
+                if status == 302:
+                    self.send_header("Location", target.url)
                 self.end_headers()
                 self.wfile.write(b'{"access_token": "given"}' if self.path == "/token" else b"why")
 
-            do_PUT = do_DELETE = do_POST  # noqa: N815 - names of the base class
+            do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - names of the base class
 
             def log_message(self, *arguments: Any) -> None:
                 """Quiet."""
@@ -119,3 +121,37 @@ async def test_a_server_that_is_away_is_waited_for_and_then_named(tmp_path: Path
             "errors.retry.delay.max.ms": "10",
         })  # fmt: skip
         assert "does not answer" in await rig.failed("sink")
+
+
+async def test_a_redirect_is_no_delivery(target: Target, tmp_path: Path) -> None:
+    """Followed, it would be a GET without the record, with the credentials, to an address of the answer's choice."""
+    target.answers = [302]
+    async with ConnectRig(tmp_path) as rig:
+        await rig.produce("t", [(None, {"n": 1})])
+        await rig.worker.create("sink", {"connector.class": "HttpSink", "http.api.url": target.url, "topics": "t"})
+        assert "answered with 302" in await rig.failed("sink")
+
+
+async def test_a_tombstone_is_sent_behind_what_was_there_before_it(target: Target, tmp_path: Path) -> None:
+    async with ConnectRig(tmp_path) as rig:
+        await rig.produce("t", [("k", {"n": 1}), ("k", None), ("k", {"n": 2})])
+        await rig.create("sink", {
+            "connector.class": "HttpSink", "http.api.url": target.url + "/${key}", "topics": "t",
+            "batch.max.size": "10", "behavior.on.null.values": "delete",
+        })  # fmt: skip
+        await rig.until(lambda: len(target.requests) == 3, "three requests")
+        assert [request[0] for request in target.requests] == ["POST", "DELETE", "POST"]
+
+
+async def test_a_token_that_has_ended_is_fetched_anew(target: Target, tmp_path: Path) -> None:
+    async with ConnectRig(tmp_path) as rig:
+        await rig.produce("t", [(None, {"n": 1})])
+        await rig.create("sink", {
+            "connector.class": "HttpSink", "http.api.url": target.url + "/in", "topics": "t", "auth.type": "OAUTH2",
+            "oauth2.token.url": target.url + "/token", "oauth2.client.id": "me", "oauth2.client.secret": "s",
+        })  # fmt: skip
+        await rig.until(lambda: len(target.requests) == 2, "the first record")
+        target.answers = [401]
+        await rig.produce("t", [(None, {"n": 2})])
+        await rig.until(lambda: len(target.requests) == 4, "the second record")
+        assert [request[1] for request in target.requests] == ["/token", "/in", "/token", "/in"]

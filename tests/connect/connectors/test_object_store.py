@@ -12,6 +12,8 @@ import fastavro
 import pyarrow.parquet
 import pytest
 
+from headwater.connect.connectors.object_store.store import folder_store
+from headwater.connect.errors import ConnectError
 from headwater.testing.connect_rig import ConnectRig
 from headwater.testing.connector_suite import SinkConnectorSuite, SourceConnectorSuite
 
@@ -188,3 +190,29 @@ async def test_csv_and_json_lines_are_read_by_the_names_of_files(tmp_path: Path)
             {"id": 3},
             {"id": 4},
         ]
+
+
+async def test_a_topic_that_is_made_anew_is_written_from_its_start(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    async with ConnectRig(tmp_path) as rig:
+        await rig.produce("t", [(None, {"id": n}) for n in range(3)])
+        await rig.create("sink", {"connector.class": "FolderSink", "folder": str(out), "topics": "t",
+                                  "flush.size": "1", "file.delim": "-"})  # fmt: skip
+        await rig.until(lambda: len(list(out.rglob("t-0-*"))) == 3, "three objects")
+        await rig.worker.pause("sink")
+        await rig.until(lambda: rig.states("sink") == ["PAUSED", "PAUSED"], "the pause")
+        await rig.cluster.delete_topics(["t"])
+        await rig.produce("t", [(None, {"id": 9})])
+        await rig.worker.resume("sink")
+        first = out / "topics" / "t" / "partition=0" / "t-0-0000000000.json"
+        await rig.until(lambda: json.loads(first.read_text()) == {"id": 9}, "the first object of the new topic")
+
+
+def test_no_path_leads_out_of_a_store(tmp_path: Path) -> None:
+    """Topics after a transformation, and fields of records, are parts of paths."""
+    store = folder_store(str(tmp_path / "store"))
+    for path in ("topics/../../etc", "..", "a/.."):
+        with pytest.raises(ConnectError, match="not a path inside"):
+            store.write(path, b"x")
+    store.write("topics/a..b/..c", b"x")
+    assert not (tmp_path / "etc").exists()

@@ -88,6 +88,10 @@ class HttpSinkTask(SinkTask):
         self._size, self._url = config.integer("batch.max.size"), config.text("http.api.url")
         self._retried = _codes(config.text("retry.on.status.codes"))
         self._token: str | None = None
+        tls = ssl.create_default_context()
+        if not config.flag("https.ssl.verify"):
+            tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=tls), _NoRedirects)
         self._sent: dict[tuple[str, int], int] = {}
 
     async def put(self, records: Sequence[SinkRecord]) -> None:
@@ -96,22 +100,28 @@ class HttpSinkTask(SinkTask):
             place = (record.original_topic, record.partition)
             if record.offset < self._sent.get(place, 0):
                 continue  # sent already, before a request of the same batch failed
-            if batch and (len(batch) >= self._size or self._address(batch[0]) != self._address(record)):
-                await self._send(batch)
+            is_null = record.value is None
+            if batch and (is_null or len(batch) >= self._size or self._address(batch[0]) != self._address(record)):
+                await self._send(batch)  # a tombstone comes behind what was there before it
                 batch = []
-            if record.value is None and not await self._null(record):
-                continue
-            batch.append(record)
+            if is_null:
+                await self._null(record)
+            else:
+                batch.append(record)
         if batch:
             await self._send(batch)
+        # All of it is delivered. A topic that is made anew begins with the same offsets.
+        self._sent.clear()
 
-    async def _null(self, record: SinkRecord) -> bool:
+    async def _null(self, record: SinkRecord) -> None:
         behaviour = self._config.text("behavior.on.null.values")
         if behaviour == "delete":
-            await self._request(record, "DELETE", b"")
+            try:
+                await self._request(record, "DELETE", b"")
+            except DataError as error:
+                self._context.report(record, error)
         elif behaviour == "fail":
             self._context.report(record, DataError("A null value cannot be sent"))
-        return False
 
     async def _send(self, batch: Sequence[SinkRecord]) -> None:
         texts = [self._text(record) for record in batch]
@@ -142,14 +152,18 @@ class HttpSinkTask(SinkTask):
 
     def _address(self, record: SinkRecord) -> str:
         key = "" if record.key is None else java_text(record.key)
-        return self._url.replace("${topic}", record.topic).replace("${key}", quote(key, safe=""))
+        return self._url.replace("${topic}", quote(record.topic, safe="")).replace("${key}", quote(key, safe=""))
 
     async def _request(self, record: SinkRecord, method: str, body: bytes) -> None:
         """Raises `RetriableError`, `ConnectError`, or `DataError` where the record is to blame."""
         url = self._address(record)
         headers = {"Content-Type": self._config.text("content.type"), "User-Agent": "headwater"}
-        headers |= dict(_header(part) for part in self._parts()) | await self._authorization()
-        status, text = await self._call(url, method, headers, body)
+        headers |= dict(_header(part) for part in self._parts())
+        was_new = self._token is None
+        status, text = await self._call(url, method, headers | await self._authorization(), body)
+        if status == 401 and self._token is not None and not was_new:  # tokens are good for an hour or so
+            self._token = None
+            status, text = await self._call(url, method, headers | await self._authorization(), body)
         if status < 300:
             return
         message = f"{method} {_shown(url)} was answered with {status}: {text[:300]}"
@@ -212,16 +226,20 @@ class HttpSinkTask(SinkTask):
         self, url: str, method: str, headers: Mapping[str, str], body: bytes, timeout: float
     ) -> tuple[int, str]:
         request = urllib.request.Request(url, body, dict(headers), method=method)  # noqa: S310 - checked to be http
-        context = None
-        if not self._config.flag("https.ssl.verify"):
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
-            with urllib.request.urlopen(request, timeout=timeout, context=context) as answer:  # noqa: S310
+            with self._opener.open(request, timeout=timeout) as answer:
                 return int(answer.status), answer.read(1 << 20).decode("utf-8", "replace")
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read(1 << 16).decode("utf-8", "replace")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer like any other. Followed, it would be a GET without the record, and credentials would go
+    to whom the answer names."""
+
+    def redirect_request(self, *args: Any) -> None:
+        return None
 
 
 def _header(part: str) -> tuple[str, str]:

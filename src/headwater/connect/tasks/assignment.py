@@ -75,8 +75,9 @@ class Assignment:
             self.paused.discard(place)
         return new, gone
 
-    async def reset_lost(self) -> None:
-        """Positions that cannot be read any more begin where the group's configuration says."""
+    async def reset_lost(self) -> list[TopicPartition]:
+        """Positions that cannot be read any more begin where the group's configuration says: the partitions."""
+        lost: list[TopicPartition] = []
         for place, at in list(self._positions.items()):
             try:
                 start = await self._services.cluster.list_offset(place, EARLIEST)
@@ -85,7 +86,9 @@ class Assignment:
                 continue
             if not start <= at <= end:
                 self._positions[place] = start if self._reset == EARLIEST else end
+                lost.append(place)
         self.expire()
+        return lost
 
     async def _starts(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         cluster = self._services.cluster

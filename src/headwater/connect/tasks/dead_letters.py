@@ -33,7 +33,8 @@ class DeadLetters:
         self._connector = connector
         self._task = task
         self._secrets = secrets
-        self._pending: list[tuple[Place, Record | None, Failure]] = []
+        self._pending: dict[Place, tuple[Record | None, Failure]] = {}
+        """By place: a batch that is delivered again after an interruption fails again."""
         self._partitioner = Partitioner(1)
 
     @property
@@ -44,7 +45,7 @@ class DeadLetters:
     def add(self, place: Place, record: Record | None, failure: Failure) -> None:
         """Note a record; None where it is no longer at hand: it is read again."""
         if self._topic:
-            self._pending.append((place, record, failure))
+            self._pending[place] = record, failure
 
     def clear(self) -> None:
         """They are written."""
@@ -55,10 +56,10 @@ class DeadLetters:
         if not self._pending:
             return []
         await self._create()
-        missing = [place for place, record, _ in self._pending if record is None]
+        missing = [place for place, (record, _) in self._pending.items() if record is None]
         found = {place: await self._read(place) for place in missing}
         outputs: list[OutputRecord] = []
-        for place, at_hand, failure in self._pending:
+        for place, (at_hand, failure) in self._pending.items():
             record = at_hand or found.get(place)
             if record is not None:
                 headers = [*record.headers, *(self._headers(place, failure) if self._with_headers else ())]

@@ -117,10 +117,20 @@ class SinkRun(TaskRun):
             return await self.services.cluster.fetch(positions, _FETCH_BYTES)
         except (OffsetOutOfRangeError, UnknownTopicError):
             # Deleted, or deleted and made anew: the next look decides what there is to read.
-            await self.assignment.reset_lost()
+            await self._begin_anew(await self.assignment.reset_lost())
             return []
         except (ClusterError, LogError) as error:
             raise RetriableError(f"Cannot read the topics now: {error}") from error
+
+    async def _begin_anew(self, lost: Sequence[TopicPartition]) -> None:
+        """What the task knows of these partitions is about other records of the same offsets."""
+        if not lost:
+            return
+        for partition in lost:
+            self._ends.pop(partition, None)
+            self._committed.pop(partition, None)
+        await self._task.close(lost)
+        await self._task.open(lost)
 
     async def _deliver(self, fetched: Sequence[Fetched]) -> None:
         parts: list[Part] = []
