@@ -12,8 +12,9 @@ def main() -> None:
     def assemble(order_id: str, _ordered: Record) -> None:
         service.work(assembling_seconds(order_id))
         service.emit("pizza-assembled", order_id, {"status": Status.ASSEMBLED, "baking_time": baking_seconds(order_id)})
+        service.say(order_id, "assembled")
 
-    service.run("pizza-ordered", assemble)
+    service.run({"pizza-ordered": assemble})
 
 
 if __name__ == "__main__":

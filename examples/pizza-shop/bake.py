@@ -12,8 +12,9 @@ def main() -> None:
     def bake(order_id: str, assembled: Record) -> None:
         service.work(assembled["baking_time"])
         service.emit("pizza-baked", order_id, {"status": Status.BAKED})
+        service.say(order_id, "baked")
 
-    service.run("pizza-assembled", bake)
+    service.run({"pizza-assembled": bake})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The shop's menu, its status codes and its orders. Fixed ids decide how long things take, so runs are alike."""
+"""The shop's menu, its status codes, what customers order, and how long things take: an order's id decides."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ SAUCES = ("Tomato", "Pesto", "White")
 CHEESES = ("Mozzarella", "Parmesan", "Goat cheese", "Vegan")
 MAIN_TOPPINGS = ("Pepperoni", "Mushrooms", "Ham", "Aubergine", "Tuna")
 EXTRA_TOPPINGS = ("Olives", "Basil", "Onions", "Peppers", "Capers", "Rocket")
+MENU = {"sauce": SAUCES, "cheese": CHEESES, "main_topping": MAIN_TOPPINGS, "extra_toppings": EXTRA_TOPPINGS}
 CUSTOMERS = ("ava", "noah", "mia", "jack", "isla")
 
 
@@ -34,26 +35,29 @@ class Pizza:
     cheese: str
     main_topping: str
 
+    def record(self) -> dict[str, Any]:
+        """What the web application puts into `pizza-ordered` about it."""
+        return asdict(self)
+
 
 @dataclass(frozen=True)
 class Order:
     order_id: str
     pizza: Pizza
 
-    def record(self, timestamp: int) -> dict[str, Any]:
-        """The value that the web application puts into `pizza-ordered`; `timestamp` in ms."""
-        return {"status": Status.PLACED, "timestamp": timestamp, "order": asdict(self.pizza)}
 
-
-def order(number: int) -> Order:
-    """The order of this number: the menu, tried in turn, with none to three extra toppings."""
+def pizza(number: int) -> Pizza:
+    """The pizza of this number: the menu, tried in turn, with none to three extra toppings."""
     customer = CUSTOMERS[number % len(CUSTOMERS)]
     extras = tuple(EXTRA_TOPPINGS[(number + i) % len(EXTRA_TOPPINGS)] for i in range(number % 4))
-    pizza = Pizza(
-        extras, customer, digest(f"customer {customer}")[:8], SAUCES[number % len(SAUCES)],
-        CHEESES[number % len(CHEESES)], MAIN_TOPPINGS[number % len(MAIN_TOPPINGS)],
+    return Pizza(
+        extras, customer, customer_id(customer), SAUCES[number % len(SAUCES)], CHEESES[number % len(CHEESES)],
+        MAIN_TOPPINGS[number % len(MAIN_TOPPINGS)],
     )  # fmt: skip
-    return Order(digest(f"order {number}")[:8], pizza)
+
+
+def customer_id(name: str) -> str:
+    return digest(f"customer {name}")[:8]
 
 
 def assembling_seconds(order_id: str) -> int:

@@ -21,30 +21,32 @@ import expected
 from common.demo import count_differences, differences, run, with_programs
 from common.kafka import read
 from common.ksql import Client
-from data import Order, order
+from common.teardown import Parts
+from data import Order, pizza
 from expected import Seen
-from service import decoded
-from set_up import TOPICS, create_topics, message_of, post, set_up, statements
-from shop import Shop
+from service import decoded, group_of
+from set_up import STATEMENTS, TOPICS, create_topics, message_of, post, set_up, statements
+from shop import SERVICES, Shop
 
 HERE = Path(__file__).parent
 ORDERS, LATE_ORDERS = 20, 2
 CHECK_SPEED, LIVE_SPEED = 50, 5
+PORT = 8000
 PULL_QUERY = "SELECT order_id, order->username, order->main_topping, order->extra_toppings FROM PIZZA_ORDERED;"
 
 
 def main() -> int:
-    return run(__doc__ or "", check, live)
+    return run(__doc__ or "", check, live, parts=PARTS)
 
 
 def check(args: argparse.Namespace) -> list[str]:
     """Prints a line per thing checked; returns the problems."""
     problems = set_up_problems(args.bootstrap_servers, args.server)
-    ordered = [order(number) for number in range(ORDERS)]
-    late = [order(ORDERS + number) for number in range(LATE_ORDERS)]
-    with open_shop(args.bootstrap_servers, CHECK_SPEED) as shop:
-        problems += shop.serve(ordered)
-        problems += shop.serve_without_delivery(late)
+    wanted = [pizza(number) for number in range(ORDERS + LATE_ORDERS)]
+    with open_shop(args.bootstrap_servers, CHECK_SPEED, port=0) as shop:
+        ordered, differing = shop.serve(wanted[:ORDERS])
+        late, more = shop.serve_without_delivery(wanted[ORDERS:])
+        problems += differing + more + shop.page_problems(ordered)
     problems += struct_problems(Client(args.server), [*ordered, *late])
     return problems + status_problems(args.bootstrap_servers, ordered, late)
 
@@ -115,20 +117,23 @@ def live(args: argparse.Namespace) -> None:
     for statement, status, message in set_up(args.server):
         if status != 200:
             print(f"{message}\nin {statement}", file=sys.stderr)
-    arguments = ["--bootstrap-servers", args.bootstrap_servers, "--speed", str(LIVE_SPEED)]
-    with open_shop(args.bootstrap_servers, LIVE_SPEED):
+    with open_shop(args.bootstrap_servers, LIVE_SPEED, PORT) as shop:
+        print(f"webapp   {shop.url}", file=sys.stderr)
+        arguments = ["--webapp", shop.url, "--speed", str(LIVE_SPEED)]
         with_programs([HERE / "order.py"], arguments, lambda: show_orders(Client(args.server)))
 
 
 @contextmanager
-def open_shop(bootstrap_servers: str, speed: int) -> Iterator[Shop]:
-    """The shop with a file of orders of its own."""
+def open_shop(bootstrap_servers: str, speed: int, port: int) -> Iterator[Shop]:
+    """The shop with a folder of its own."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        Shop(bootstrap_servers, Path(folder) / "orders.db", speed).open() as shop,
+        Shop(bootstrap_servers, Path(folder), speed, port).open() as shop,
     ):
         yield shop
 
+
+PARTS = Parts([STATEMENTS], TOPICS, groups=[group_of(service) for service in SERVICES])
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,23 +1,25 @@
-"""Orders pizzas, as the web application does when customers press the button."""
+"""Customers: each logs in at the web application and orders a pizza now and then."""
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import time
 
-from common.kafka import producer
-from data import order
-from service import arguments, now_ms, place
+from customer import Customer
+from data import pizza
 
 EVERY_SECONDS = 12
 
 
 def main() -> None:
-    options = arguments(__doc__ or "").parse_args()
-    target = producer(options.bootstrap_servers)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--webapp", default="http://127.0.0.1:8000")
+    parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than in a real shop")
+    options = parser.parse_args()
     for number in itertools.count():
-        ordered = order(number)
-        place(target, "pizza-ordered", ordered.order_id, ordered.record(now_ms()))
+        wanted = pizza(number)
+        Customer(options.webapp, wanted.username).order(wanted)
         time.sleep(EVERY_SECONDS / options.speed)
 
 

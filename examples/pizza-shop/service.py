@@ -13,19 +13,24 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from common.kafka import DeliveryError, client_config, producer
 from confluent_kafka import Consumer, KafkaException, Message
+from stores import opened
 
 Record = dict[str, Any]
+Handler = Callable[[str, Record], None]
 
 
 def arguments(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--bootstrap-servers", default=os.environ.get("BOOTSTRAP_SERVERS", "127.0.0.1:9092"))
     parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than in a real shop")
+    parser.add_argument("--folder", type=Path, default=Path("shop"), help="where the shop keeps its orders and logs")
+    parser.add_argument("--store", default="stores:SqliteStore", help="class that keeps the orders, as module:Class")
     return parser
 
 
@@ -35,6 +40,9 @@ class Service:
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self.name = name
         self.speed: float = options.speed
+        self.store = opened(options.store, options.folder)
+        self._log = options.folder / "logs" / f"{name}.log"
+        self._log.parent.mkdir(exist_ok=True)
         self._stopping = False
         self._consumer = Consumer({
             **client_config(options.bootstrap_servers), "group.id": group_of(name), "client.id": name,
@@ -42,21 +50,21 @@ class Service:
         })  # fmt: skip
         self._producer = producer(options.bootstrap_servers)
 
-    def run(self, topic: str, handle: Callable[[str, Record], None], idle: Callable[[], None] | None = None) -> None:
-        """Give every record's key and value to `handle` until told to stop; `idle` is called when there is none."""
+    def run(self, handlers: Mapping[str, Handler], between: Callable[[], None] = lambda: None) -> None:
+        """Give every record's key and value to its topic's handler until told to stop; call `between` in between."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        self._consumer.subscribe([topic])
+        self._consumer.subscribe(list(handlers))
         try:
             while not self._stopping:
+                between()
                 message = self._consumer.poll(0.1)
                 if message is None:
-                    if idle is not None:
-                        idle()
-                elif message.error() is not None:
+                    continue
+                if message.error() is not None:
                     print(f"{self.name}: {message.error()}", file=sys.stderr)
                 else:
-                    handle(*decoded(message))
+                    handlers[message.topic()](*decoded(message))
                     self._consumer.commit(message=message, asynchronous=False)
         except (DeliveryError, KafkaException) as error:
             sys.exit(f"{self.name}: {error}")
@@ -70,6 +78,15 @@ class Service:
     def emit(self, topic: str, order_id: str, value: Record) -> None:
         """Produce `value` with the present time; returns when the record is stored."""
         place(self._producer, topic, order_id, {**value, "timestamp": now_ms()})
+
+    def say(self, order_id: str, what: str) -> None:
+        """A line in the service's log, which the web application shows, and on the screen."""
+        moment = now_ms()
+        time_of_day = time.strftime("%H:%M:%S", time.localtime(moment / 1000))
+        line = f"{time_of_day}.{moment % 1000:03} {self.name:<8} order {order_id} {what}"
+        print(line, flush=True)
+        with self._log.open("a") as log:
+            log.write(line + "\n")
 
     def _stop(self, _signal: int, _frame: object) -> None:
         self._stopping = True
