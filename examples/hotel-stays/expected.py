@@ -37,15 +37,19 @@ def enriched(events: Iterable[Event]) -> dict[object, Row]:
     return {event.value["id"]: (event.value | {"stay_category": category(event)},) for event in events}
 
 
-def hotel_stay_cat_counts(events: Iterable[Event]) -> dict[Row, Row]:
+def tally(events: Iterable[Event]) -> Counter[Row]:
+    """How often each hotel was looked for in each category."""
+    return Counter((category(event), event.value["hotel_id"]) for event in events)
+
+
+def hotel_stay_cat_counts(counts: Counter[Row]) -> dict[Row, Row]:
     """(category, hotel) to how often it was looked for."""
-    counts = Counter((category(event), event.value["hotel_id"]) for event in events)
     return {key: (count,) for key, count in counts.items()}
 
 
-def stay_counts(events: Iterable[Event]) -> dict[str, Row]:
+def stay_counts(counts: Counter[Row]) -> dict[str, Row]:
     """Category to (hotels, searches)."""
-    hotels: dict[str, list[object]] = defaultdict(list)
-    for event in events:
-        hotels[category(event)].append(event.value["hotel_id"])
-    return {name: (len(set(found)), len(found)) for name, found in hotels.items()}
+    found: dict[str, list[int]] = defaultdict(list)
+    for (name, _hotel), count in counts.items():
+        found[str(name)].append(count)
+    return {name: (len(hotels), sum(hotels)) for name, hotels in found.items()}

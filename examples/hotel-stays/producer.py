@@ -1,25 +1,30 @@
-"""Stands in for the files of the travel site and the connector that reads them: searches without end."""
+"""Stands in for the travel site: every second a file per partition, of searches without end."""
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import random
 import time
+from pathlib import Path
 
-from common.kafka import options, producer, send
+import files
 from data import search
 
-PER_SECOND = 500
+PER_SECOND = 300
 
 
 def main() -> None:
-    args = options("Log searches until stopped.")
-    target, rng = producer(args.bootstrap_servers), random.Random()
-    batch = max(1, round(PER_SECOND * args.every / 5))
-    for first in itertools.count(0, batch):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where the container `data` is")
+    files.azure_options(parser)
+    args = parser.parse_args()
+    container, rng = args.folder / files.CONTAINER, random.Random()
+    for first in itertools.count(0, PER_SECOND):
         now = int(time.time() * 1000)
-        send(target, [search(number, rng, now) for number in range(first, first + batch)])
-        time.sleep(args.every / 5)
+        found = (search(number, rng, now) for number in range(first, first + PER_SECOND))
+        files.upload(args, container, files.write(container, found, first))
+        time.sleep(1)
 
 
 if __name__ == "__main__":
