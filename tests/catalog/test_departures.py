@@ -102,7 +102,7 @@ async def test_an_unchanged_node_reports_no_change(node: CatalogNode) -> None:
 
 async def test_what_is_said_of_a_field_goes_with_it(node: CatalogNode) -> None:
     register(node, "a-value", "x")
-    await node.put("types/tagdefs", [{"name": "PII"}])
+    await node.post("types/tagdefs", [{"name": "PII"}])
     wanted = {"entityType": "sr_field", "entityName": "lsrc-1:.:1:R.x", "typeName": "PII"}
     (made,) = await node.post("entity/tags", [wanted])
     assert "error" not in made

@@ -20,7 +20,7 @@ from headwater.catalog.state import Change, Edit, Key, State
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.core.supervisor import Supervised
-from headwater.log.slices import run_in_slices
+from headwater.log.slices import UPKEEP_SLICE_S, run_in_slices
 
 T = TypeVar("T")
 Decide = Callable[[], tuple[Sequence[Change], T]]
@@ -160,13 +160,13 @@ class Catalog:
         for upkeep in self.after_sweep:
             await upkeep()
         said = self.state.said
-        gone = await run_in_slices(self._gone()) if changed or said != self._checked else []
+        gone = await run_in_slices(self._gone(), UPKEEP_SLICE_S) if changed or said != self._checked else []
         self._checked = said
         await self.write(lambda: self._forgotten(gone))
 
     async def _note_deleted(self) -> bool:
         """Whether anything at all has changed."""
-        departed = await run_in_slices(self._departures.look())
+        departed = await run_in_slices(self._departures.look(), UPKEEP_SLICE_S)
         for key, entity in departed.gone.items():
             self.deleted.pop(key, None)
             self.deleted[key] = entity

@@ -127,25 +127,34 @@ class Departures:
     def _compare_facts(self, found: Departed) -> Generator[None, None, None]:
         """The registry says which of its subjects to look at."""
         revision, subjects = self._platform.subjects_changed(self._revision if self._facts_known else None)
-        if subjects is None:
-            subjects = {*self._facts, *(fact.subject for fact in self._platform.schemas())}
-        elif subjects:
-            found.changed |= _SCHEMA_TYPES
         if not self._facts_known:
             found.changed |= _SCHEMA_TYPES
         self._revision, self._facts_known = revision, True
-        for name in subjects:
+        if subjects is not None:
+            for name in subjects:
+                yield
+                self._compare_fact(name, self._platform.subject(name), found)
+            return
+        left = dict(self._facts)
+        for fact in self._platform.schemas():
             yield
-            old, new = self._facts.get(name), self._platform.subject(name)
-            if old == new:
-                continue
-            found.changed |= _SCHEMA_TYPES
-            if new is not None:
-                self._facts[name] = new
-            if old is not None:
-                if new is None:
-                    del self._facts[name]
-                found.gone |= self._gone(old, new)
+            left.pop(fact.subject, None)
+            self._compare_fact(fact.subject, fact, found)
+        for name in left:
+            yield
+            self._compare_fact(name, None, found)
+
+    def _compare_fact(self, subject: str, new: SchemaFact | None, found: Departed) -> None:
+        old = self._facts.get(subject)
+        if old == new:
+            return
+        found.changed |= _SCHEMA_TYPES
+        if new is not None:
+            self._facts[subject] = new
+        else:
+            del self._facts[subject]
+        if old is not None:
+            found.gone |= self._gone(old, new)
 
     def _gone(self, old: SchemaFact, new: SchemaFact | None) -> dict[EntityKey, Entity]:
         """A schema goes with the last subject whose newest version it is."""

@@ -23,12 +23,16 @@ def run(steps: Generator[None, None, T]) -> T:
             return result
 
 
-async def run_in_slices(steps: Generator[None, None, T]) -> T:
+UPKEEP_SLICE_S = 0.001
+"""For work that nobody waits for: a request takes several turns of the loop, and would wait for a slice in each."""
+
+
+async def run_in_slices(steps: Generator[None, None, T], slice_s: float = _SLICE_S) -> T:
     """Do the steps, letting the event loop work every few ms; returns and raises what the generator does.
 
     The first step starts without waiting, so what the caller looked up just before still holds in it.
     """
-    pause_at = time.perf_counter() + _SLICE_S
+    pause_at = time.perf_counter() + slice_s
     while True:
         try:
             next(steps)
@@ -37,4 +41,4 @@ async def run_in_slices(steps: Generator[None, None, T]) -> T:
             return result
         if time.perf_counter() >= pause_at:
             await asyncio.sleep(0)
-            pause_at = time.perf_counter() + _SLICE_S
+            pause_at = time.perf_counter() + slice_s
