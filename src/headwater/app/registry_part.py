@@ -30,7 +30,7 @@ class RegistryPart:
         self._settings = settings
         self._clock = clock
         self._stack = AsyncExitStack()
-        self.registry = Registry(cluster, clock)
+        self.registry = Registry(cluster, clock, settings.registry.max_schema_bytes)
         self.schemas = SqlSchemas(self.registry)
         identify, origins = RestAccess(access).identify, Origins.at(settings.node.host)
         self.door = RegistryDoor(self.registry, identify, origins=origins)

@@ -218,6 +218,11 @@ class RegistrySettings:
     """The schema registry and the catalog, on one port."""
 
     port: int = port(8081, "Port of the schema registry's and the catalog's REST API.")
+    max_schema_bytes: int = setting(
+        1_000_000,
+        "Largest text of a schema in UTF-8; more is answered 422 with code 42209. A record of _schemas holds no more.",
+        minimum=1024,
+    )
 
 
 @dataclass(frozen=True)

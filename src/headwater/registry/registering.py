@@ -8,7 +8,6 @@ from headwater.registry import errors, merging, records
 from headwater.registry.decisions import NEW_ID, NEXT_VERSION, Candidate, Decision
 from headwater.registry.deleting import check_writable
 from headwater.registry.errors import Code, RegistryError
-from headwater.registry.parsing import Parsed
 from headwater.registry.records import Change, ContextValue, Reference, SchemaValue
 from headwater.registry.schemas import Schemas
 from headwater.registry.subjects import DEFAULT_CONTEXT, qualified
@@ -31,6 +30,7 @@ def register(schemas: Schemas, subject: str, candidate: Candidate, normalize: bo
     Raises `RegistryError`: the schema is invalid or incompatible, or the mode forbids it.
     """
     state = schemas.state
+    schemas.check_size(candidate)
     merging.check_rules(candidate.rules)
     config = state.config(subject)
     normalize = normalize or bool(config.normalize)
@@ -42,6 +42,7 @@ def register(schemas: Schemas, subject: str, candidate: Candidate, normalize: bo
     if candidate.schema == "" and state.mode(subject) == "IMPORT":
         raise errors.invalid_schema("Empty schema")
     filled, populated, number = _filled(schemas, subject, candidate)
+    given = filled
     parsed, references = schemas.parse(subject, filled)
     text = _storable(parsed.normalised() if normalize else parsed.canonical())
     filled = replace(filled, schema=text, references=references)
@@ -55,8 +56,38 @@ def register(schemas: Schemas, subject: str, candidate: Candidate, normalize: bo
         if version is not None and candidate.version == NEXT_VERSION:
             return Decision(Registered(version, populated))
     if state.mode(subject) != "IMPORT":
-        _check_compatible(schemas, subject, parsed, filled)
+        _check_compatible(schemas, subject, given, schemas.state.versions(subject))
     return _new(schemas, subject, filled, schema_id, number, now, populated)
+
+
+async def prepare(schemas: Schemas, subject: str, candidate: Candidate, normalize: bool) -> None:
+    """Have a large schema parsed and compared before `register` is asked. Raises `RegistryError`."""
+    schemas.check_size(candidate)
+    state = schemas.state
+    config = state.config(subject)
+    importing = state.mode(subject) == "IMPORT"
+    if candidate.schema == "" and importing:
+        return
+    if candidate.schema.strip() and candidate.version == NEXT_VERSION and not merging.has_contract(config):
+        await prepare_lookup(schemas, subject, candidate)
+        if lookup(schemas, subject, candidate, normalize or bool(config.normalize)) is not None:
+            return  # as mostly: clients register again whenever they start
+    filled = _filled(schemas, subject, candidate)[0]
+    olds = [] if importing else state.versions(subject)
+    await prepare_check(schemas, subject, filled, olds)
+
+
+async def prepare_check(schemas: Schemas, subject: str, candidate: Candidate, olds: list[SchemaValue]) -> None:
+    """Have a large schema parsed and compared before `incompatibilities` is asked. Raises `RegistryError`."""
+    schemas.check_size(candidate)
+    await schemas.prepare(subject, candidate, *_compared_with(schemas, subject, candidate, olds))
+
+
+async def prepare_lookup(schemas: Schemas, subject: str, candidate: Candidate) -> None:
+    """Have a large schema parsed before it is looked up. Raises `RegistryError`."""
+    schemas.check_size(candidate)
+    if candidate.schema.strip() and _held_as_given(schemas, subject, candidate) is None:
+        await schemas.prepare(subject, candidate, "NONE", [])
 
 
 def _storable(text: str) -> str:
@@ -102,8 +133,8 @@ def _filled(schemas: Schemas, subject: str, candidate: Candidate) -> tuple[Candi
     return replace(candidate, metadata=metadata, rules=rules), True, number
 
 
-def _check_compatible(schemas: Schemas, subject: str, parsed: Parsed, filled: Candidate) -> None:
-    reasons = incompatibilities(schemas, subject, parsed, filled, schemas.state.versions(subject))
+def _check_compatible(schemas: Schemas, subject: str, filled: Candidate, olds: list[SchemaValue]) -> None:
+    reasons = incompatibilities(schemas, subject, filled, olds)
     if reasons:
         raise RegistryError(
             Code.INCOMPATIBLE_SCHEMA,
@@ -112,17 +143,24 @@ def _check_compatible(schemas: Schemas, subject: str, parsed: Parsed, filled: Ca
         )
 
 
-def incompatibilities(
-    schemas: Schemas, subject: str, parsed: Parsed, candidate: Candidate, olds: list[SchemaValue]
-) -> list[str]:
+def incompatibilities(schemas: Schemas, subject: str, candidate: Candidate, olds: list[SchemaValue]) -> list[str]:
     """Why the schema may not follow `olds` (ascending) under the subject's configuration; empty if it may."""
+    level, olds = _compared_with(schemas, subject, candidate, olds)
+    return schemas.incompatibilities(
+        level, subject, candidate, olds, bool(schemas.state.config(subject).validate_fields)
+    )
+
+
+def _compared_with(
+    schemas: Schemas, subject: str, candidate: Candidate, olds: list[SchemaValue]
+) -> tuple[str, list[SchemaValue]]:
+    """The level, and those of the versions that are of the schema's compatibility group."""
     config = schemas.state.config(subject)
     group = config.compatibility_group
     if group is not None:
         own = _property(candidate.metadata, group)
         olds = [old for old in olds if _property(old.metadata, group) == own]
-    level = config.compatibility_level or "NONE"
-    return schemas.incompatibilities(level, parsed, candidate.kind, olds, bool(config.validate_fields))
+    return config.compatibility_level or "NONE", olds
 
 
 def _property(metadata: records.Metadata | None, name: str) -> str | None:
@@ -140,6 +178,8 @@ def _new(
     context = qualified(subject).context
     if schema_id == NEW_ID:
         schema_id = state.max_id(context) + 1
+    if schema_id > LARGEST_ID:
+        raise RegistryError(Code.OPERATION_NOT_PERMITTED, f"There are no ids left: the largest, {LARGEST_ID}, is taken")
     value = SchemaValue(
         subject, number, schema_id, filled.schema, filled.kind, filled.references, filled.metadata, filled.rules, ts=now
     )
@@ -175,23 +215,33 @@ def lookup(
     """The version of the subject that has this schema. Raises `RegistryError` for what is no schema."""
     if not candidate.schema.strip():
         return None
+    given = _held_as_given(schemas, subject, candidate)
+    if given is not None and not normalize and (deleted or not given.deleted):
+        return given  # what is held needs no parsing
     parsed, references = schemas.parse(subject, candidate)
-    context = qualified(subject).context
-    for text in dict.fromkeys((parsed.normalised() if normalize else parsed.canonical(), candidate.schema)):
-        found = _held(schemas, (subject, context), candidate, text, references)
+    text = parsed.normalised() if normalize else parsed.canonical()
+    for found in (_held(schemas, subject, candidate, text, references), given):
         if found is not None and (deleted or not found.deleted):
             return found
     return None
 
 
+def _held_as_given(schemas: Schemas, subject: str, candidate: Candidate) -> SchemaValue | None:
+    references = schemas.resolved(subject, candidate)[1]
+    return _held(schemas, subject, candidate, candidate.schema, references)
+
+
 def _held(
-    schemas: Schemas, place: tuple[str, str], candidate: Candidate, text: str, references: tuple[Reference, ...]
+    schemas: Schemas, subject: str, candidate: Candidate, text: str, references: tuple[Reference, ...]
 ) -> SchemaValue | None:
-    digest = records.digest(text, references, candidate.metadata, candidate.rules)
-    content = schemas.state.content(place[1], candidate.kind, digest)
-    if content is None or place[0] not in content.versions:
+    try:
+        digest = records.digest(text, references, candidate.metadata, candidate.rules)
+    except UnicodeEncodeError:
+        return None  # half of a surrogate pair, which nothing that is held has
+    content = schemas.state.content(qualified(subject).context, candidate.kind, digest)
+    if content is None or subject not in content.versions:
         return None
-    return schemas.state.version(place[0], content.versions[place[0]], deleted=True)
+    return schemas.state.version(subject, content.versions[subject], deleted=True)
 
 
 def in_any_context(

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from headwater.cluster.api import EARLIEST, LATEST, Append, Cluster, Commit, TopicPartition, TopicSpec
 from headwater.core.clock import Clock
-from headwater.core.errors import ClusterError, HeadwaterError, LogError, TopicExistsError
+from headwater.core.errors import TopicExistsError
 from headwater.registry.decisions import Candidate, Decision
 from headwater.registry.errors import Code, RegistryError
 from headwater.registry.records import Change, decode, encode
-from headwater.registry.schemas import Schemas
+from headwater.registry.schemas import DEFAULT_LARGEST_BYTES, Schemas
 from headwater.registry.state import RegistryState
 from headwater.wire.records import build_batch, read_records
 
@@ -39,11 +39,11 @@ _LOGGER = logging.getLogger(__name__)
 class Registry:
     """`load` before use, `close` after."""
 
-    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock, largest_bytes: int = DEFAULT_LARGEST_BYTES) -> None:
         self.cluster = cluster
         self.clock = clock
         self.state = RegistryState()
-        self.schemas = Schemas(self.state)
+        self.schemas = Schemas(self.state, largest_bytes=largest_bytes)
         self.writes_here = True
         """Whether this node is the one that writes; the others forward to it."""
         self.leader_url: str | None = None
@@ -60,21 +60,37 @@ class Registry:
         self._pending: list[tuple[bytes, bytes | None]] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._stale = False
+        """Whether the state holds what could not be written, and the topic could not be read since."""
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
     async def load(self) -> None:
         """Make the state what the topic says. Raises `ClusterError`, `LogError`."""
-        self._become(RegistryState(self.state.revision + 1))
-        self._position = 0
-        await self.catch_up()
+        async with self._turn:
+            await self._reload()
+
+    async def _reload(self, end: int | None = None) -> None:
+        """Replay up to `end`, or everything, into a state of its own: until it is complete, the old one answers."""
+        fresh, position = RegistryState(), 0
+        if self.cluster.topic(TOPIC) is not None:
+            position = await self.cluster.list_offset(self._place, EARLIEST)
+            end = await self.cluster.list_offset(self._place, LATEST) if end is None else end
+            while position < end:
+                position = await self._read_into(fresh, position)
+        fresh.take_the_place_of(self.state)
+        self._become(fresh)
+        self._position, self._stale = position, False
 
     def _become(self, state: RegistryState) -> None:
         self.state = state
-        self.schemas = Schemas(state)
+        self.schemas = self.schemas.over(state)
 
     async def catch_up(self) -> None:
         """Apply everything that is in the topic now."""
+        if self._stale:
+            await self.load()
+            return
         if self.cluster.topic(TOPIC) is None:
             return
         async with self._turn:
@@ -84,24 +100,32 @@ class Registry:
                 await self._read()
 
     async def _read(self) -> None:
-        at = self._position
+        self._position = await self._read_into(self.state, self._position)
+
+    async def _read_into(self, state: RegistryState, at: int) -> int:
+        """Apply what is there at `at`, or some of it; the offset behind."""
+        behind = at
         for fetched in await self.cluster.fetch({self._place: at}, _FETCH_BYTES):
             for record in read_records(fetched.data, at):
                 if record.offset >= at:
-                    self._replay(record.offset, record.key, record.value)
-            self._position = max(self._position, fetched.next_offset)
+                    self._replay(state, record.offset, record.key, record.value)
+            behind = max(behind, fetched.next_offset)
+        return behind
 
-    def _replay(self, offset: int, key: bytes | None, value: bytes | None) -> None:
+    @staticmethod
+    def _replay(state: RegistryState, offset: int, key: bytes | None, value: bytes | None) -> None:
         try:
             change = decode(key, value)
         except (msgspec.MsgspecError, ValueError) as error:
             _LOGGER.warning("Record %d of topic %s is not understood and left out: %s", offset, TOPIC, error)
             return
         if change is not None:
-            self.state.apply(change)
+            state.apply(change)
 
     async def follow(self) -> None:
         """One round of reading what others write, be it another node or any client of the topic; for `Supervised`."""
+        if self._stale:
+            await self.load()
         if self.cluster.topic(TOPIC) is None:
             await self.cluster.refresh()
             if self.cluster.topic(TOPIC) is None:
@@ -137,6 +161,8 @@ class Registry:
 
     def submit(self, decide: Callable[[RegistryState], Decision[T]]) -> T:
         """Decide and apply; the records follow. `settle` waits for them. Raises `RegistryError`."""
+        if self._stale:
+            raise RegistryError(Code.STORE, f"Topic {TOPIC} could be neither written nor read. Try again in a moment")
         decision = decide(self.state)
         if not decision.changes:
             return decision.answer
@@ -172,13 +198,14 @@ class Registry:
 
     async def _flush(self) -> None:
         while self._pending or self._waiting:
-            records, self._pending = self._pending, []
-            waiting, self._waiting = self._waiting, []
+            waiting: list[asyncio.Future[None]] = []
             try:
-                if records:
-                    async with self._turn:
+                async with self._turn:  # who reads applies what is pending again, so it is taken in our turn only
+                    records, self._pending = self._pending, []
+                    waiting, self._waiting = self._waiting, []
+                    if records:
                         await self._write(records)
-            except (ClusterError, LogError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait have to know
                 await self._fail(error, waiting)
                 return
             for done in waiting:
@@ -192,40 +219,34 @@ class Registry:
             except TopicExistsError:
                 await self.cluster.refresh()
         now = self.clock.now_ms()
-        for part in _parts(records):
+        parts = _parts(records)
+        for number, part in enumerate(parts, 1):
             batch = build_batch([(key, value, now, ()) for key, value in part])
             (base,) = await self.cluster.commit(Commit([Append(self._place, batch)]))
             if base != self._position:
-                await self._meet(base + len(part))
+                # Somebody else has written too: the order in the topic is the true one.
+                await self._reload(base + len(part))
+                self._apply_again(record for later in parts[number:] for record in later)
             self._position = max(self._position, base + len(part))
 
-    async def _meet(self, end: int) -> None:
-        """Somebody else has written too: the order in the topic is the true one."""
-        await self._reload(end)
-        self._apply_again()
-
-    def _apply_again(self) -> None:
-        """What was decided and is not written yet comes last."""
-        for key, value in self._pending:
+    def _apply_again(self, taken: Iterable[tuple[bytes, bytes | None]] = ()) -> None:
+        """What was decided and is not written yet comes last: what is `taken` to be written, then what is pending."""
+        for key, value in [*taken, *self._pending]:
             change = decode(key, value)
             if change is not None:
                 self.state.apply(change)
 
-    async def _reload(self, end: int) -> None:
-        self._become(RegistryState(self.state.revision + 1))
-        self._position = await self.cluster.list_offset(self._place, EARLIEST)
-        while self._position < end:
-            await self._read()
-
-    async def _fail(self, error: HeadwaterError, waiting: list[asyncio.Future[None]]) -> None:
+    async def _fail(self, error: Exception, waiting: list[asyncio.Future[None]]) -> None:
         _LOGGER.error("Schemas could not be written to topic %s: %s", TOPIC, error)
+        # What was applied and is not in the topic must not be decided on: nothing is, until the topic has been read.
+        self._stale = True
         self._pending = []
-        waiting += self._waiting
-        self._waiting = []
         try:
             await self.load()
-        except (ClusterError, LogError) as problem:
+        except Exception as problem:  # noqa: BLE001 - `follow` tries again
             _LOGGER.error("Nor could topic %s be read: %s", TOPIC, problem)
+        waiting += self._waiting
+        self._waiting = []
         for done in waiting:
             if not done.done():
                 done.set_exception(RegistryError(Code.STORE, f"The schema store cannot be written to: {error}"))

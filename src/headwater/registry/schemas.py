@@ -1,20 +1,22 @@
-"""Texts of schemas with their references, parsed: remembered, because the same ones are asked for again and again."""
+"""Texts of schemas with their references, parsed: remembered, because the same ones are asked for again and again.
+
+What would hold up the loop is done by a process of its own first (`prepare`), and found in the memory then.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from msgspec.structs import replace
 
-from headwater.registry.compatibility import CompatibilityLevel, check
 from headwater.registry.decisions import KINDS, LATEST, Candidate
-from headwater.registry.errors import RegistryError, invalid_schema
-from headwater.registry.parsing import Parsed, ParseError, parse
+from headwater.registry.errors import Code, RegistryError, invalid_schema
+from headwater.registry.memory import Memory, ParsedAfar
+from headwater.registry.parsing import Parsed, ParseError
 from headwater.registry.records import Reference, SchemaValue
 from headwater.registry.state import RegistryState
 from headwater.registry.subjects import in_context, qualified
+from headwater.registry.workshop import LARGE_CHARS, Compared, Done, Task, Text, Workshop, compare, reason
 
-_REMEMBERED = 1_000
+DEFAULT_LARGEST_BYTES = 1_000_000
 _DEEPEST_REFERENCE = 50
 """References to references; more are taken for a circle."""
 
@@ -22,45 +24,76 @@ _DEEPEST_REFERENCE = 50
 class Schemas:
     """Parses what one registry holds and is given."""
 
-    def __init__(self, state: RegistryState) -> None:
+    def __init__(
+        self,
+        state: RegistryState,
+        memory: Memory | None = None,
+        workshop: Workshop | None = None,
+        largest_bytes: int = DEFAULT_LARGEST_BYTES,
+    ) -> None:
         self.state = state
-        self._parsed: OrderedDict[object, Parsed] = OrderedDict()
+        self.memory = memory or Memory()
+        self.workshop = workshop or Workshop()
+        self.largest_bytes = largest_bytes
+
+    def over(self, state: RegistryState) -> Schemas:
+        """The same for another state: what is remembered stays."""
+        return Schemas(state, self.memory, self.workshop, self.largest_bytes)
+
+    # --- parsing ----------------------------------------------------------------------------------------------------
 
     def parse(self, subject: str, candidate: Candidate) -> tuple[Parsed, tuple[Reference, ...]]:
         """A schema as a subject would hold it, and its references with the versions that `latest` means now.
 
         Raises `RegistryError` (42201) naming the schema and the reason.
         """
+        text, references = self.resolved(subject, candidate)
+        return self._parse(text), references
+
+    def resolved(self, subject: str, candidate: Candidate) -> tuple[Text, tuple[Reference, ...]]:
+        """The text with what it refers to, and its references with the versions that `latest` means now.
+
+        Raises `RegistryError` (42201): there is no such kind of schema, or no such reference.
+        """
         if candidate.kind not in KINDS:
             raise invalid_schema(f"Invalid schema type {candidate.kind}")
         found: dict[str, SchemaValue] = {}
         context = qualified(subject).context
         references = tuple(self._resolve(context, r, found, 0) for r in candidate.references)
-        key = (candidate.kind, candidate.schema, tuple((n, v.subject, v.version, v.schema) for n, v in found.items()))
-        known = self._parsed.get(key)
-        if known is not None:
-            self._parsed.move_to_end(key)
-            return known, references
-        texts = {name: (value.schema_type, value.schema) for name, value in found.items()}
-        try:
-            parsed = parse(candidate.kind, candidate.schema, texts)
-        except (ParseError, RecursionError) as error:
-            raise invalid_schema(_invalid(candidate, error)) from None
-        self._parsed[key] = parsed
-        if len(self._parsed) > _REMEMBERED:
-            self._parsed.popitem(last=False)
-        return parsed, references
+        texts = tuple((name, value.schema_type, value.schema) for name, value in found.items())
+        return Text(candidate.kind, candidate.schema, texts), references
+
+    def _parse(self, text: Text) -> Parsed:
+        known = self.memory.parsed(text)
+        if known is None:
+            try:
+                known = text.parse()
+            except (ParseError, RecursionError) as error:
+                raise _invalid(text, reason(error)) from None
+            self.memory.keep(text, known)
+        return known
+
+    def check_size(self, candidate: Candidate) -> None:
+        """Raise `RegistryError` (42209) for a text that is larger than the registry takes."""
+        if len(candidate.schema) * 4 > self.largest_bytes:
+            size = len(candidate.schema.encode(errors="surrogatepass"))
+            if size > self.largest_bytes:
+                raise RegistryError(
+                    Code.SCHEMA_TOO_LARGE,
+                    f"The schema is too large: it has {size} bytes, and the registry takes {self.largest_bytes} "
+                    "(registry.max_schema_bytes)",
+                )
 
     def parse_value(self, value: SchemaValue) -> Parsed:
         """A version that is held."""
-        return self.parse(value.subject, Candidate(value.schema, value.schema_type, value.references))[0]
+        return self._parse(self._text(value))
+
+    def _text(self, value: SchemaValue) -> Text:
+        return self.resolved(value.subject, Candidate(value.schema, value.schema_type, value.references))[0]
 
     def texts(self, value: SchemaValue) -> tuple[tuple[str, str], ...]:
         """Name and text of everything that a version refers to, also indirectly; what is needed comes first."""
-        found: dict[str, SchemaValue] = {}
-        for reference in value.references:
-            self._resolve(qualified(value.subject).context, reference, found, 0)
-        return tuple((name, held.schema) for name, held in found.items())
+        return tuple((name, schema) for name, _, schema in self._text(value).references)
 
     def _resolve(self, context: str, reference: Reference, found: dict[str, SchemaValue], depth: int) -> Reference:
         subject = in_context(context, reference.subject)
@@ -80,30 +113,72 @@ class Schemas:
     # --- compatibility ----------------------------------------------------------------------------------------------
 
     def incompatibilities(
-        self, level: str, new: Parsed, kind: str, olds: list[SchemaValue], validate_fields: bool = False
+        self, level: str, subject: str, candidate: Candidate, olds: list[SchemaValue], validate_fields: bool = False
     ) -> list[str]:
         """Why the schema may not follow the versions (ascending), the newest that forbids it first; empty if it may."""
         if level == "NONE" or not olds:
             return []
-        for old in reversed(olds) if level.endswith("_TRANSITIVE") else olds[-1:]:
-            reasons = self._against(level, new, kind, old)
+        new = self.resolved(subject, candidate)[0]
+        for old in _looked_at(level, olds):
+            reasons = self._against(level, new, old)
             if reasons:
                 about = [f"{{oldSchemaVersion: {old.version}}}", f"{{oldSchema: '{old.schema}'}}"]
                 rule = f"{{validateFields: '{str(validate_fields).lower()}', compatibility: '{level}'}}"
                 return [*reasons, *about, rule]
         return []
 
-    def _against(self, level: str, new: Parsed, kind: str, old: SchemaValue) -> list[str]:
-        if kind != old.schema_type:
+    def _against(self, level: str, new: Text, old: SchemaValue) -> list[str]:
+        if new.kind != old.schema_type:
             return ["Incompatible because of different schema type"]
         try:
-            found = check(kind, CompatibilityLevel(level), new, [self.parse_value(old)])
+            found = self._compared(level, new, self._text(old))
         except RegistryError as error:
             return [f"Version {old.version} cannot be read: {error}"]
-        return [str(reason) for reason in found]
+        if found.unreadable is not None:
+            return [f"Version {old.version} cannot be read: {found.unreadable}"]
+        return list(found.reasons)
+
+    def _compared(self, level: str, new: Text, old: Text) -> Compared:
+        known = self.memory.compared(level, new, old)
+        if known is not None:
+            return known
+        reader, writer = (
+            each.source.parse() if isinstance(each, ParsedAfar) else each for each in map(self._parse, (new, old))
+        )
+        return compare(level, reader, writer)
+
+    # --- large schemas ----------------------------------------------------------------------------------------------
+
+    async def prepare(self, subject: str, candidate: Candidate, level: str, olds: list[SchemaValue]) -> None:
+        """Have done elsewhere, if it is much, what `parse` and `incompatibilities` will be asked for.
+
+        Raises `RegistryError` (42201): it is no schema.
+        """
+        new = self.resolved(subject, candidate)[0]
+        same = [old for old in _looked_at(level, olds) if old.schema_type == new.kind]
+        texts = [text for text in map(self._text, same) if self.memory.compared(level, new, text) is None]
+        to_parse = 0 if self.memory.parsed(new) else new.chars
+        if to_parse + sum(text.chars for text in texts) + (new.chars if texts else 0) <= LARGE_CHARS:
+            return
+        done = await self.workshop.do(Task(new, tuple(texts), level))
+        if done.invalid is not None:
+            raise _invalid(new, done.invalid)
+        self._remember(new, done)
+        for old, found in zip(texts, done.compared, strict=False):
+            self.memory.keep_compared(level, new, old, found)
+
+    def _remember(self, new: Text, done: Done) -> None:
+        if self.memory.parsed(new) is None:
+            self.memory.keep(new, ParsedAfar(new.kind, new.schema, new, done))
 
 
-def _invalid(candidate: Candidate, error: Exception) -> str:
-    reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-    text = candidate.schema if len(candidate.schema) <= 1_000 else f"{candidate.schema[:1_000]}…"
-    return f"Invalid schema {text} of type {candidate.kind}, details: {reason}"
+def _looked_at(level: str, olds: list[SchemaValue]) -> list[SchemaValue]:
+    """The versions (ascending) that a level compares with, in the order in which it does."""
+    if level == "NONE":
+        return []
+    return olds[::-1] if level.endswith("_TRANSITIVE") else olds[-1:]
+
+
+def _invalid(text: Text, why: str) -> RegistryError:
+    shown = text.schema if len(text.schema) <= 1_000 else f"{text.schema[:1_000]}…"
+    return invalid_schema(f"Invalid schema {shown} of type {text.kind}, details: {why}")

@@ -43,10 +43,10 @@ class Content:
 class RegistryState:
     """Changes only by `apply`, in the order of the topic. Applying a change twice is the same as once."""
 
-    def __init__(self, revision: int = 0) -> None:
-        self.revision = revision
+    def __init__(self) -> None:
+        self.revision = 0
         """Counts the changes of subjects, on from the revision of the state that this one takes the place of."""
-        self._began = revision
+        self._began = 0
         self._changed: dict[str, int] = {}
         """The revision at which each subject was changed last, ascending."""
         self.subjects: dict[str, dict[int, SchemaValue]] = {}
@@ -96,6 +96,12 @@ class RegistryState:
         self.revision += 1
         self._changed.pop(subject, None)
         self._changed[subject] = self.revision
+
+    def take_the_place_of(self, old: RegistryState) -> None:
+        """Count on from the old one's revision, of which nothing is known here."""
+        more = old.revision + 1 - self._began
+        self._began, self.revision = self._began + more, self.revision + more
+        self._changed = {subject: revision + more for subject, revision in self._changed.items()}
 
     def changed_since(self, revision: int) -> list[str] | None:
         """The subjects that have changed since a revision, the last one first; None where that is not known."""

@@ -11,28 +11,29 @@ from headwater.registry.errors import invalid_schema
 from headwater.registry.records import SchemaValue
 
 
-def check_version(call: Call) -> dict[str, Any]:
+async def check_version(call: Call) -> dict[str, Any]:
     """Whether the schema may follow one version."""
     subject, number = call.alias_of_subject, call.version()
     body = call.read(SchemaBody)
     value = call.state.version(subject, number)
     if value is None and number != -1:
         raise missing(call.state, subject, number)
-    return _answer(call, subject, body, [] if value is None else [value])
+    return await _answer(call, subject, body, [] if value is None else [value])
 
 
-def check_all(call: Call) -> dict[str, Any]:
+async def check_all(call: Call) -> dict[str, Any]:
     """Whether the schema may follow the versions that the configuration says it must be compatible with."""
     subject = call.alias_of_subject
-    return _answer(call, subject, call.read(SchemaBody), call.state.versions(subject))
+    return await _answer(call, subject, call.read(SchemaBody), call.state.versions(subject))
 
 
-def _answer(call: Call, subject: str, body: SchemaBody, olds: list[SchemaValue]) -> dict[str, Any]:
+async def _answer(call: Call, subject: str, body: SchemaBody, olds: list[SchemaValue]) -> dict[str, Any]:
     candidate = body.candidate()
     if not candidate.schema.strip():
         raise invalid_schema("Empty schema")
-    parsed, _ = call.schemas.parse(subject, candidate)
-    reasons = registering.incompatibilities(call.schemas, subject, parsed, candidate, olds)
+    await registering.prepare_check(call.schemas, subject, candidate, olds)
+    call.schemas.parse(subject, candidate)
+    reasons = registering.incompatibilities(call.schemas, subject, candidate, olds)
     answer: dict[str, Any] = {"is_compatible": not reasons}
     if call.flag("verbose"):
         answer["messages"] = reasons

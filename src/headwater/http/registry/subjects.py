@@ -52,6 +52,7 @@ async def look_up(call: Call) -> dict[str, Any]:
     subject, deleted = call.alias_of_subject, call.flag("deleted")
     candidate = call.read(SchemaBody).candidate()
     normalize = call.flag("normalize") or bool(call.state.config(subject).normalize)
+    await registering.prepare_lookup(call.schemas, subject, candidate)
     found = registering.in_any_context(call.schemas, subject, candidate, normalize, deleted)
     if found is None:
         raise schema_not_found() if call.state.has(subject, deleted) else subject_not_found(subject)
@@ -89,6 +90,7 @@ async def register(call: Call) -> dict[str, Any]:
     """The id of the schema; with what else it has where the registry added something."""
     subject, normalize = call.subject_to_write, call.flag("normalize")
     candidate: Candidate = call.read(SchemaBody).candidate()
+    await registering.prepare(call.schemas, subject, candidate, normalize)
     now = call.registry.clock.now_ms()
     registered = await call.registry.carry_out(
         lambda state: registering.register(call.schemas, subject, candidate, normalize, now)

@@ -31,8 +31,8 @@ COMPATIBLE = frozenset(
 """A schema that differs from an older one only in these accepts every document that the older one accepts."""
 
 _ENDINGS = (
-    ("_TO_OPEN_CONTENT_MODEL", "The {reader} schema has '{path}', and the {writer} schema, which is open, allows anything "
-     "there"),
+    ("_TO_OPEN_CONTENT_MODEL",
+     "The {reader} schema has '{path}', and the {writer} schema, which is open, allows anything there"),
     ("_TO_UNOPEN_CONTENT_MODEL", "The {reader} schema requires '{path}', which the {writer} schema does not know"),
     ("_FROM_CLOSED_CONTENT_MODEL", "The {reader} schema is closed and lacks '{path}' of the {writer} schema"),
     ("REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
