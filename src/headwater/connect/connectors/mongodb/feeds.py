@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -95,7 +96,10 @@ class EmbeddedFeed:
 
 
 class ServerFeed:
-    """A deployment, through pymongo."""
+    """A deployment, through pymongo.
+
+    A read of the stream goes on when whoever waits for it is cancelled: what the server has sent is sent once.
+    """
 
     def __init__(self, config: Config) -> None:
         self._client = connect(config)
@@ -103,38 +107,50 @@ class ServerFeed:
         self._collection = config.text("collection")
         self._database = self._client[config.text("database")]
         self._stream: AsyncChangeStream[Any] | None = None
+        self._token: Token | None = None
+        self._reading: asyncio.Task[Event | None] | None = None
+        self._ready: list[Event] = []
 
     async def begin(self, token: Token | None) -> Token:
-        from pymongo.errors import OperationFailure
+        with _stream_errors():
+            self._stream = await self._open(token)
+        return dict(self._stream.resume_token or token or {})
 
+    async def _open(self, token: Token | None) -> AsyncChangeStream[Any]:
         target = self._database[self._collection] if self._collection else self._database
         options: dict[str, Any] = {"max_await_time_ms": self._config.integer("poll.await.time.ms")}
         if full := self._config.text("change.stream.full.document"):
             options["full_document"] = full
-        with server_errors():
-            try:
-                self._stream = await target.watch(
-                    json.loads(self._config.text("pipeline")), resume_after=token, **options
-                )
-            except OperationFailure as error:
-                if error.code not in _HISTORY_LOST:
-                    raise
-                raise ConnectError(
-                    "The server does not have the changes since the last one read any more. Reset the connector's "
-                    "offsets (DELETE /connectors/…/offsets) and let it copy what is there (startup.mode=copy_existing)"
-                ) from error
-        return dict(self._stream.resume_token or token or {})
+        # `start_after` also goes on behind the event that a collection was dropped, which `resume_after` must not.
+        return await target.watch(json.loads(self._config.text("pipeline")), start_after=token or None, **options)
 
     async def next(self, limit: int) -> list[Event]:
-        assert self._stream is not None
-        events: list[Event] = []
-        with server_errors():
-            while len(events) < limit:
-                event = await self._stream.try_next()
+        with _stream_errors():
+            while len(self._ready) < limit:
+                reading = self._reading or asyncio.create_task(self._read())
+                self._reading = reading
+                # What is at hand does not wait for what is not.
+                await asyncio.wait({reading}, timeout=0 if self._ready else None)
+                if not reading.done():
+                    break
+                self._reading = None
+                event = reading.result()
                 if event is None:
                     break
-                events.append(event)
+                self._ready.append(event)
+        events, self._ready = self._ready, []
         return events
+
+    async def _read(self) -> Event | None:
+        """The next change; None if there was none for a while."""
+        if self._stream is None:
+            self._stream = await self._open(self._token)
+        event: Event | None = await self._stream.try_next()
+        if event is not None and event["operationType"] == "invalidate":  # the last one of a stream
+            self._token = event["_id"]
+            await self._stream.close()
+            self._stream = None
+        return event
 
     async def collections(self) -> list[str]:
         if self._collection:
@@ -149,6 +165,26 @@ class ServerFeed:
             return await self._database[collection].find(chosen).sort("_id", 1).limit(limit).to_list()
 
     async def close(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
         if self._stream is not None:
             await self._stream.close()
         await self._client.close()
+
+
+@contextmanager
+def _stream_errors() -> Iterator[None]:
+    """What a change stream fails with, as what the worker decides by."""
+    from pymongo.errors import OperationFailure
+
+    with server_errors():
+        try:
+            yield
+        except OperationFailure as error:
+            if error.code not in _HISTORY_LOST:
+                raise
+            raise ConnectError(
+                "The server does not have the changes since the last one read any more. Reset the connector's "
+                "offsets (DELETE /connectors/…/offsets) and let it copy what is there (startup.mode=copy_existing)"
+            ) from error

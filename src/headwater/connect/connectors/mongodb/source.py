@@ -80,7 +80,8 @@ class MongoSourceTask(SourceTask):
         if self._left:
             return await self._copy(limit)
         events = await self._feed.next(limit)
-        return [self._record(event, {"_id": self._plain(event["_id"])}) for event in events]
+        # The end of a stream (`invalidate`) belongs to no collection, and so to no topic.
+        return [self._record(event, {"_id": self._plain(event["_id"])}) for event in events if "ns" in event]
 
     async def _copy(self, limit: int) -> Sequence[SourceRecord]:
         collection = self._left[0]
