@@ -57,6 +57,11 @@ def test_a_package_brings_a_connector_that_every_door_of_a_node_drives(tmp_path:
         assert "com.example.LinesSourceConnector" in command("plugins")
         assert 'Missing required configuration "file"' in command("create", "l", "connector.class=LinesSource", code=2)
         assert "file: Missing required" in command("validate", "connector.class=LinesSource", "topic=t", code=1)
+        assert "right" in command("validate", "connector.class=LinesSource", "topic=t", f"file={source}")
+        odd = "a/b %?#ü"
+        command("create", odd, "connector.class=LinesSource", f"file={source}", "topic=odd")
+        for step in ("status", "pause", "resume", "stop", "delete"):
+            command(step, odd)
         made = command("create", "l", "connector.class=LinesSource", f"file={source}", "topic=${env:LINES_TOPIC}")
         assert "Connector l is made" in made
         until(lambda: json.loads(command("status", "l", "--output", "json"))["tasks"] != [])

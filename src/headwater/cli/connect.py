@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -39,7 +40,7 @@ def status(name: Name, *, output: Output = "table", server: Server = _DEFAULT) -
     from headwater.cli.tables import as_json, check_output, show
 
     check_output(output)
-    found = _door(server).get(f"/connectors/{name}/status", {})
+    found = _door(server).get(_path(name, "/status"), {})
     if output == "json":
         print(as_json(found))
         return
@@ -61,28 +62,28 @@ def create(name: Name, settings: Settings = None, *, server: Server = _DEFAULT) 
 @app.command()
 def delete(name: Name, *, server: Server = _DEFAULT) -> None:
     """Stop and delete a connector. Its topics and offsets stay."""
-    _door(server).send("DELETE", f"/connectors/{name}")
+    _door(server).send("DELETE", _path(name))
     print(f"Connector {name} is deleted.")
 
 
 @app.command()
 def pause(name: Name, *, server: Server = _DEFAULT) -> None:
     """Let the tasks rest; they keep their connections."""
-    _door(server).send("PUT", f"/connectors/{name}/pause")
+    _door(server).send("PUT", _path(name, "/pause"))
     print(f"Connector {name} rests.")
 
 
 @app.command()
 def resume(name: Name, *, server: Server = _DEFAULT) -> None:
     """Go on after a pause or a stop."""
-    _door(server).send("PUT", f"/connectors/{name}/resume")
+    _door(server).send("PUT", _path(name, "/resume"))
     print(f"Connector {name} goes on.")
 
 
 @app.command()
 def stop(name: Name, *, server: Server = _DEFAULT) -> None:
     """End the tasks, but keep the connector; its offsets can be changed then."""
-    _door(server).send("PUT", f"/connectors/{name}/stop")
+    _door(server).send("PUT", _path(name, "/stop"))
     print(f"Connector {name} is stopped.")
 
 
@@ -95,7 +96,7 @@ def restart(
 ) -> None:
     """Make a connector and its tasks anew."""
     params = {"includeTasks": "true", "onlyFailed": str(failed).lower()}
-    _door(server).send("POST", f"/connectors/{name}/restart", params=params)
+    _door(server).send("POST", _path(name, "/restart"), params=params)
     print(f"Connector {name} is restarted.")
 
 
@@ -110,7 +111,7 @@ def plugins(
     from headwater.cli.tables import show
 
     if plugin is not None:
-        keys = _door(server).get(f"/connector-plugins/{plugin}/config", {})
+        keys = _door(server).get(f"/connector-plugins/{quote(plugin, safe='')}/config", {})
         rows = [(k["name"], k["type"], _needed(k), k["documentation"]) for k in keys]
         show(output, ("Key", "Type", "Default", "Meaning"), rows)
         return
@@ -127,7 +128,9 @@ def validate(settings: Settings = None, *, server: Server = _DEFAULT) -> None:
     if "connector.class" not in config:
         raise ConfigError("a configuration needs connector.class")
     plugin = config["connector.class"].rpartition(".")[2]
-    found = _door(server).send("PUT", f"/connector-plugins/{plugin}/config/validate", config)
+    # The name is given when the connector is made, so that none is nothing wrong yet.
+    config = {"name": "unnamed", **config}
+    found = _door(server).send("PUT", f"/connector-plugins/{quote(plugin, safe='')}/config/validate", config)
     for entry in found["configs"]:
         for problem in entry["value"]["errors"]:
             print(f"{entry['value']['name']}: {problem}")
@@ -136,6 +139,10 @@ def validate(settings: Settings = None, *, server: Server = _DEFAULT) -> None:
     if found["error_count"]:
         raise typer.Exit(1)
     print("The configuration is right.")
+
+
+def _path(name: str, rest: str = "") -> str:
+    return f"/connectors/{quote(name, safe='')}{rest}"
 
 
 def _door(server: str) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
 from headwater.core.errors import ConfigError, HeadwaterError, StartupError
@@ -25,7 +25,8 @@ class RefusedError(HeadwaterError):
 
 
 class RestDoor:
-    """`server` is a URL, with `user:password@` where the server asks. `what` names the door in errors."""
+    """`server` is a URL, with `user:password@` where the server asks. `what` names the door in errors. Paths are as in
+    URLs: names in them are quoted."""
 
     def __init__(self, server: str, what: str) -> None:
         self._what = what
@@ -51,7 +52,7 @@ class RestDoor:
     def _ask(self, method: str, path: str, params: Mapping[str, str], body: bytes | None = None) -> str:
         query = f"?{urlencode(params)}" if params else ""
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
-        url = f"{self._server}{quote(path)}{query}"
+        url = f"{self._server}{path}{query}"
         request = Request(url, body, headers, method=method)  # noqa: S310 - checked: http(s)
         try:
             with urlopen(request, timeout=_SECONDS) as response:  # noqa: S310
