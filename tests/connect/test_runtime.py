@@ -101,6 +101,12 @@ async def test_a_failed_task_is_restarted_alone(rig: ConnectRig, numbers: Number
         ({**SOURCE, "value.converter": "Nope"}, 400, "Class Nope could not be found"),
         ({**SINK, "topics.regex": "x"}, 400, "mutually exclusive"),
         ({"connector.class": "Held"}, 400, "Must configure one of topics or topics.regex"),
+        ({"connector.class": "Held", "topics.regex": "["}, 400, "Invalid value [ for configuration topics.regex"),
+        (
+            {"connector.class": "Held", "topics.regex": "a.*", "errors.deadletterqueue.topic.name": "ab"},
+            400,
+            "The dead-letter topic ab is one of the topics to read",
+        ),
         ({**SOURCE, "name": "other"}, 400, "doesn't match connector name"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -111,8 +112,13 @@ def _topics(config: Config) -> Mapping[str, str]:
         return {"topics": "topics and topics.regex are mutually exclusive: set one of them."}
     if not config.texts("topics") and not config.text("topics.regex"):
         return {"topics": "Must configure one of topics or topics.regex"}
+    try:
+        pattern = re.compile(config.text("topics.regex"))
+    except re.error as error:
+        wrong = f"Invalid value {config.text('topics.regex')} for configuration topics.regex: {error}"
+        return {"topics.regex": wrong}
     queue = config.text("errors.deadletterqueue.topic.name")
-    if queue and queue in config.texts("topics"):
+    if queue and (queue in config.texts("topics") or pattern.fullmatch(queue)):
         return {"errors.deadletterqueue.topic.name": f"The dead-letter topic {queue} is one of the topics to read."}
     return {}
 
