@@ -83,6 +83,13 @@ TABLES: dict[str, list[Step]] = {
         ("POST", "/subjects/c/versions", body("string"), 200, {"id": 101}),
         ("PUT", "/mode?force=true", {"mode": "IMPORT"}, 200, {"mode": "IMPORT"}),
     ],
+    "behind the largest id, four bytes with a sign, there is none": [
+        ("PUT", "/mode/b", {"mode": "IMPORT"}, 200, {"mode": "IMPORT"}),
+        ("POST", "/subjects/b/versions", body(RECORD, id=(1 << 31) - 1, version=1), 200, {"id": (1 << 31) - 1}),
+        ("POST", "/subjects/c/versions", body("string"), 422, 42205),
+        ("POST", "/subjects/c/versions", body(RECORD), 200, {"id": (1 << 31) - 1}),
+        ("POST", "/subjects/:.other:c/versions", body("string"), 200, {"id": 1}),
+    ],
     "each context counts its own ids": [
         ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
         ("POST", "/subjects/a/versions", body(WIDER), 200, {"id": 2}),

@@ -15,6 +15,9 @@ from headwater.registry.subjects import DEFAULT_CONTEXT, qualified
 LARGEST_RECORD_BYTES = 1_000_000
 """What fits in a batch under Kafka's default max.message.bytes, with some room."""
 
+LARGEST_ID = (1 << 31) - 1
+"""Ids are four bytes in front of a record, which most clients read with a sign."""
+
 
 @dataclass(frozen=True)
 class Registered:
@@ -179,7 +182,7 @@ def _new(
     if schema_id == NEW_ID:
         schema_id = state.max_id(context) + 1
     if schema_id > LARGEST_ID:
-        raise RegistryError(Code.OPERATION_NOT_PERMITTED, f"There are no ids left: the largest, {LARGEST_ID}, is taken")
+        raise errors.not_permitted(f"There is no id left in this context: {LARGEST_ID}, the largest, is taken.")
     value = SchemaValue(
         subject, number, schema_id, filled.schema, filled.kind, filled.references, filled.metadata, filled.rules, ts=now
     )
