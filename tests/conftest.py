@@ -6,6 +6,8 @@ import os
 import shutil
 import socket
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,17 @@ def skip_or_fail(reason: str) -> None:
     if IN_CI:
         pytest.fail(f"{reason} (required here: HEADWATER_CI=1)", pytrace=False)
     pytest.skip(reason)
+
+
+def required(module: str) -> Any:
+    """A module that tests need, also of a whole file; without it they are skipped (fail in CI)."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        reason = f"needs the Python module {module}: {error}"
+        if IN_CI:
+            pytest.fail(f"{reason} (required here: HEADWATER_CI=1)", pytrace=False)
+        pytest.skip(reason, allow_module_level=True)
 
 
 def take_ports(count: int) -> list[int]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.app.processes import ROOT, headwater_up, run
+from tests.conftest import required
 
-kafka = pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed")
+kafka = required("confluent_kafka")
 
 SQL = """
 CREATE STREAM readings (celsius DOUBLE) WITH (KAFKA_TOPIC='readings', VALUE_FORMAT='JSON', PARTITIONS=1);

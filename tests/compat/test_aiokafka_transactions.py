@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.broker.server import Running
+from tests.conftest import required
 
-aiokafka = pytest.importorskip("aiokafka", reason="aiokafka is not installed")
+aiokafka = required("aiokafka")
 
 pytestmark = pytest.mark.compat
 

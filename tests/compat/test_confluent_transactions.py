@@ -8,8 +8,9 @@ import pytest
 
 from tests.broker.server import Running
 from tests.compat.test_confluent_kafka import consumer, create, produce, quiet, take
+from tests.conftest import required
 
-kafka = pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed")
+kafka = required("confluent_kafka")
 
 pytestmark = pytest.mark.compat
 SECONDS = 20

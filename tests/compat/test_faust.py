@@ -14,10 +14,10 @@ from headwater.broker.groups.classic_group import ClassicGroup, State
 from tests.broker.server import Running
 from tests.compat.programs import faust_worker
 from tests.compat.test_confluent_kafka import create, poll_until, produce, quiet
-from tests.conftest import skip_or_fail
+from tests.conftest import required, skip_or_fail
 from tests.kafka_fixture import CannotRunError
 
-kafka = pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed")
+kafka = required("confluent_kafka")
 
 pytestmark = [pytest.mark.compat, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("faust")]
 

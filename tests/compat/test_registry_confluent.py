@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerialize
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, ProtobufSerializer
-from confluent_kafka.serialization import MessageField, SerializationContext
+from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 from google.protobuf import descriptor_pb2 as pb
 from google.protobuf import descriptor_pool, message_factory
 
@@ -42,6 +43,7 @@ JSON = json.dumps(
     }
 )
 VALUE = {"ID": 7, "ITEM": "tea"}
+KIND = pb.FieldDescriptorProto
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +64,28 @@ def context(topic: str) -> SerializationContext:
 
 def order_class() -> Any:
     """The class of a message `shop.Order`, as protoc would generate it."""
-    kinds = pb.FieldDescriptorProto
-    file = pb.FileDescriptorProto(name="order.proto", package="shop", syntax="proto3")
-    message = file.message_type.add(name="Order")
-    message.field.add(name="ID", number=1, type=kinds.TYPE_INT32, label=kinds.LABEL_OPTIONAL)
-    message.field.add(name="ITEM", number=2, type=kinds.TYPE_STRING, label=kinds.LABEL_OPTIONAL)
+    return message_class("shop.Order", file("order.proto", "Order", ID=KIND.TYPE_INT32, ITEM=KIND.TYPE_STRING))
+
+
+def file(name: str, message: str, **fields: Any) -> pb.FileDescriptorProto:
+    """A file of package `shop` with one message; a field is of a scalar type or of a message's name."""
+    made = pb.FileDescriptorProto(name=name, package="shop", syntax="proto3")
+    described = made.message_type.add(name=message)
+    for number, (field, kind) in enumerate(fields.items(), 1):
+        added = described.field.add(name=field, number=number, label=KIND.LABEL_OPTIONAL)
+        if isinstance(kind, str):
+            added.type, added.type_name = KIND.TYPE_MESSAGE, kind
+        else:
+            added.type = kind
+    return made
+
+
+def message_class(name: str, *files: pb.FileDescriptorProto) -> Any:
+    """The class of a message, as protoc would generate it from the files, those that others import first."""
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call,unused-ignore]
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("shop.Order"))
+    for each in files:
+        pool.Add(each)  # type: ignore[no-untyped-call,unused-ignore]
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
 
 
 def avro(registry: SchemaRegistryClient, **settings: Any) -> tuple[Any, Any]:
@@ -142,6 +158,35 @@ def test_references_are_followed(registry: SchemaRegistryClient) -> None:
     assert read(data, context("carts")) == {"ITEM": {"N": "tea"}}
 
 
+def test_references_of_json_schemas_are_followed(registry: SchemaRegistryClient) -> None:
+    item = json.dumps({"type": "object", "properties": {"N": {"type": "string"}}, "required": ["N"]})
+    registry.register_schema("item-json", Schema(item, "JSON"))
+    cart = {"title": "Cart", "type": "object", "properties": {"ITEM": {"$ref": "item.json"}}}
+    schema = Schema(json.dumps(cart), "JSON", [SchemaReference("item.json", "item-json", 1)])
+    write, read = JSONSerializer(schema, registry), JSONDeserializer(None, schema_registry_client=registry)
+    data = write({"ITEM": {"N": "tea"}}, context("json-carts"))
+    assert read(data, context("json-carts")) == {"ITEM": {"N": "tea"}}
+    (held,) = registry.get_latest_version("json-carts-value").schema.references or []
+    assert (held.name, held.subject, held.version) == ("item.json", "item-json", 1)
+    with pytest.raises(SerializationError, match="N"):
+        write({"ITEM": {}}, context("json-carts"))
+
+
+def test_imports_of_protobuf_files_are_registered_and_followed(registry: SchemaRegistryClient) -> None:
+    item = file("shop/item.proto", "Item", N=KIND.TYPE_STRING)
+    cart = file("shop/cart.proto", "Cart", ITEM=".shop.Item")
+    cart.dependency.append("shop/item.proto")
+    made, settings = message_class("shop.Cart", item, cart), {"use.deprecated.format": False}
+    write = ProtobufSerializer(made, registry, settings)
+    read = ProtobufDeserializer(made, settings, schema_registry_client=registry)
+    value = made(ITEM={"N": "tea"})
+    assert read(write(value, context("proto-carts")), context("proto-carts")) == value
+    (held,) = registry.get_latest_version("proto-carts-value").schema.references or []
+    assert (held.name, held.subject, held.version) == ("shop/item.proto", "shop/item.proto", 1)
+    other = ProtobufSerializer(made, registry, {**settings, "auto.register.schemas": False})
+    assert other(value, context("proto-carts")) == write(value, context("proto-carts"))
+
+
 def test_an_incompatible_schema_is_refused_with_the_rule(registry: SchemaRegistryClient) -> None:
     registry.register_schema("strict", Schema(AVRO, "AVRO"))
     changed = Schema(AVRO.replace('"int"', '"boolean"'), "AVRO")
@@ -155,6 +200,26 @@ def test_a_context_has_subjects_of_its_own(registry: SchemaRegistryClient) -> No
     first = registry.register_schema(":.branch:orders-value", Schema(AVRO, "AVRO"))
     assert first == 1
     assert ":.branch:orders-value" in registry.get_subjects()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_serializer_works_in_a_context(registry: SchemaRegistryClient, kind: str) -> None:
+    """The strategy names it; ids of a context are its own, so the subject says where to look one up."""
+    subject = f":.side-{kind}:t-value"
+    strategy = {"subject.name.strategy": lambda ctx, record, *_: subject}
+    write, _ = KINDS[kind](registry, **strategy)
+    data = write(VALUE, context("t"))
+    assert (data[0], int.from_bytes(data[1:5], "big")) == (0, 1)
+    assert registry.get_subjects().count(subject) == 1
+    assert registry.get_schema(1, subject).schema_type == {"JSON_SR": "JSON"}.get(kind, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_of_a_context_sees_it_as_a_registry_of_its_own(node: Running, kind: str) -> None:
+    with SchemaRegistryClient({"url": f"{node.endpoints['registry']}/contexts/.own-{kind}"}) as registry:
+        write, read = KINDS[kind](registry)
+        assert read(write(VALUE, context("t")), context("t")) == VALUE
+        assert registry.get_latest_version("t-value").schema_id == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -195,8 +260,13 @@ def test_a_deserializer_reads_what_sql_wrote(node: Running, registry: SchemaRegi
     assert message is not None
     assert message.error() is None
     if kind == "PROTOBUF":
-        latest = registry.get_latest_version(f"{name}-value")
-        assert latest.schema.schema_type == "PROTOBUF"
+        # The class is made from what the registry answers, as a user would generate it from there.
+        held = httpx.get(f"{node.endpoints['registry']}/subjects/{name}-value/versions/1/schema?format=serialized")
+        described = pb.FileDescriptorProto.FromString(base64.b64decode(held.text))
+        made = message_class(described.message_type[0].name, described)
+        decode = ProtobufDeserializer(made, {"use.deprecated.format": False}, schema_registry_client=registry)
+        found = decode(message.value(), context(name))
+        assert (found.ID, found.ITEM) == (7, "tea")
         return
     read = AvroDeserializer(registry) if kind == "AVRO" else JSONDeserializer(None, schema_registry_client=registry)
     assert read(message.value(), context(name)) == VALUE

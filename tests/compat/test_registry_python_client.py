@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.app.processes import headwater_up
+from tests.conftest import required
 
 pytestmark = [pytest.mark.compat, pytest.mark.timeout(120), pytest.mark.xdist_group("registry-clients")]
 
@@ -19,7 +20,7 @@ def record(*fields: dict[str, str]) -> dict[str, Any]:
 
 
 def test_register_read_check_configure_and_delete() -> None:
-    client_library = pytest.importorskip("schema_registry.client")
+    client_library = required("schema_registry.client")
     schema = client_library.schema.AvroSchema
     with headwater_up("--memory", expect=("kafka", "ksqldb", "registry")) as node:
         client = client_library.SchemaRegistryClient(url=node.endpoints["registry"])

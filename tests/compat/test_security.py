@@ -26,10 +26,10 @@ from headwater.core.settings import NodeSettings, Settings, TlsSettings
 from tests.broker.server import Running, broker_in_thread
 from tests.compat.conftest import SECRET, USER
 from tests.compat.maven import JavaKafka, java_kafka
-from tests.conftest import skip_or_fail
+from tests.conftest import required, skip_or_fail
 from tests.kafka_fixture import CannotRunError
 
-kafka = pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed")
+kafka = required("confluent_kafka")
 pytestmark = pytest.mark.compat
 SECONDS = 20
 REAUTH_MS = 3_000
@@ -244,8 +244,8 @@ def test_java_over_sasl_ssl(java: JavaKafka, encrypted: Encrypted, tmp_path: Pat
 
 
 def test_kafka_python_over_sasl_ssl_with_a_token(encrypted: Encrypted) -> None:
-    library = pytest.importorskip("kafka", reason="kafka-python is not installed")
-    oauth = pytest.importorskip("kafka.net.sasl.oauth", reason="kafka-python has no OAUTHBEARER")
+    library = required("kafka")
+    oauth = required("kafka.net.sasl.oauth")
 
     class Provider(oauth.AbstractTokenProvider):  # type: ignore[misc,name-defined] # the library has no types
         def token(self) -> str:

@@ -22,7 +22,7 @@ LARGE_CHARS = 32_000
 """Of all schemas that a request has to parse or compare: up to here the loop does it, in some 20 ms."""
 LONGEST_SECONDS = 60.0
 """Ten times what the slowest schema of a megabyte needs; a client of Confluent's waits as long."""
-_NICENESS = 10
+_NICENESS = 5
 """The loop goes first where there is one core for both."""
 
 
