@@ -10,11 +10,14 @@ from contextlib import suppress
 import pytest
 
 from headwater.broker.auth import ApiKeys
-from headwater.broker.net import SWEEP_SECONDS
+from headwater.broker.net import FIRST_BUFFER, SWEEP_SECONDS
 from headwater.broker.settings import BrokerSettings
+from headwater.wire.frames import request_frame
 from headwater.wire.messages import (
     ApiVersionsRequest,
     ApiVersionsResponse,
+    DescribeGroupsRequest,
+    DescribeGroupsResponse,
     FetchRequest,
     MetadataRequest,
     MetadataResponse,
@@ -49,6 +52,9 @@ async def authenticate(client: RawClient, secret: bytes = b"secret") -> SaslAuth
     assert shaken.error_code == 0
     token = SaslAuthenticateRequest(auth_bytes=b"\0key\0" + secret)
     return await client.ask(token, 2, SaslAuthenticateResponse)
+
+
+_DESCRIBE_GROUPS = 15
 
 
 @pytest.mark.parametrize(
@@ -100,6 +106,32 @@ async def test_a_request_larger_than_allowed_ends_the_connection() -> None:
         client.writer.write(struct.pack(">i", 1_025))
         assert await client.closed_by_server()
         await leave(client)
+
+
+async def test_memory_is_taken_for_what_comes_and_not_for_what_is_announced() -> None:
+    async with running_broker() as running:
+        client = await RawClient.connect(running.port)
+        client.writer.write(struct.pack(">i", 90 << 20) + bytes(10))
+        await until(lambda: any(one._filled for one in running.listener._connections))
+        (connection,) = running.listener._connections
+        assert connection._own is not None
+        assert len(connection._own) == FIRST_BUFFER
+        await client.close()
+
+
+@pytest.mark.parametrize("size", [10, 70_000, 3 << 20])
+async def test_a_request_may_come_in_pieces_of_any_size(size: int) -> None:
+    async with running_broker() as running:
+        client = await RawClient.connect(running.port)
+        groups = [f"{number:06}" for number in range(size // 8)]
+        frame = request_frame(_DESCRIBE_GROUPS, 0, 7, "raw", DescribeGroupsRequest(groups=groups))
+        for at in range(0, len(frame), 40_001):
+            client.writer.write(frame[at : at + 40_001])
+            await client.writer.drain()
+        correlation, answer = await client.receive(DescribeGroupsResponse, 0)
+        assert correlation == 7
+        assert len(answer.groups) == len(groups)
+        await client.close()
 
 
 async def test_who_does_not_log_in_in_time_is_disconnected() -> None:

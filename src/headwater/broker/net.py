@@ -40,6 +40,8 @@ _LOGIN_APIS = frozenset({17, 36})
 _LENGTH = 4
 _SMALL_WRITE = 64 << 10
 """Joining up to this many bytes is cheaper than handing many pieces to the transport."""
+FIRST_BUFFER = 1 << 20
+"""Bytes of a connection's own buffer to begin with: a batch of the usual largest size is not copied on the way."""
 
 
 class KafkaListener:
@@ -203,6 +205,7 @@ class Connection(asyncio.BufferedProtocol):
         self._own: memoryview | None = None
         """Holds the beginning of an incomplete frame, with room for the rest."""
         self._filled = 0
+        self._needed = 0
         self._queue: deque[memoryview] = deque()
         self._queued = 0
         self._waiting: asyncio.Task[None] | None = None
@@ -260,7 +263,10 @@ class Connection(asyncio.BufferedProtocol):
         if self._own is None:
             self._take_frames(self._listener.buffer[:nbytes])
         else:
-            own = self._own[: self._filled + nbytes]
+            self._filled += nbytes
+            if self._filled < min(self._needed, len(self._own)):
+                return
+            own = self._own[: self._filled]
             self._own = None
             self._take_frames(own)
         self._flush()
@@ -292,9 +298,11 @@ class Connection(asyncio.BufferedProtocol):
             self._keep(data[at:], _LENGTH)
 
     def _keep(self, rest: memoryview, needed: int) -> None:
-        own = memoryview(bytearray(max(needed, RECEIVE_BUFFER // 4)))
+        """Go on in a buffer of this connection's own; it grows with what comes, not with what is announced."""
+        size = min(needed, max(2 * len(rest), FIRST_BUFFER))
+        own = memoryview(bytearray(max(size, RECEIVE_BUFFER // 4)))
         own[: len(rest)] = rest
-        self._own, self._filled = own, len(rest)
+        self._own, self._filled, self._needed = own, len(rest), needed
 
     def _size_is_fine(self, size: int) -> bool:
         limit = self._limit if self.session.principal is not None else min(self._limit, self._limit_before_login)
