@@ -126,6 +126,7 @@ class Registry:
         """One round of reading what others write, be it another node or any client of the topic; for `Supervised`."""
         if self._stale:
             await self.load()
+            return
         if self.cluster.topic(TOPIC) is None:
             await self.cluster.refresh()
             if self.cluster.topic(TOPIC) is None:
