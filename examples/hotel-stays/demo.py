@@ -69,15 +69,15 @@ def small_problems(args: argparse.Namespace, client: Client, folder: Path, event
         put_files(args, folder, events[:half])
         started = time.perf_counter()
         connectors.put(files.CONNECTOR, files.config(args, folder))
-        agents.append(start_agent(servers, "1"))
+        agents.append(start_agent(servers))
         target = producer(servers)
         target.produce(SOURCE, b"no search")  # is skipped
         target.flush()
         problems = await_records(servers, {STAYS: half // 10})
-        # Killed in the middle of its work; it and a second one go on. Nothing is lost, nothing counts twice.
+        # Killed in the middle of its work; two others go on. Nothing is lost, nothing counts twice.
         agents[0].kill()
         agents[0].wait()
-        agents += [start_agent(servers, name) for name in ("1", "2")]
+        agents += [start_agent(servers) for _ in range(2)]
         put_files(args, folder, events[half:], half)
         problems += await_records(servers, {SOURCE: len(events) + 1})
         # Restarted, the connector knows what it has read.
@@ -104,7 +104,7 @@ def full_problems(args: argparse.Namespace, client: Client, folder: Path, count:
     print(f"files        {count} searches written", flush=True)
     servers = args.bootstrap_servers
     with running() as agents:
-        agents += [start_agent(servers, name) for name in ("1", "2")[: args.agents]]
+        agents += [start_agent(servers) for _ in range(args.agents)]
         started = time.monotonic()
         Connectors(args.connect).put(files.CONNECTOR, files.config(args, folder))
         while (counted := searches_counted(client)) < count and time.monotonic() - started < LONGEST_SECONDS:
@@ -133,9 +133,11 @@ def running() -> Iterator[list[subprocess.Popen[bytes]]]:
             agent.wait()
 
 
-def start_agent(bootstrap_servers: str, name: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(HERE / "agent.py"), "--bootstrap-servers", bootstrap_servers, "--name", name]
-    return subprocess.Popen(command, cwd=HERE)
+def start_agent(bootstrap_servers: str) -> subprocess.Popen[bytes]:
+    worker = [sys.executable, "-m", "headwater.cli.main", "worker", "agent:app"]
+    # In a session of its own: Ctrl-C is for this process, which then ends it.
+    command = [*worker, "--bootstrap-servers", bootstrap_servers, "--log-level", "error"]
+    return subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
 def enriched_problems(servers: str, events: list[Event]) -> list[str]:
@@ -177,7 +179,7 @@ def live(args: argparse.Namespace) -> None:
     prepare(client, args.bootstrap_servers)
     with tempfile.TemporaryDirectory(prefix="hotel-stays-") as folder, running() as agents:
         Connectors(args.connect).put(files.CONNECTOR, files.config(args, Path(folder)))
-        agents.append(start_agent(args.bootstrap_servers, "1"))
+        agents.append(start_agent(args.bootstrap_servers))
         azure = {"--azure-account": args.azure_account, "--azure-key": args.azure_key,
                  "--azure-endpoint": args.azure_endpoint}  # fmt: skip
         given = [text for option, value in azure.items() if value for text in (option, value)]

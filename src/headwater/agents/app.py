@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints, overload
 
 from headwater.agents.codec import decoder
 from headwater.agents.context import CURRENT
@@ -16,6 +16,7 @@ from headwater.agents.stream import Stream
 from headwater.agents.table import Table, TableBase
 
 F = TypeVar("F", bound=Callable[..., Any])
+V = TypeVar("V")
 FAIL, SKIP = "fail", "skip"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 """What can be part of a topic's name."""
@@ -133,7 +134,13 @@ class App:
 
         return declare
 
-    def table(self, name: str, *, default: Any = None, key: Any = str, value: Any = None) -> Table[Any, Any]:
+    @overload
+    def table(self, name: str, *, key: Any = str, value: Any = None) -> Table[Any, Any]: ...
+    @overload
+    def table(self, name: str, *, default: Callable[[], V], key: Any = str, value: Any = None) -> Table[Any, V]: ...
+    def table(
+        self, name: str, *, default: Callable[[], Any] | None = None, key: Any = str, value: Any = None
+    ) -> Table[Any, Any]:
         """A table that agents of this app share, by the partition they are at. Its topic is `APP-NAME-changelog`.
 
         `default` makes the value of a key that is missing, and is the values' type unless `value` says otherwise.

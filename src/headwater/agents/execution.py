@@ -53,6 +53,7 @@ class _Records:
         self._context = context
         self._outbox: Outbox = context.outbox
         self._stores: Sequence[Store] = tuple(context.stores.values())
+        self._sinks = agent.sinks
 
     def done(self, record: RawRecord) -> None:
         """Keep what the record put out and changed."""
@@ -81,11 +82,10 @@ class _Records:
 
     def emit(self, value: Any) -> None:
         """An output of the record in hand, to every sink."""
-        if not self._agent.sinks:
-            return
-        made = output(value, self._context)
-        for sink in self._agent.sinks:
-            self._outbox.pending.append((sink, made))
+        if self._sinks:
+            made = output(value, self._context)
+            for sink in self._sinks:
+                self._outbox.pending.append((sink, made))
 
 
 def _dead(agent: Agent, context: Context, record: RawRecord, reason: str) -> Any:
@@ -126,7 +126,7 @@ class PlainExecution(_Records):
             record = context.record = records[index]
             try:
                 out = function(decode(record.value))
-                if out is not None:
+                if out is not None and self._sinks:
                     self._emit(out)
             except Exception as error:  # noqa: BLE001 - what to do about a bad record is declared
                 self.failed(record, error)
@@ -140,7 +140,8 @@ class PlainExecution(_Records):
         return end
 
     def _emit(self, out: Any) -> None:
-        if isinstance(out, list | Iterator):
+        kind = type(out)
+        if kind is list or (kind is not dict and isinstance(out, Iterator)):
             for each in out:
                 self.emit(each)
         else:

@@ -24,8 +24,12 @@ class Outbox:
 
     def settle(self) -> None:
         """The record is done."""
+        topics = self.topics
         for topic, record in self.pending:
-            self.topics.setdefault(topic, []).append(record)
+            if topic in topics:
+                topics[topic].append(record)
+            else:
+                topics[topic] = [record]
         self.count += len(self.pending)
         self.pending.clear()
 
@@ -38,7 +42,10 @@ class Outbox:
 def output(value: Any, context: Context) -> OutputRecord:
     """The record of an output: key and timestamp of its input unless it is a `Message` that says otherwise."""
     if type(value) is not Message:
-        return context.raw_key, encode(value), context.timestamp, ()
+        record = context.record
+        if record is None:
+            return None, encode(value), context.clock_ms, ()
+        return record.key, encode(value), record.timestamp, ()
     key = context.raw_key if value.key is SAME else encode(value.key)
     timestamp = context.timestamp if value.timestamp is None else value.timestamp
     return key, encode(value.value), timestamp, value.headers

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, dataclass_transform
 
 import msgspec
 
 
+@dataclass_transform(field_specifiers=(msgspec.field,), kw_only_default=True)
 class _KeywordOnly(msgspec.StructMeta):
     """Makes every class keyword-only: a class may then add required fields to one whose fields have defaults."""
 

@@ -41,8 +41,12 @@ class AgentRig:
         self._runner: Runner | None = None
 
     def __enter__(self) -> Self:
-        self._loop.run(self._cluster.start())
-        self._loop.run(self._start())
+        try:
+            self._loop.run(self._cluster.start())
+            self._loop.run(self._start())
+        except BaseException:
+            self._loop.stop()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -71,6 +75,17 @@ class AgentRig:
             self.clock.advance(round(seconds * 1000))
 
         self._loop.run(move())
+        self.settle()
+
+    def advance_until_settled(self, seconds: float = 60.0, times: int = 10) -> None:
+        """Let time pass until what had failed has been tried again with success. Raises `AssertionError` if it is not
+        within so many steps."""
+        for _ in range(times):
+            try:
+                self.advance(seconds)
+            except AssertionError:
+                continue
+            return
         self.settle()
 
     def restart(self) -> None:
