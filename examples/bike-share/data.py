@@ -9,7 +9,7 @@ from common.kafka import Event
 
 FEEDS = ("customers.info", "customers.demographics", "system.regions", "stations.info", "stations.status")
 PRODUCTS = ("customers.enriched", "stations.enriched")
-TOPICS = {f"feed.{name}": 6 for name in FEEDS} | dict.fromkeys((*FEEDS, *PRODUCTS), 6)
+TOPICS = dict.fromkeys((*FEEDS, *PRODUCTS), 6)
 """Topics that must be there before the statements run, and their partitions."""
 
 START_MS = 1_700_000_000_000
@@ -57,13 +57,13 @@ def customers(numbers: Iterable[int], timestamp: int, seed: int) -> Iterator[Eve
     rng = random.Random(seed)
     for number in numbers:
         key = f"C{number:04d}"
-        yield Event("feed.customers.info", key, customer_info(number, rng), timestamp)
-        yield Event("feed.customers.demographics", key, customer_demographics(number, rng), timestamp)
+        yield Event("customers.info", key, customer_info(number, rng), timestamp)
+        yield Event("customers.demographics", key, customer_demographics(number, rng), timestamp)
 
 
 def regions(timestamp: int) -> Iterator[Event]:
     for region_id, name in REGIONS.items():
-        yield Event("feed.system.regions", region_id, {"region_id": region_id, "name": name}, timestamp)
+        yield Event("system.regions", region_id, {"region_id": region_id, "name": name}, timestamp)
 
 
 def station_info(station_id: str, region_id: str, capacity: int, rng: random.Random) -> Record:
@@ -101,7 +101,7 @@ def stations_info(known: list[Record], timestamp: int) -> Iterator[Event]:
     delay = {ON_TIME: JOIN_MS, TOO_LATE: JOIN_MS + 1}
     records = [(timestamp + delay.get(str(info["station_id"]), 0), info) for info in known]
     for at, info in sorted(records, key=lambda pair: pair[0]):
-        yield Event("feed.stations.info", str(info["station_id"]), info, at)
+        yield Event("stations.info", str(info["station_id"]), info, at)
 
 
 def station_status(info: Record, timestamp: int, rng: random.Random) -> Event:
@@ -111,7 +111,7 @@ def station_status(info: Record, timestamp: int, rng: random.Random) -> Event:
     bikes = 18 if station_id == GIVER else 3 if station_id == TAKER else round(rng.uniform(low, high) * capacity)
     ebikes = rng.randrange(bikes + 1)
     types = [{"vehicle_type_id": "1", "count": bikes - ebikes}, {"vehicle_type_id": "2", "count": ebikes}]
-    return Event("feed.stations.status", station_id, {
+    return Event("stations.status", station_id, {
         "station_id": station_id, "num_bikes_available": bikes, "vehicle_types_available": types,
         "num_bikes_disabled": 0, "num_docks_available": capacity - bikes, "num_docks_disabled": 0, "is_installed": True,
         "is_renting": rng.random() < 0.95, "is_returning": True, "last_reported": timestamp // 1000,

@@ -16,7 +16,7 @@ MATCH_MS = 60_000
 
 def latest(events: Iterable[Event], feed: str) -> dict[str, Record]:
     """The last record of each key of a feed."""
-    return {str(event.key): event.value for event in events if event.topic == f"feed.{feed}"}
+    return {str(event.key): event.value for event in events if event.topic == feed}
 
 
 def customers_enriched(events: list[Event]) -> dict[str, Row]:
@@ -30,7 +30,7 @@ def known_stations(events: list[Event]) -> dict[str, Record]:
     return {
         str(event.key): event.value | {"region_name": REGIONS[str(event.value["region_id"])]}
         for event in events
-        if event.topic == "feed.stations.info" and abs(event.timestamp - START_MS) <= JOIN_MS
+        if event.topic == "stations.info" and abs(event.timestamp - START_MS) <= JOIN_MS
     }
 
 
@@ -38,7 +38,7 @@ def reports(events: list[Event]) -> Iterator[tuple[int, Record]]:
     """(timestamp, report with what is known about the station) of each report of a known station."""
     known = known_stations(events)
     for event in events:
-        if event.topic == "feed.stations.status" and event.key in known:
+        if event.topic == "stations.status" and event.key in known:
             yield event.timestamp, known[str(event.key)] | event.value
 
 
