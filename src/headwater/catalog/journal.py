@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from headwater.catalog.state import Change, decode, encode
-from headwater.cluster.api import EARLIEST, LATEST, Append, Cluster, Commit, TopicPartition, TopicSpec
+from headwater.cluster.api import Append, Cluster, Commit, TopicPartition
+from headwater.cluster.compacted import ensure_compacted, read_on
 from headwater.core.clock import Clock
-from headwater.core.errors import TopicExistsError
-from headwater.wire.records import build_batch, read_records
+from headwater.wire.records import Record, build_batch
 
 _LOGGER = logging.getLogger(__name__)
 TOPIC = "_catalog"
-_FETCH_BYTES = 1 << 20
 
 
 class Journal:
@@ -29,36 +27,30 @@ class Journal:
         self._position: int | None = None
 
     async def read(self) -> list[Change]:
-        """Everything written since the last call. Raises `ClusterError`, `LogError`."""
+        """Everything written since the last call that brought something. Raises `ClusterError`, `LogError`."""
         if self._cluster.topic(TOPIC) is None:
             return []
-        if self._position is None:
-            self._position = await self._cluster.list_offset(self._place, EARLIEST)
         changes: list[Change] = []
-        end = await self._cluster.list_offset(self._place, LATEST)
-        while self._position < end:
-            fetched = await self._cluster.fetch({self._place: self._position}, _FETCH_BYTES)
-            if not fetched:
-                break
-            changes += _changes(fetched[0].data, self._position)
-            self._position = fetched[0].next_offset
+        behind = self._position
+        async for records, end in read_on(self._cluster, self._place, behind):
+            changes += _changes(records)
+            behind = end
+        # Not before all of it is at hand: what is read before a failure is read again.
+        self._position = behind
         return changes
 
     async def write(self, changes: Sequence[Change]) -> None:
         """Return when all are durable; they are one batch, so all or none are."""
         if not changes:
             return
-        if self._cluster.topic(TOPIC) is None:
-            with contextlib.suppress(TopicExistsError):
-                await self._cluster.create_topics([TopicSpec(TOPIC, 1, configs={"cleanup.policy": "compact"})])
-            await self._cluster.refresh()
+        await ensure_compacted(self._cluster, TOPIC)
         now = self._clock.now_ms()
         batch = build_batch([(*encode(change), now, ()) for change in changes])
         await self._cluster.commit(Commit([Append(self._place, batch)]))
 
 
-def _changes(data: bytes | memoryview, position: int) -> Iterator[Change]:
-    for record in read_records(data, position):
+def _changes(records: Sequence[Record]) -> Iterator[Change]:
+    for record in records:
         try:
             change = decode(record.key or b"", record.value)
         except msgspec.MsgspecError as error:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from headwater.cluster.api import EARLIEST, LATEST, Append, Cluster, Commit, TopicPartition, TopicSpec
+from headwater.cluster.api import Append, Cluster, Commit, TopicPartition
 from headwater.cluster.batches import OutputRecord, Partitioner, appends
+from headwater.cluster.compacted import ensure_compacted, read_on
 from headwater.core.clock import Clock
-from headwater.core.errors import TopicExistsError
-from headwater.wire.records import read_records
 
 Apply = Callable[[bytes, bytes | None], None]
 """Gets the key and value of each record, in order; must not raise for what others may have written."""
-_FETCH_BYTES = 1 << 20
 
 
 class StateTopic:
@@ -31,27 +29,14 @@ class StateTopic:
 
     async def load(self) -> None:
         """Make the topic if it is missing, and replay it. Raises `ClusterError`, `LogError`."""
-        if self._cluster.topic(self.name) is None:
-            configs = {"cleanup.policy": "compact"}
-            try:
-                await self._cluster.create_topics([TopicSpec(self.name, 1, configs=configs)])
-            except TopicExistsError:
-                await self._cluster.refresh()
-        info = self._cluster.topic(self.name)
+        info = await ensure_compacted(self._cluster, self.name)
         partitions = 1 if info is None else info.partitions
         self._partitioner = Partitioner(partitions)
         for partition in range(partitions):
-            await self._replay(TopicPartition(self.name, partition))
-
-    async def _replay(self, place: TopicPartition) -> None:
-        position = await self._cluster.list_offset(place, EARLIEST)
-        end = await self._cluster.list_offset(place, LATEST)
-        while position < end:
-            for fetched in await self._cluster.fetch({place: position}, _FETCH_BYTES):
-                for record in read_records(fetched.data, position):
+            async for records, _ in read_on(self._cluster, TopicPartition(self.name, partition)):
+                for record in records:
                     if record.key is not None:
                         self._apply(record.key, record.value)
-                position = fetched.next_offset
 
     def appends(self, records: Sequence[tuple[bytes, bytes | None]]) -> list[Append]:
         """The batches that hold these keys and values (None deletes), to be committed with others."""
