@@ -82,6 +82,28 @@ def test_secrets_are_hidden_by_declaration_and_by_name() -> None:
     assert shown == {"password": HIDDEN, "aws.secret.access.key": HIDDEN, "host": "c", "x.token": "${env:T}"}
 
 
+@pytest.mark.parametrize(
+    ("value", "secrets"),
+    [
+        ("http://ada:s3cr@t@host:80/x", ["s3cr@t"]),
+        ("redis://:hush@host", ["hush"]),
+        ("jdbc:postgresql://host/db?user=ada&password=hush&ssl=true", ["hush"]),
+        ("jdbc:sqlserver://host;password=hush;x=y", ["hush"]),
+        ("http://a:one@h1,http://b:two@h2/", ["one", "two"]),
+        ("X-Id: 7|Authorization: Bearer hush|Accept: */*", ["Bearer hush"]),
+        ("http://ada:${env:PASSWORD}@host", []),
+        ("http://host:80/a@b:c", []),
+        ("orders:2024", []),
+    ],
+)
+def test_passwords_within_a_value_are_hidden_and_the_rest_is_not(value: str, secrets: list[str]) -> None:
+    hidden = value
+    for secret in secrets:
+        hidden = hidden.replace(secret, HIDDEN)
+    assert DEFINITION.masked({"host": value}) == {"host": hidden}
+    assert DEFINITION.secrets({"host": value, "password": "pw"}) == ["pw", *secrets]
+
+
 def test_the_same_declaration_is_an_answer_a_reference_and_a_form() -> None:
     answer = validation("c", DEFINITION, {"connection.host": "h", "password": "p"}, {"stray": ["no"]}, [])
     assert answer["groups"] == ["Connector", "Writing"]

@@ -144,10 +144,11 @@ async def test_after_a_restart_of_the_node_each_connector_does_what_it_did(rig: 
 
 
 async def test_a_configuration_with_stars_keeps_its_secret(rig: ConnectRig) -> None:
-    await rig.create("n", {**SOURCE, "secret": "hush"})
+    url = "http://ada:within@host/x"
+    await rig.create("n", {**SOURCE, "secret": "hush", "legacy.url": url})
     await rig.worker.put_config("n", {**rig.worker.config("n"), "topic": "other"})
     configs = [json.loads(r.value or b"{}") for r in await rig.records("connect-configs") if r.key == b"connector-n"]
-    assert configs[-1]["properties"] == {"name": "n", **SOURCE, "topic": "other", "secret": "hush"}
+    assert configs[-1]["properties"] == {"name": "n", **SOURCE, "topic": "other", "secret": "hush", "legacy.url": url}
 
 
 async def test_offsets_are_changed_only_of_a_connector_that_is_stopped(rig: ConnectRig, numbers: Numbers) -> None:

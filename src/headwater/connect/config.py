@@ -32,6 +32,14 @@ _SECRET_NAME = re.compile(
     r"password|secret|passphrase|credential|token|private.?key|api.?key|account.?key|keyfile", re.I
 )
 
+_PASSWORD_INSIDE = re.compile(
+    r"://[^\s/?#:@]*:(?P<address>[^\s/?#]+)@"
+    r"|[?&;](?:password|pwd|token|secret)=(?P<query>[^&;\s]+)"
+    r"|\bauthorization\s*:\s*(?P<header>[^|\r\n]+)",
+    re.I,
+)
+"""Secrets that are part of a value: `scheme://user:HERE@host`, `?password=HERE`, `Authorization: HERE`."""
+
 
 class Type(StrEnum):
     """Types of values, as Connect's REST API names them. A LIST is separated by commas."""
@@ -220,7 +228,12 @@ class ConfigDef:
 
     def masked(self, given: Mapping[str, str]) -> dict[str, str]:
         """The configuration as it may be shown. Placeholders are shown: they are no secrets."""
-        return {name: HIDDEN if self._hides(name, value) else value for name, value in given.items()}
+        return {name: HIDDEN if self._hides(name, value) else without_secrets(value) for name, value in given.items()}
+
+    def secrets(self, given: Mapping[str, str]) -> list[str]:
+        """What must not be shown of a configuration: whole values, and passwords within others."""
+        whole = [value for name, value in given.items() if value and self.is_secret(name)]
+        return whole + [value[start:end] for value in given.values() if value for start, end in _secret_parts(value)]
 
     def _hides(self, name: str, value: str) -> bool:
         return bool(value) and self.is_secret(name) and PLACEHOLDER.fullmatch(value) is None
@@ -234,6 +247,18 @@ class ConfigDef:
 def looks_secret(name: str) -> bool:
     """Whether a key that nobody declared is probably a secret."""
     return _SECRET_NAME.search(name) is not None
+
+
+def without_secrets(value: str) -> str:
+    """A value with stars for the passwords within it; placeholders stay."""
+    for start, end in reversed(_secret_parts(value)):
+        value = value[:start] + HIDDEN + value[end:]
+    return value
+
+
+def _secret_parts(value: str) -> list[tuple[int, int]]:
+    found = [match.span(match.lastgroup or 0) for match in _PASSWORD_INSIDE.finditer(value)]
+    return [(start, end) for start, end in found if PLACEHOLDER.search(value, start, end) is None]
 
 
 def _both(first: Check | None, second: Check | None) -> Check | None:
@@ -258,7 +283,7 @@ def _value(key: Key, text: str | None) -> tuple[Any, str | None]:
         value = _typed(key, text)
         _check_bounds(key, value)
     except ValueError as error:
-        shown = HIDDEN if key.hidden else text
+        shown = HIDDEN if key.hidden else without_secrets(text)
         return None, f"Invalid value {shown} for configuration {key.name}: {error}"
     return value, None
 

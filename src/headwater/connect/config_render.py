@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from headwater.connect.config import HIDDEN, ConfigDef, Key, Type
+from headwater.connect.config import HIDDEN, ConfigDef, Key, Type, without_secrets
 
 Json = dict[str, Any]
 
@@ -63,7 +63,7 @@ def _field(key: Key, given: Mapping[str, str]) -> Json:
         "input": kind,
         "required": key.required,
         "default": None if key.required else text(key, key.default),
-        "value": HIDDEN if value and key.hidden else value,
+        "value": _shown(key, value),
         "options": list(key.choices or _recommended(key, given)),
         "help": key.doc,
         "importance": str(key.importance),
@@ -97,11 +97,15 @@ def _definition(key: Key, order: int) -> Json:
     }
 
 
+def _shown(key: Key, value: str | None) -> str | None:
+    return value and (HIDDEN if key.hidden else without_secrets(value))
+
+
 def _entry(key: Key, order: int, given: Mapping[str, str], errors: Sequence[str]) -> Json:
     value = given.get(key.name)
     if value is None and not key.required:
         value = text(key, key.default)
-    shown = HIDDEN if value and key.hidden else value
+    shown = _shown(key, value)
     state = {
         "name": key.name,
         "value": shown,

@@ -181,7 +181,7 @@ class RunningConnector:
 
 def hidden_values(definition: ConfigDef, config: Mapping[str, str]) -> list[str]:
     """The secrets in a configuration."""
-    return [value for key, value in config.items() if value and definition.is_secret(key)]
+    return definition.secrets(config)
 
 
 def checked(definition: ConfigDef, config: Mapping[str, str]) -> Config:

@@ -64,7 +64,7 @@ async def validate(connector: Connector, given: Mapping[str, str]) -> Verdict:
         except Exception as error:  # a client library's own error is as good a reason as any
             _LOGGER.exception("The check of a configuration failed")
             found = {"connector.class": [f"{type(error).__name__}: {error}"]}
-        secrets = [value for key, value in given.items() if definition.is_secret(key)]
+        secrets = definition.secrets(given)
         errors = {key: [hide(text, secrets) for text in texts] for key, texts in found.items() if texts}
     return Verdict(definition, errors, parsed.warnings)
 

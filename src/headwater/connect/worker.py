@@ -11,7 +11,7 @@ from typing import Any
 from headwater.cluster.api import Cluster
 from headwater.connect import sink_offsets, validation
 from headwater.connect.common import full_definition
-from headwater.connect.config import HIDDEN, ConfigDef
+from headwater.connect.config import HIDDEN, ConfigDef, without_secrets
 from headwater.connect.config_render import form, key_infos
 from headwater.connect.config_render import validation as validation_body
 from headwater.connect.errors import UsageError
@@ -412,7 +412,14 @@ class Worker:
 
 def _kept_secrets(config: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:
     """A configuration that was read, changed and sent back has stars for its secrets: they stay what they were."""
-    return {key: old[key] if value == HIDDEN and key in old else value for key, value in config.items()}
+
+    def kept(key: str, value: str) -> str:
+        was = old.get(key)
+        if was is None or HIDDEN not in value:
+            return value
+        return was if value in (HIDDEN, without_secrets(was)) else value
+
+    return {key: kept(key, value) for key, value in config.items()}
 
 
 def _restarting(status: Mapping[str, Any]) -> Json:
