@@ -1,6 +1,6 @@
 """mongo-java-server, a MongoDB server in memory for tests of drivers: fetched with Maven once, run as a process.
 
-It takes what a sink does. Its change streams lack what pymongo asks of them, so sources are not tested with it.
+It takes what a sink does. Its change streams lack what pymongo asks of them: `change_server` stands in for sources.
 """
 
 from __future__ import annotations

@@ -90,18 +90,26 @@ class DatasetStore:
     def insert(self, dataset: str, name: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Refused:
         """Add (id, values) rows; one whose id is there is left out. (position, reason) of what does not fit."""
         with self._transaction() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             columns = _by_name(connection, dataset, name)
             refused: Refused = []
+            runs: list[tuple[tuple[str, ...], list[list[Any]]]] = []
             for at, (row_id, values) in enumerate(rows):
                 if (problem := misfit(columns, values)) is not None:
                     refused.append((at, problem))
-                else:
-                    _insert(connection, _table(dataset, name), {_ROW_ID: row_id, **_stored(columns, values)})
+                    continue
+                stored = {_ROW_ID: row_id, **_stored(columns, values)}
+                if not runs or runs[-1][0] != tuple(stored):
+                    runs.append((tuple(stored), []))
+                runs[-1][1].append(list(stored.values()))
+            for names, some in runs:
+                _insert(connection, _table(dataset, name), names, some)
         return refused
 
     def merge(self, dataset: str, name: str, key: Sequence[str], rows: Sequence[Keyed]) -> Refused:
         """Replace or delete rows by the values of these columns. (position, reason) of what does not fit."""
         with self._transaction() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             columns = _by_name(connection, dataset, name)
             refused: Refused = []
             chosen = " AND ".join(f"{_quoted(one)} IS ?" for one in key)
@@ -113,7 +121,8 @@ class DatasetStore:
                 values = [held.get(columns[one.lower()]["name"]) for one in key]
                 connection.execute(f"DELETE FROM {_table(dataset, name)} WHERE {chosen}", values)
                 if row.values is not None:
-                    _insert(connection, _table(dataset, name), _stored(columns, row.values))
+                    stored = _stored(columns, row.values)
+                    _insert(connection, _table(dataset, name), tuple(stored), [list(stored.values())])
         return refused
 
     def rows(self, dataset: str, name: str, limit: int = 1000, offset: int = 0) -> list[dict[str, Any]]:
@@ -178,10 +187,10 @@ def _by_name(connection: sqlite3.Connection, dataset: str, name: str) -> dict[st
     return {one["name"].lower(): one for one in _columns(connection, dataset, name) or ()}
 
 
-def _insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> None:
-    names = ", ".join(map(_quoted, values))
-    markers = ", ".join("?" * len(values))
-    connection.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({markers})", list(values.values()))
+def _insert(connection: sqlite3.Connection, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    markers = ", ".join("?" * len(names))
+    columns = ", ".join(map(_quoted, names))
+    connection.executemany(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({markers})", rows)
 
 
 def _stored(columns: Mapping[str, Column], values: Mapping[str, Any]) -> dict[str, Any]:

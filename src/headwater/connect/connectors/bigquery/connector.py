@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from headwater.connect.config import Config
@@ -15,8 +15,10 @@ from headwater.connect.connectors.bigquery.target import EmbeddedTarget, TableNa
 from headwater.connect.errors import ConnectError, RetriableError
 from headwater.connect.record import SinkRecord
 from headwater.connect.spi import SinkConnector, SinkContext, SinkTask
+from headwater.log.slices import run_in_slices
 
 Paired = list[tuple[SinkRecord, Row]]
+_Tables = dict[TableName, Paired]
 _FORMATS = {"HOUR": "%Y%m%d%H", "DAY": "%Y%m%d", "MONTH": "%Y%m", "YEAR": "%Y"}
 """Decorators of partitions by the time that one has."""
 
@@ -33,12 +35,24 @@ class BigQueryTask(SinkTask):
             await self._target.check(dataset)
 
     async def put(self, records: Sequence[SinkRecord]) -> None:
-        tables: dict[TableName, Paired] = {}
+        tables, needed = await run_in_slices(self._sorted(records))
+        try:
+            for name, paired in tables.items():
+                await self._fill(name, paired, needed[str(name)])
+        except RetriableError:
+            self._tables.clear()  # another look at them: one may be gone, or wider by another task
+            raise
+
+    def _sorted(self, records: Sequence[SinkRecord]) -> Generator[None, None, tuple[_Tables, dict[str, Fields]]]:
+        """Records and their rows by table, and the columns that those need by its name."""
+        tables: _Tables = {}
         needed: dict[str, Fields] = {}
+        now = self._context.clock.now_ms()
         for record in records:
+            yield
             try:
                 name = self._table(record)
-                row, fields = self._options.shape.row(record, self._context.clock.now_ms())
+                row, fields = self._options.shape.row(record, now)
             except ValueError as error:
                 self._context.report(record, ConnectError(f"{_place(record)}: {error}"))
                 continue
@@ -46,13 +60,8 @@ class BigQueryTask(SinkTask):
                 continue
             tables.setdefault(name, []).append((record, row))
             held = needed.get(str(name))
-            needed[str(name)] = fields if held is None or held is fields else joined(held, fields)
-        try:
-            for name, paired in tables.items():
-                await self._fill(name, paired, needed[str(name)])
-        except RetriableError:
-            self._tables.clear()  # another look at them: one may be gone, or wider by another task
-            raise
+            needed[str(name)] = fields if held is None or held == fields else joined(held, fields)
+        return tables, needed
 
     async def _fill(self, name: TableName, paired: Paired, wanted: Fields) -> None:
         await self._prepare(name, wanted, deletes=all(row.values is None for _, row in paired))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from headwater.connect import schema as s
@@ -26,6 +27,7 @@ from headwater.connect.connectors.bigquery.fields import (
 from headwater.connect.record import SinkRecord
 from headwater.connect.schema import ConnectSchema, Type
 
+_VERBATIM = frozenset({*s.INTEGERS, Type.STRING, Type.BOOLEAN})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -145,16 +147,25 @@ def _scalar(value: float | Decimal | bytes | date | time, naming: Naming) -> Any
 
 def _structure(value: Mapping[str, Any], schema: ConnectSchema | None, naming: Naming) -> dict[str, Any]:
     """An object without its nulls: a column that is not there is null."""
-    pairs: list[tuple[str, Any, ConnectSchema | None]]
     if schema is None:
-        pairs = [(str(name), one, None) for name, one in value.items()]
-    else:
-        pairs = [(f.name, _or_default(value.get(f.name), f.schema), f.schema) for f in schema.fields]
-    return {naming.name(name): plain(one, held, naming) for name, one, held in pairs if one is not None}
+        return {naming.name(str(name)): plain(one, None, naming) for name, one in value.items() if one is not None}
+    found = {}
+    for name, column, inner, verbatim in _columns(schema, naming):
+        one = value.get(name)
+        if one is None:
+            one = inner.default
+        if one is not None:
+            found[column] = one if verbatim else plain(one, inner, naming)
+    return found
 
 
-def _or_default(value: Any, schema: ConnectSchema) -> Any:
-    return schema.default if value is None and not schema.optional else value
+@lru_cache(maxsize=1_000)
+def _columns(schema: ConnectSchema, naming: Naming) -> tuple[tuple[str, str, ConnectSchema, bool], ...]:
+    """Of each field of a STRUCT: its name, its column's, its schema, and whether JSON has its values as they are."""
+    return tuple(
+        (one.name, naming.name(one.name), one.schema, one.schema.name is None and one.schema.type in _VERBATIM)
+        for one in schema.fields
+    )
 
 
 def _named(value: Any, schema: ConnectSchema | None) -> Any:

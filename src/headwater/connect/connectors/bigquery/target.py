@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from headwater.connect.connectors.bigquery.fields import BigQueryField, Fields
 from headwater.connect.connectors.bigquery.merge import key_names
 from headwater.connect.connectors.bigquery.rows import Row
 from headwater.connect.connectors.bigquery.settings import Partitioning
 from headwater.connect.embedded.datasets import DatasetStore, Keyed
+from headwater.connect.errors import RetriableError
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -75,24 +79,32 @@ class EmbeddedTarget:
         return
 
     async def fields(self, name: TableName) -> Fields | None:
-        held = await asyncio.to_thread(self._store.columns, name.dataset, name.table)
+        held = await _done(self._store.columns, name.dataset, name.table)
         return None if held is None else tuple(BigQueryField.of(one) for one in held)
 
     async def create(self, name: TableName, fields: Fields, partitioning: Partitioning) -> None:
         await self.widen(name, fields)
 
     async def widen(self, name: TableName, fields: Fields) -> None:
-        await asyncio.to_thread(self._store.define, name.dataset, name.table, [one.api() for one in fields])
+        await _done(self._store.define, name.dataset, name.table, [one.api() for one in fields])
 
     async def insert(self, name: TableName, rows: Sequence[Row]) -> list[Refusal]:
         values = [(row.id, row.values or {}) for row in rows]
-        refused = await asyncio.to_thread(self._store.insert, name.dataset, name.table, values)
+        refused = await _done(self._store.insert, name.dataset, name.table, values)
         return [Refusal(index, reason) for index, reason in refused]
 
     async def merge(self, name: TableName, fields: Fields, rows: Sequence[Row]) -> list[Refusal]:
         keyed = [Keyed(row.key, row.values) for row in rows]
-        refused = await asyncio.to_thread(self._store.merge, name.dataset, name.table, key_names(rows), keyed)
+        refused = await _done(self._store.merge, name.dataset, name.table, key_names(rows), keyed)
         return [Refusal(index, reason) for index, reason in refused]
 
     async def close(self) -> None:
         return
+
+
+async def _done(function: Callable[..., _T], *arguments: Any) -> _T:
+    """What a call of the store returns; a file that is locked or full may take it later."""
+    try:
+        return await asyncio.to_thread(function, *arguments)
+    except sqlite3.OperationalError as error:
+        raise RetriableError(f"The datasets inside the node: {error}") from error
