@@ -54,6 +54,7 @@ fuzz: $(VENV)/.dev  ## send a million hostile inputs to a node
 
 nightly: $(VENV)/.dev fuzz  ## what takes longer than a change may: 500 crashes, a million hostile inputs
 	HEADWATER_POINTS=500 HEADWATER_NIGHT=$$(date +%F) $(RUN)/python -m pytest -q -n $(WORKERS) tests/broker/test_durability.py
+	HEADWATER_EXAMPLES=100 $(RUN)/python -m pytest -q tests/http/test_openapi.py
 
 docs: $(VENV)/.run  ## render the pages that are made from the code
 	$(RUN)/python -m headwater.core.settings_page > docs/settings.md

@@ -62,6 +62,12 @@ class InformationEndpoints:
         await request.body()
         return json_response({"ok": True})
 
+    async def openapi(self, request: Request) -> Response:
+        """What this API is, for programs; made when it is asked for, which is seldom."""
+        from headwater.http.openapi import ksql_document
+
+        return json_response(ksql_document(self._engine.settings.version))
+
     async def probe(self, request: Request) -> Response:
         """Bypasses readiness and authorization: a load balancer has neither credentials nor patience."""
         return json_response({})
@@ -76,6 +82,7 @@ class InformationEndpoints:
             Route("/clusterStatus", guard(self.cluster_status), methods=["GET"]),
             Route("/heartbeat", guard(self.heartbeat), methods=["POST"]),
             Route("/lag", guard(self.heartbeat), methods=["POST"]),
+            Route("/openapi.json", guard(self.openapi), methods=["GET"]),
             Route("/chc/ready", self.probe, methods=["GET"]),
             Route("/chc/live", self.probe, methods=["GET"]),
         ]

@@ -9,9 +9,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from headwater import __version__
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.core.metrics import CONTENT_TYPE, Metric, render
 from headwater.http.identity import Identify, anybody
+from headwater.http.responses import json_response
 
 Collect = Callable[[], Iterable[Metric]]
 
@@ -28,7 +30,13 @@ class OperationsDoor:
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        return Starlette(routes=[Route("/", self._overview), Route("/metrics", self._metrics)])
+        return Starlette(
+            routes=[
+                Route("/", self._overview),
+                Route("/metrics", self._metrics),
+                Route("/openapi.json", self._openapi),
+            ]
+        )
 
     async def _overview(self, request: Request) -> Response:
         lines = [f"{name:<9} {address}" for name, address in self._endpoints().items()]
@@ -36,6 +44,11 @@ class OperationsDoor:
 
     async def _metrics(self, request: Request) -> Response:
         return self._refusal(request) or Response(render(self._collect()), media_type=CONTENT_TYPE)
+
+    async def _openapi(self, request: Request) -> Response:
+        from headwater.http.openapi import console_document  # seldom needed, and it would lengthen every start
+
+        return self._refusal(request) or json_response(console_document(__version__))
 
     def _refusal(self, request: Request) -> Response | None:
         principal = self._identify(request)
