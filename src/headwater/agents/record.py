@@ -9,7 +9,6 @@ from typing import Any, Self, dataclass_transform
 import msgspec
 
 
-@dataclass_transform(field_specifiers=(msgspec.field,), kw_only_default=True)
 class _KeywordOnly(msgspec.StructMeta):
     """Makes every class keyword-only: a class may then add required fields to one whose fields have defaults."""
 
@@ -20,6 +19,7 @@ class _KeywordOnly(msgspec.StructMeta):
         return made
 
 
+@dataclass_transform(field_specifiers=(msgspec.field,), kw_only_default=True)
 class Record(msgspec.Struct, metaclass=_KeywordOnly):
     """Base of the classes of JSON objects: annotated fields, with defaults for those that may be missing.
 
