@@ -130,7 +130,13 @@ class BigQueryTask(SinkTask):
 
 
 class BigQuerySink(SinkConnector):
-    """Writes records as rows into BigQuery, one each or one per key; the table is named after the topic."""
+    """Writes records as rows into BigQuery, one each or one per key; the table is named after the topic.
+
+    Columns come from the record's schema, or from its JSON values. A batch that comes twice within a minute is added
+    once, since each row has the record's place as its `insertId`; written by key it is there once in any case. With
+    `project` `embedded` the tables are those of the SQLite file `datasets.db` among the node's embedded data, each named
+    `dataset.table`.
+    """
 
     names = (
         "com.wepay.kafka.connect.bigquery.BigQuerySinkConnector",
