@@ -13,6 +13,7 @@ from starlette.responses import Response
 from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.core.errors import HeadwaterError
 from headwater.engine.errors import RequestError
+from headwater.http.asgi import read_body
 from headwater.http.identity import Identify
 from headwater.http.origins import Origins
 from headwater.http.registry.access import Action, allows
@@ -98,15 +99,8 @@ async def body_as(request: Request, shape: type[T]) -> T:
 
 
 async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise CatalogError(
-                CatalogCode.TOO_LARGE, f"The request is too large: the catalog takes {LARGEST_BODY} bytes."
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
+    refusal = CatalogError(CatalogCode.TOO_LARGE, f"The request is too large: the catalog takes {LARGEST_BODY} bytes.")
+    return await read_body(request, LARGEST_BODY, refusal)
 
 
 async def items_as(request: Request, shape: type[T]) -> list[T]:

@@ -15,6 +15,7 @@ from headwater.connect.errors import UsageError
 from headwater.connect.worker import Worker
 from headwater.core.errors import HeadwaterError
 from headwater.engine.errors import RequestError
+from headwater.http.asgi import live, read_body
 from headwater.http.connect.call import Answer, Call
 from headwater.http.connect.openapi import document
 from headwater.http.connect.routes import Paths, Route
@@ -38,7 +39,7 @@ class ConnectDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await live(receive, send)
             return
         if scope["type"] != "http":
             await Response(status_code=404)(scope, receive, send)
@@ -105,13 +106,8 @@ def _elsewhere(leader_url: str, request: Request) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise UsageError(f"The request is too large: at most {LARGEST_BODY} bytes", 413)
-        chunks.append(chunk)
-    return b"".join(chunks)
+    refusal = UsageError(f"The request is too large: at most {LARGEST_BODY} bytes", 413)
+    return await read_body(request, LARGEST_BODY, refusal)
 
 
 def _refusal(error: Exception) -> Response:
@@ -126,11 +122,3 @@ def _refusal(error: Exception) -> Response:
     headers = {"WWW-Authenticate": 'Basic realm="connect"'} if status == 401 else None
     body = msgspec.json.encode({"error_code": status, "message": message})
     return Response(body, status, headers, "application/json")
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from headwater.core.errors import HeadwaterError
 from headwater.engine.errors import RequestError
+from headwater.http.asgi import live, read_body
 from headwater.http.identity import Identify, anybody
 from headwater.http.origins import Origins
 from headwater.http.registry.call import Call
@@ -65,7 +66,7 @@ class RegistryDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await live(receive, send)
             return
         if scope["type"] != "http":
             await Starlette()(scope, receive, send)
@@ -141,13 +142,8 @@ async def _body(route: Route, request: Request) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind and kind not in _TAKEN:
         raise RegistryError(Code.UNSUPPORTED_MEDIA_TYPE, "HTTP 415 Unsupported Media Type")
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise RegistryError(Code.TOO_LARGE, f"The request is too large: the registry takes {LARGEST_BODY} bytes")
-        chunks.append(chunk)
-    return _in_utf8(b"".join(chunks), request.headers.get("content-type", ""))
+    refusal = RegistryError(Code.TOO_LARGE, f"The request is too large: the registry takes {LARGEST_BODY} bytes")
+    return _in_utf8(await read_body(request, LARGEST_BODY, refusal), request.headers.get("content-type", ""))
 
 
 def _in_utf8(body: bytes, content_type: str) -> bytes:
@@ -186,11 +182,3 @@ def _refusal(error: Exception, media_type: str) -> Response:
     message = message.encode("utf-8", "backslashreplace").decode()
     body = msgspec.json.encode({"error_code": int(code), "message": message})
     return Response(body, code.status, headers, media_type)
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
