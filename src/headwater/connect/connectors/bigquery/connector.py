@@ -134,8 +134,8 @@ class BigQuerySink(SinkConnector):
 
     Columns come from the record's schema, or from its JSON values. A batch that comes twice within a minute is added
     once, since each row has the record's place as its `insertId`; written by key it is there once in any case. With
-    `project` `embedded` the tables are those of the SQLite file `datasets.db` among the node's embedded data, each named
-    `dataset.table`.
+    `project` `embedded` the tables are those of the SQLite file `datasets.db` among the node's embedded data, each
+    named `dataset.table`.
     """
 
     names = (
