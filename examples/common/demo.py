@@ -58,6 +58,8 @@ def run(
         return 0
     except (DeliveryError, RestError, StatementError) as error:
         print(error, file=sys.stderr)
+        if parts is not None and "already exists" in str(error):
+            print("The example is on this node already: --tear-down takes it away.", file=sys.stderr)
         return 2
     for problem in problems[:20]:
         print(f"WRONG        {problem}")

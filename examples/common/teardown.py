@@ -50,11 +50,23 @@ def sources(parts: Parts) -> list[tuple[str, str]]:
     return [*named, *parts.extra_sources]
 
 
+def run_once(client: Client, statements: Path) -> None:
+    """Run the statements of a file, unless all that they create is there from an earlier time."""
+    created = {name for _, name in sources(Parts([statements]))}
+    if not created <= listed(client).keys():
+        client.execute(statements.read_text())
+
+
+def listed(client: Client) -> dict[str, str]:
+    """Streams and tables that there are, and their topics."""
+    rows = [*client.execute("SHOW STREAMS;")[0]["streams"], *client.execute("SHOW TABLES;")[0]["tables"]]
+    return {row["name"].strip("`"): row["topic"] for row in rows}
+
+
 def drop_sources(client: Client, created: list[tuple[str, str]]) -> set[str]:
     """End the queries that write these, and drop them, the last first; returns their topics."""
     names = {name for _, name in created}
-    listed = [*client.execute("SHOW STREAMS;")[0]["streams"], *client.execute("SHOW TABLES;")[0]["tables"]]
-    there = {row["name"].strip("`"): row for row in listed if row["name"].strip("`") in names}
+    there = {name: topic for name, topic in listed(client).items() if name in names}
     queries = [
         row["id"] for row in client.execute("SHOW QUERIES;")[0]["queries"]
         if {sink.strip("`") for sink in row.get("sinks", ())} & names
@@ -66,7 +78,7 @@ def drop_sources(client: Client, created: list[tuple[str, str]]) -> set[str]:
     for kind, name in dropped:
         client.execute(f"DROP {kind} IF EXISTS `{name}`;")
     told("sources", [name for _, name in dropped])
-    return {row["topic"] for row in there.values()}
+    return set(there.values())
 
 
 def delete_subjects(registry: str, topics: set[str]) -> list[str]:

@@ -21,7 +21,7 @@ from common.connect import Connectors
 from common.demo import await_rows, count_differences, refusal, run, with_programs
 from common.kafka import Event, await_records, create_topics, producer, read, records_in, send
 from common.ksql import Client
-from common.teardown import Parts
+from common.teardown import Parts, run_once
 from data import AT_THE_LIMIT, EXAMPLE, TOPICS, UNKNOWN, clicks, inventory, transaction, transactions
 from data import documents as documents_of
 from producer import put
@@ -205,7 +205,7 @@ def live(args: argparse.Namespace) -> None:
     client = Client(args.server)
     create_topics(args.bootstrap_servers, TOPICS)
     database, warehouse = documents.opened(args, SOURCE["database"]), opened(args, SINK["datasets"])
-    client.execute((HERE / "statements.sql").read_text())
+    run_once(client, HERE / "statements.sql")
     Connectors(args.connect).put(SOURCE_NAME, {**SOURCE, **database.settings})
     Connectors(args.connect).put(SINK_NAME, {**SINK, **warehouse.settings})
     arguments = ["--services", str(args.services.absolute()), "--every", "0.2"]

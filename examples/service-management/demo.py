@@ -20,7 +20,7 @@ from common.demo import await_rows, count_differences, differences, refusal, run
 from common.kafka import create_topics, producer, read, send
 from common.ksql import Client
 from common.rest import call
-from common.teardown import Parts
+from common.teardown import Parts, run_once
 from data import TOPICS, job_locations, orders_and_jobs, truck_positions
 from view import show_board
 
@@ -124,7 +124,7 @@ def live(args: argparse.Namespace) -> None:
     """Start the producers as processes of their own and show what comes out."""
     client = Client(args.server)
     create_topics(args.bootstrap_servers, TOPICS)
-    client.execute((HERE / "statements.sql").read_text())
+    run_once(client, HERE / "statements.sql")
     database = documents.opened(args, CONFIG["database"])
     Connectors(args.connect).put(CONNECTOR, {**CONFIG, **database.settings})
     programs = [HERE / name for name in PROGRAMS]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.app.processes import headwater_up
-from tests.kafka_fixture import Server
+from tests.conftest import skip_or_fail
+from tests.connect.mongodb.mongo_server import mongo_server
+from tests.kafka_fixture import CannotRunError, Server
 
 EXAMPLES = ("bike-share", "delivery", "hotel-stays", "promotions")
 """The others, and promotions with its connectors, run in `test_tear_down.py`."""
@@ -28,6 +31,22 @@ def run_check(name: str, *options: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example_gives_the_calculated_results(name: str) -> None:
     done = run_check(name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all results are as calculated" in done.stdout
+
+
+@pytest.fixture
+def mongodb() -> Iterator[str]:
+    try:
+        with mongo_server() as address:
+            yield f"mongodb://{address}/?retryWrites=false"
+    except CannotRunError as error:
+        skip_or_fail(str(error))
+
+
+@pytest.mark.timeout(SECONDS + 70)
+def test_decisions_become_documents_of_a_real_mongodb(mongodb: str) -> None:
+    done = run_check("service-management", "--", "--mongodb", mongodb)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all results are as calculated" in done.stdout
 
