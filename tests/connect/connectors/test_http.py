@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from headwater.connect.errors import UsageError
 from headwater.testing.connect_rig import ConnectRig
 from headwater.testing.connector_suite import SinkConnectorSuite
 
@@ -121,6 +122,14 @@ async def test_a_server_that_is_away_is_waited_for_and_then_named(tmp_path: Path
             "errors.retry.delay.max.ms": "10",
         })  # fmt: skip
         assert "does not answer" in await rig.failed("sink")
+
+
+async def test_an_address_has_no_credentials(tmp_path: Path) -> None:
+    config = {"connector.class": "HttpSink", "http.api.url": "http://ada:hush-hush@127.0.0.1", "topics": "t"}
+    async with ConnectRig(tmp_path) as rig:
+        with pytest.raises(UsageError, match="must be without user:password@") as refusal:
+            await rig.worker.create("sink", config)
+    assert "hush-hush" not in str(refusal.value)
 
 
 async def test_a_redirect_is_no_delivery(target: Target, tmp_path: Path) -> None:

@@ -29,7 +29,11 @@ _ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 
 def _is_address(value: str) -> str | None:
     parts = urlsplit(value)
-    return None if parts.scheme in ("http", "https") and parts.hostname else "must begin with http:// or https://"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "must begin with http:// or https://"
+    if "@" in parts.netloc:
+        return "must be without user:password@. Set auth.type=BASIC, connection.user and connection.password"
+    return None
 
 
 def _check(config: Config) -> Mapping[str, str]:
