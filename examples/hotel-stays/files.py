@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from common.kafka import Event
-from fastavro import parse_schema
+from fastavro import parse_schema, reader
 from fastavro.write import Writer
 
 CONNECTOR = "azure-source-expedia"
@@ -64,6 +64,13 @@ def write(container: Path, events: Iterable[Event], first: int = 0) -> list[Path
     for before, after in zip(partial, made, strict=True):
         before.replace(after)
     return made
+
+
+def read(container: Path) -> Iterator[dict[str, Any]]:
+    """All searches in the files that are there."""
+    for file in sorted(container.glob("topics/expedia/partition=*/*.avro")):
+        with file.open("rb") as opened:
+            yield from reader(opened)  # type: ignore[misc]
 
 
 def config(args: argparse.Namespace, folder: Path) -> dict[str, str]:

@@ -17,7 +17,11 @@ from tests.kafka_fixture import CannotRunError, Server
 
 EXAMPLES = ("bike-share", "delivery", "hotel-stays", "promotions")
 """The others, and promotions with its connectors, run in `test_tear_down.py`."""
-OPTIONS = {"hotel-stays": ("--records", "20000"), "promotions": ("--without-connectors",)}
+OPTIONS = {
+    "delivery": ("--orders", "60"),
+    "hotel-stays": ("--records", "20000"),
+    "promotions": ("--without-connectors",),
+}
 """Smaller loads than the examples' own, where those take longer than a test may."""
 SECONDS = 150
 
