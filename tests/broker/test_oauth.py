@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from headwater.broker.auth import ApiKeys
 from headwater.broker.oauth import Rules, TokenError, UnsecuredValidator, parse_bearer, split
+from headwater.broker.settings import BrokerSettings
 from headwater.testing.clock import ManualClock
 from headwater.wire.messages import (
     ApiVersionsRequest,
@@ -135,4 +137,22 @@ async def test_tokens_are_not_offered_unless_they_can_be_checked() -> None:
         shaken = await client.ask(SaslHandshakeRequest(mechanism="OAUTHBEARER"), 1, SaslHandshakeResponse)
         assert shaken.error_code == 33
         assert "OAUTHBEARER" not in shaken.mechanisms
+        await client.close()
+
+
+async def test_a_token_makes_nobody_an_api_key() -> None:
+    """A key may do what its role says; who gives out tokens has not given out keys."""
+    tokens = UnsecuredValidator(Rules(), ManualClock(NOW_S * 1000))
+    settings = BrokerSettings(failed_login_delay_ms=0)
+    async with running_broker(
+        settings=settings, tokens=tokens, login=True, verifier=ApiKeys({"anna": "secret"})
+    ) as running:
+        client = await RawClient.connect(running.port)
+        await client.ask(SaslHandshakeRequest(mechanism="OAUTHBEARER"), 1, SaslHandshakeResponse)
+        request = SaslAuthenticateRequest(auth_bytes=bearer(unsecured(GOOD)))
+        refusal = await client.ask(request, 2, SaslAuthenticateResponse)
+        assert (refusal.error_code, refusal.error_message) == (
+            58, "Authentication failed: it names an API key of this node",
+        )  # fmt: skip
+        assert await client.closed_by_server()
         await client.close()

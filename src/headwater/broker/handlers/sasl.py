@@ -141,6 +141,9 @@ async def _bearer(broker: Broker, session: Session, message: bytes) -> SaslAuthe
         if broker.tokens is None:
             raise TokenError("tokens are not taken here")
         token = await broker.tokens.validate(parse_bearer(message))
+        if broker.access.is_operators(token.principal):
+            # Keys have roles; whoever may choose a name where tokens are given must not come to one that way.
+            raise TokenError("it names an API key of this node")
         lifetime = token.expires_ms / 1000 - broker.clock.now_ms() / 1000
         if not _complete(broker, session, token.principal, max(lifetime, 0.0)):
             raise TokenError("logging in again must not change the principal")
