@@ -174,6 +174,29 @@ async def test_a_column_that_streams_do_not_see_yet_is_waited_for(rig: ConnectRi
     await rig.until(lambda: rows(server) == [{"n": 1}, {"n": 2, "added": "x"}])
 
 
+@pytest.mark.parametrize("target", ["server", "embedded"])
+async def test_a_table_that_somebody_drops_is_made_again(
+    rig: ConnectRig, server: Warehouse, tmp_path: Path, target: str
+) -> None:
+    await rig.produce("orders", [(b"1", {"n": 1})])
+    config = to(server)
+    if target == "embedded":
+        del config["project"], config["keyfile"], config["bigquery.endpoint"]
+    await rig.create("warehouse", config)
+    store = DatasetStore(tmp_path / "services")
+
+    def held() -> list[dict[str, Any]]:
+        return rows(server) if target == "server" else store.rows("workshop", "orders")
+
+    await rig.until(lambda: held() == [{"n": 1}])
+    if target == "server":
+        del server.datasets["workshop"]["orders"]
+    else:
+        store.drop("workshop", "orders")
+    await rig.produce("orders", [(b"2", {"n": 2})])
+    await rig.until(lambda: held() == [{"n": 2}])
+
+
 async def test_a_request_that_is_too_large_is_sent_in_parts(rig: ConnectRig, server: Warehouse) -> None:
     server.largest = 3
     await rig.produce("orders", [(None, {"n": number}) for number in range(20)])

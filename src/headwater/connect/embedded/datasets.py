@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headwater.core.errors import HeadwaterError
+
 FILE = "datasets.db"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS "tables" (
@@ -35,6 +37,10 @@ _WAIT_S = 10.0
 
 Column = Mapping[str, Any]
 Refused = list[tuple[int, str]]
+
+
+class NoTableError(HeadwaterError):
+    """Rows for a table that is not there."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,10 @@ class DatasetStore:
             connection.execute("DELETE FROM tables WHERE dataset = ? AND name = ?", (dataset, name))
 
     def insert(self, dataset: str, name: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Refused:
-        """Add (id, values) rows; one whose id is there is left out. (position, reason) of what does not fit."""
+        """Add (id, values) rows; one whose id is there is left out. (position, reason) of what does not fit.
+
+        Raises `NoTableError`.
+        """
         with self._transaction() as connection:
             connection.execute("BEGIN IMMEDIATE")
             columns = _by_name(connection, dataset, name)
@@ -107,7 +116,10 @@ class DatasetStore:
         return refused
 
     def merge(self, dataset: str, name: str, key: Sequence[str], rows: Sequence[Keyed]) -> Refused:
-        """Replace or delete rows by the values of these columns. (position, reason) of what does not fit."""
+        """Replace or delete rows by the values of these columns. (position, reason) of what does not fit.
+
+        Raises `NoTableError`.
+        """
         with self._transaction() as connection:
             connection.execute("BEGIN IMMEDIATE")
             columns = _by_name(connection, dataset, name)
@@ -184,7 +196,10 @@ def _columns(connection: sqlite3.Connection, dataset: str, name: str) -> list[Co
 
 
 def _by_name(connection: sqlite3.Connection, dataset: str, name: str) -> dict[str, Column]:
-    return {one["name"].lower(): one for one in _columns(connection, dataset, name) or ()}
+    columns = _columns(connection, dataset, name)
+    if columns is None:
+        raise NoTableError(f"There is no table {dataset}.{name}: make it with define")
+    return {one["name"].lower(): one for one in columns}
 
 
 def _insert(connection: sqlite3.Connection, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

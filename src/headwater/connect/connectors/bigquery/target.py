@@ -13,7 +13,7 @@ from headwater.connect.connectors.bigquery.fields import BigQueryField, Fields
 from headwater.connect.connectors.bigquery.merge import key_names
 from headwater.connect.connectors.bigquery.rows import Row
 from headwater.connect.connectors.bigquery.settings import Partitioning
-from headwater.connect.embedded.datasets import DatasetStore, Keyed
+from headwater.connect.embedded.datasets import DatasetStore, Keyed, NoTableError
 from headwater.connect.errors import RetriableError
 
 _T = TypeVar("_T")
@@ -103,8 +103,9 @@ class EmbeddedTarget:
 
 
 async def _done(function: Callable[..., _T], *arguments: Any) -> _T:
-    """What a call of the store returns; a file that is locked or full may take it later."""
+    """What a call of the store returns. A file that is locked or full may take it later, and so may a table that
+    somebody has dropped, once it is made again."""
     try:
         return await asyncio.to_thread(function, *arguments)
-    except sqlite3.OperationalError as error:
+    except (sqlite3.OperationalError, NoTableError) as error:
         raise RetriableError(f"The datasets inside the node: {error}") from error
