@@ -99,3 +99,12 @@ def test_avro_answers_with_the_kinds_places_and_words_of_java(
 
 def _lines() -> list[str]:
     return [line for line in LISTED.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+
+
+@pytest.mark.skip(
+    reason="Confluent's Java client is not on Maven Central: io.confluent has neither kafka-schema-registry-client nor "
+    "kafka-avro-serializer there. Apicurio's serializers only share the form of payloads; they ask for schemas over "
+    "Apicurio's own REST API, which this registry does not have."
+)
+def test_the_java_client_registers_and_reads() -> None:
+    raise AssertionError("unreachable")

@@ -152,7 +152,9 @@ class _Loader:
         candidates = [name] if name.startswith(".") else [f"{outer}.{name}" for outer in _outwards(scope)]
         for candidate in candidates:
             if candidate in self._kinds:
-                made.type_name, made.type = candidate, self._kinds[candidate]
+                made.type_name = candidate
+                if made.type != pb.FieldDescriptorProto.TYPE_GROUP:
+                    made.type = self._kinds[candidate]
                 return
         raise SchemaError(f"Protobuf schema uses an undefined type '{name}' in field '{made.name}'")
 

@@ -58,6 +58,8 @@ class _Parser:
         self._parsed = ParsedFile(pb.FileDescriptorProto(name=name, syntax="proto2"))
         self._statements: dict[str, Callable[[], None]] = {
             "syntax": self._syntax,
+            "edition": self._edition,
+            "option": self._file_option,
             "package": self._package,
             "import": self._import,
             "message": lambda: self._message(self._parsed.file.message_type.add(), self._parsed.file.package),
@@ -72,7 +74,7 @@ class _Parser:
             statement = self._statements.get(word)
             if statement is not None:
                 statement()
-            elif word in ("option", "service", "extend", "edition"):
+            elif word in ("service", "extend"):
                 self._skip_statement()
             else:
                 raise self._wrong("a message", word)
@@ -135,6 +137,24 @@ class _Parser:
         self._parsed.file.syntax = self._text()
         self._take(";")
 
+    def _edition(self) -> None:
+        self._take("=")
+        name = self._text()
+        if f"EDITION_{name}" not in dict(pb.Edition.items()):
+            raise SchemaError(f"Protobuf schema: there is no edition '{name}'")
+        self._parsed.file.syntax, self._parsed.file.edition = "editions", pb.Edition.Value(f"EDITION_{name}")
+        self._take(";")
+
+    def _file_option(self) -> None:
+        """Of a file's options the features of an edition say how to read it; what is in parentheses is an extension."""
+        if self._peek() != "features":
+            self._skip_statement()
+            return
+        name = self._option_name()
+        self._take("=")
+        _set_feature(self._parsed.file.options.features, name, self._option_value())
+        self._take(";")
+
     def _package(self) -> None:
         self._parsed.file.package = self._full_name()
         self._take(";")
@@ -180,7 +200,10 @@ class _Parser:
         self._take("}")
 
     def _message(self, message: pb.DescriptorProto, scope: str) -> None:
-        message.name = self._name()
+        self._message_of(message, self._name(), scope)
+
+    def _message_of(self, message: pb.DescriptorProto, name: str, scope: str) -> None:
+        message.name = name
         scope = f"{scope}.{message.name}" if scope else message.name
         self._take("{")
         while self._peek() != "}":
@@ -232,15 +255,27 @@ class _Parser:
         if oneof is not None:
             made.oneof_index = oneof
         if self._peek() == "group":
-            raise SchemaError("Protobuf groups are not supported: use a message")
+            self._group(message, made, scope)
+            return
         _set_type(made, self._full_name())
         self._finish_field(message, made, scope)
+
+    def _group(self, message: pb.DescriptorProto, made: pb.FieldDescriptorProto, scope: str) -> None:
+        """proto2 declares a message and its field at once; the field is called like the message, in lower case."""
+        self._next()
+        name = self._name()
+        self._take("=")
+        made.name, made.type, made.type_name = name.lower(), pb.FieldDescriptorProto.TYPE_GROUP, name
+        made.number = self._number()
+        self._options(made)
+        message.field.append(made)
+        self._message_of(message.nested_type.add(), name, scope)
 
     def _finish_field(self, message: pb.DescriptorProto, made: pb.FieldDescriptorProto, scope: str) -> None:
         made.name = self._name()
         self._take("=")
         made.number = self._number()
-        params = self._options()
+        params = self._options(made)
         if params:
             self._parsed.params[f"{scope}.{made.name}"] = params
         self._take(";")
@@ -263,7 +298,7 @@ class _Parser:
         entry.name = "".join(part[:1].upper() + part[1:] for part in made.name.split("_")) + "Entry"
         message.field[-1].type_name = f".{scope}.{entry.name}"
 
-    def _options(self) -> dict[str, str]:
+    def _options(self, made: pb.FieldDescriptorProto | None = None) -> dict[str, str]:
         """The options in brackets after a field; returns the params of its meta option."""
         params: dict[str, str] = {}
         if self._peek() != "[":
@@ -273,6 +308,8 @@ class _Parser:
             name = self._option_name()
             self._take("=")
             value = self._option_value()
+            if made is not None and name.startswith("features."):
+                _set_feature(made.options.features, name, value)
             if name.startswith(_META):
                 params |= _params(value if name == _META else {name.removeprefix(_META + "."): value})
             if self._next() == "]":
@@ -326,6 +363,16 @@ def _params(meta: Any) -> dict[str, str]:
     entries = meta.get("params", [])
     entries = entries if isinstance(entries, list) else [entries]
     return {e["key"][0]: e["value"][0] for e in entries if isinstance(e, dict) and "key" in e and "value" in e}
+
+
+def _set_feature(features: pb.FeatureSet, name: str, value: Any) -> None:
+    """`features.field_presence = IMPLICIT` and the like. Raises `SchemaError` for a value that the feature lacks."""
+    found = pb.FeatureSet.DESCRIPTOR.fields_by_name.get(name.removeprefix("features."))
+    if found is None or found.enum_type is None:
+        return  # of a language's own generator
+    if value not in found.enum_type.values_by_name:
+        raise SchemaError(f"Protobuf schema: the feature '{name}' cannot be '{value}'")
+    setattr(features, found.name, found.enum_type.values_by_name[value].number)
 
 
 def _set_type(made: pb.FieldDescriptorProto, name: str) -> None:

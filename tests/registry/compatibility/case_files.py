@@ -65,6 +65,6 @@ def _kinds(text: str) -> tuple[str, ...]:
 def _schema(name: str, text: str) -> str:
     if name == "avro" and text.startswith("R["):
         return f'{{"type":"record","name":"R","fields":{text[1:]}}}'
-    if name == "protobuf" and not text.startswith("syntax"):
+    if name == "protobuf" and not text.startswith(("syntax", "edition")):
         return f'syntax = "proto3"; {text}'.replace("<br>", "\n")
     return text

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from headwater.registry.parsing import ParseError, parse
+from headwater.registry.parsing.protobuf import ParsedProtobuf
 
 RECORD = '{"name": "A", "fields": [{"default": 1, "type": "int", "name": "a"}], "type": "record", "namespace": "x"}'
 PROTO = """syntax = 'proto3'; package x; // a comment
@@ -87,6 +88,8 @@ WRONG = [
     ("PROTOBUF", 'import "none.proto"; message A {}', "none.proto"),
     ("PROTOBUF", "message A { " * 5_000, "levels deep"),
     ("PROTOBUF", "}", "no opening"),
+    ("PROTOBUF", 'edition = "1999"; message A {}', "no edition '1999'"),
+    ("PROTOBUF", 'edition = "2023"; option features.field_presence = NO; message A {}', "cannot be 'NO'"),
     ("XML", "<a/>", "no schema type"),
 ]
 
@@ -103,3 +106,33 @@ def test_a_schema_cannot_refer_to_another_type() -> None:
         other = "JSON" if kind != "JSON" else "AVRO"
         with pytest.raises(ParseError, match=f"of type {other}"):
             parse(kind, text, {"r": (other, "{}")})
+
+
+GROUPS = """syntax = "proto2"; package x;
+message M {
+  repeated group Result = 1 [deprecated = true] { required string url = 2; optional group Inner = 3 { } }
+  optional int32 b = 5;
+  oneof o { group Pick = 7 { optional int32 z = 1; } string s = 8; }
+}"""
+EDITION = """edition = "2023"; package x; option features.field_presence = IMPLICIT;
+message M { int32 a = 1; string b = 2 [features.field_presence = LEGACY_REQUIRED]; repeated M m = 3; }"""
+
+
+@pytest.mark.parametrize("text", [GROUPS, EDITION])
+def test_groups_and_editions_of_protobuf_come_back_from_text_and_descriptor(text: str) -> None:
+    parsed = parse("PROTOBUF", text, {})
+    serialised = parsed.formatted("serialized")
+    assert parse("PROTOBUF", parsed.canonical(), {}).formatted("serialized") == serialised
+    assert parse("PROTOBUF", parsed.canonical(), {}).canonical() == parsed.canonical()
+    assert parse("PROTOBUF", serialised, {}).formatted("serialized") == serialised
+
+
+def test_an_editions_features_count() -> None:
+    parsed = parse("PROTOBUF", EDITION, {})
+    assert isinstance(parsed, ParsedProtobuf)
+    fields = parsed.file.messages[0].fields
+    assert [(each.name, each.is_required, each.has_presence) for each in fields] == [
+        ("a", False, False),
+        ("b", True, True),
+        ("m", False, False),
+    ]

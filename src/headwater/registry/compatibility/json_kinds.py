@@ -26,9 +26,13 @@ COMPATIBLE = frozenset(
     ITEM_WITH_FALSE_REMOVED_FROM_CLOSED_CONTENT_MODEL ITEM_REMOVED_FROM_OPEN_CONTENT_MODEL
     ITEM_ADDED_IS_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL ITEM_REMOVED_IS_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL
     ENUM_ARRAY_EXTENDED COMBINED_TYPE_EXTENDED PRODUCT_TYPE_NARROWED SUM_TYPE_EXTENDED NOT_TYPE_NARROWED
+    CONDITION_REMOVED CONTAINS_REMOVED PROPERTY_NAMES_REMOVED
     """.split()
 )
-"""A schema that differs from an older one only in these accepts every document that the older one accepts."""
+"""A schema that differs from an older one only in these accepts every document that the older one accepts.
+
+CONDITION, CONTAINS and PROPERTY_NAMES are Headwater's own: what they are about, Confluent's registry does not compare.
+"""
 
 _ENDINGS = (
     ("_TO_OPEN_CONTENT_MODEL",

@@ -81,6 +81,7 @@ class _Comparison:
         if old.doc.get("$id", old.doc.get("id")) != new.doc.get("$id", new.doc.get("id")):
             found.insert(0, Difference("ID_CHANGED", ""))
         found += _bounds(old, new)
+        found += self._branches(old, new)
         special = getattr(self, f"_{old.kind}", None)
         return found if special is None else [*found, *special(old, new)]
 
@@ -106,6 +107,31 @@ class _Comparison:
         if old.parts[0] is new.parts[0] or not (forward := self.compare(new.parts[0], old.parts[0])):
             return []
         return [Difference("NOT_TYPE_EXTENDED" if _breaks(forward) else "NOT_TYPE_NARROWED", "/not")]
+
+    def _branches(self, old: Node, new: Node) -> list[Difference]:
+        """With one condition what follows from it is compared; another condition may forbid anything."""
+        before, after = old.branches, new.branches
+        if not before or not after:
+            return [] if before == after else [Difference(f"CONDITION_{'ADDED' if after else 'REMOVED'}", "/if")]
+        ways = (self.compare(before["if"], after["if"]), self.compare(after["if"], before["if"]))
+        if old.doc["if"] != new.doc["if"] or any(map(_breaks, ways)):
+            return [Difference("CONDITION_CHANGED", "/if")]
+        found = []
+        for word in ("then", "else"):
+            inner = self.compare(before.get(word), after.get(word))
+            if not inner and old.doc.get(word) != new.doc.get(word):
+                inner = [Difference("CONDITION_CHANGED", "")]  # as of `required` for what it does not describe
+            found += _under(f"/{word}", inner)
+        return found
+
+    def _some(self, old: Node, new: Node, what: str, path: str) -> list[Difference]:
+        """`contains` and `propertyNames`. Where the items that fit are bounded above, more must not fit either."""
+        if old.some is None or new.some is None:
+            change = "ADDED" if old.some is None else "REMOVED"
+            return [] if old.some is new.some else [Difference(f"{what}_{change}", path)]
+        if old.doc.get(path[1:]) != new.doc.get(path[1:]) and "maxContains" in {**old.doc, **new.doc}:
+            return [Difference(f"{what}_CHANGED", path)]
+        return _under(path, self.compare(old.some, new.some))
 
     # --- combinations -----------------------------------------------------------------------------------------------
 
@@ -141,6 +167,7 @@ class _Comparison:
             found += _under(f"/properties/{name}", self._property(old, new, name))
         found += self._dependencies(old, new)
         found += self._rest(old, new, "PROPERTIES", "/additionalProperties")
+        found += self._some(old, new, "PROPERTY_NAMES", "/propertyNames")
         return found
 
     def _property(self, old: Node, new: Node, name: str) -> list[Difference]:
@@ -217,6 +244,7 @@ class _Comparison:
         for i in range(max(len(old.parts), len(new.parts))):
             found += _under(f"/items/{i}", self._item(old, new, i))
         found += self._rest(old, new, "ITEMS", "/additionalItems")
+        found += self._some(old, new, "CONTAINS", "/contains")
         if unique[0] != unique[1]:
             found.append(Difference("UNIQUE_ITEMS_REMOVED" if unique[0] else "UNIQUE_ITEMS_ADDED", "/uniqueItems"))
         return found

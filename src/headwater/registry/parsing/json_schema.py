@@ -27,7 +27,7 @@ _COMBINED = ("allOf", "anyOf", "oneOf")
 
 @dataclass(eq=False)
 class Node:
-    """A schema. `kind` is any, nothing, null, boolean, string, number, enum, not, combined, array or object.
+    """A schema. `kind` is any, nothing, null, boolean, string, number, enum, not, combined, array, object, conditional.
 
     `doc` is what it was read from; the rest is set for the kinds that have it.
     """
@@ -47,6 +47,10 @@ class Node:
     """What further properties or items must be; None for anything."""
     items: Node | None = None
     """What every item of an array without fixed places must be."""
+    some: Node | None = None
+    """What an item of an array (`contains`) or the name of every property (`propertyNames`) must be."""
+    branches: dict[str, Node] = field(default_factory=dict)
+    """`if`, `then` and `else` of a schema of any kind; `conditional` is the kind of one that is nothing else."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,11 @@ class _Builder:
         elif parts:
             made.kind, made.criterion, made.parts = "combined", "allOf", parts
         made.doc = doc
+        if "if" in doc and ("then" in doc or "else" in doc):
+            made.branches = {
+                word: self.node(doc[word], f"{path}/{word}") for word in ("if", "then", "else") if word in doc
+            }
+            made.kind = "conditional" if made.kind == "any" else made.kind
 
     def _typed(self, doc: dict[str, Any], path: str) -> list[Node]:
         kinds = doc.get("type")
@@ -225,6 +234,7 @@ class _Builder:
                 inner = f"{path}/{word}/{name}"
                 made.dependencies[name] = frozenset(each) if isinstance(each, list) else self.node(each, inner)
         made.rest = self._rest(doc, "additionalProperties", "unevaluatedProperties", path)
+        made.some = self.node(doc["propertyNames"], f"{path}/propertyNames") if "propertyNames" in doc else None
         return made
 
     def _named(self, doc: dict[str, Any], word: str, path: str) -> dict[str, Node]:
@@ -238,6 +248,7 @@ class _Builder:
 
     def _array(self, doc: dict[str, Any], path: str) -> Node:
         made = Node("array", doc)
+        made.some = self.node(doc["contains"], f"{path}/contains") if "contains" in doc else None
         items = doc.get("items")
         places = doc.get("prefixItems", items if isinstance(items, list) else None)
         if places is None:
@@ -252,7 +263,7 @@ class _Builder:
 
 
 _MISSING: Any = object()
-_ALL_WORDS = {*_NUMBER, *_STRING, *_ARRAY, *_OBJECT, *_COMBINED, "type", "enum", "const", "not"}
+_ALL_WORDS = {*_NUMBER, *_STRING, *_ARRAY, *_OBJECT, *_COMBINED, "type", "enum", "const", "not", "if"}
 
 
 def _keywords(doc: Mapping[str, Any]) -> set[str]:

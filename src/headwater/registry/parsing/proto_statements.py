@@ -66,7 +66,7 @@ def _body(words: list[str], at: int) -> tuple[tuple[Statement, ...], int]:
     inline = 0
     while at < len(words):
         word = words[at]
-        if inline or (word == "{" and ("=" in head or "[" in head)):
+        if inline or (word == "{" and ("=" in head or "[" in head) and not _is_group(head)):
             inline += (word == "{") - (word == "}")
             head.append(word)
         elif word == "{":
@@ -85,6 +85,12 @@ def _body(words: list[str], at: int) -> tuple[tuple[Statement, ...], int]:
     if head:
         raise ParseError("Protobuf schema ends too early")
     return tuple(made), at
+
+
+def _is_group(head: list[str]) -> bool:
+    """Whether the head of a field with a body is complete: proto2's `optional group Name = 1 [...]`."""
+    words = head[1:] if head[0] in ("optional", "required", "repeated") else head
+    return words[:1] == ["group"] and words[2:3] == ["="] and head.count("[") == head.count("]")
 
 
 def printed(tree: tuple[Statement, ...]) -> str:
