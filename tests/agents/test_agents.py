@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from headwater.agents import AgentError, App, Message, Record, Stream, current
+from headwater.agents.loading import load_app
+from headwater.agents.sharing import assign, assigned
+from headwater.core.config import load
+from headwater.core.errors import ConfigError
 from headwater.testing.agents import AgentRig
 from headwater.testing.record import Record as Fed
 
@@ -288,3 +293,28 @@ def test_tables_need_sources_of_equal_width() -> None:
     app.agent("two", name="second")(outputs)
     with AgentRig(app) as rig, pytest.raises(AgentError, match=r"one 1, two 2"):
         rig.settle()
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("nosuch_module:app", "cannot import the agents of `nosuch_module:app`"),
+        ("tests.agents.shop:other", r"`tests.agents.shop:other` is no headwater.App; there is tests.agents.shop:app"),
+    ],
+)
+def test_an_app_that_is_not_there_is_a_wrong_setting(target: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_app(target)
+
+
+def test_settings_name_apps_as_a_list(tmp_path: Path) -> None:
+    file = tmp_path / "headwater.toml"
+    file.write_text('[agents]\nmodules = ["a:app", "b:app"]\n')
+    assert load(file).agents.modules == "a:app,b:app"
+
+
+@pytest.mark.parametrize("members", [["b"], ["b", "a"], ["d", "c", "b", "a", "e"]])
+def test_every_partition_has_one_member(members: list[str]) -> None:
+    told = assign(members, 4, {"narrow": 2, "wide": 4})
+    assert sorted(number for one in told.values() for number in assigned(one)) == [0, 1, 2, 3]
+    assert set(told) == set(members)

@@ -134,5 +134,6 @@ async def test_inside_a_node_a_kill_loses_and_doubles_nothing(tmp_path: Path) ->
             run, "groups", "describe", "shop", "--bootstrap-servers", node.endpoints["kafka"]
         )
     assert Counter(row["id"] for row in found) == Counter(range(total))
-    assert "shop" in shown.stdout, shown
+    assert "group shop" in shown.stdout, shown
+    assert "topic numbered" in shown.stdout, shown
     assert "orders" in groups.stdout

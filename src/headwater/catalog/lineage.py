@@ -272,6 +272,9 @@ class _Builder:
             return
         if not flow.produces and flow.group:
             node = self._group(flow.actor)
+        elif flow.produces and f"{NodeType.GROUP.value}:{flow.actor}" in self.graph.nodes:
+            # A client that bears its group's name, as stream applications do: one application reads and writes.
+            node = self._group(flow.actor)
         else:
             kind = NodeType.PRODUCER if flow.produces else NodeType.CONSUMER
             name = flow.actor or "(no client id)"

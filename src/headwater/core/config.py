@@ -124,6 +124,8 @@ def _checked(item: Declared, value: Any, where: str) -> Any:
             raise ConfigError(problem.format(_bounds_text(item)))
     elif get_origin(item.type) is not None:
         return _checked_map(value, problem)
+    elif item.about.many and isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ",".join(value)
     elif not isinstance(value, str | Path):
         raise ConfigError(problem.format("text"))
     elif item.about.choices and value not in item.about.choices:

@@ -26,6 +26,8 @@ class About:
     maximum: int | None = None
     choices: tuple[str, ...] = ()
     secret: bool = False
+    many: bool = False
+    """Names separated by commas; in a TOML file they may be a list."""
 
 
 def setting(
@@ -36,9 +38,10 @@ def setting(
     maximum: int | None = None,
     choices: tuple[str, ...] = (),
     secret: bool = False,
+    many: bool = False,
 ) -> T:
     """Declare a setting: a dataclass field that carries its description."""
-    metadata = {"about": About(" ".join(doc.split()), minimum, maximum, choices, secret)}
+    metadata = {"about": About(" ".join(doc.split()), minimum, maximum, choices, secret, many)}
     if isinstance(default, dict):
         return field(default_factory=lambda: default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -243,8 +246,9 @@ class AgentsSettings:
 
     modules: str = setting(
         "",
-        """Apps to run, as `module:name`, separated by commas. Modules are looked for in the working directory and among
-        what is installed.""",
+        """Apps to run, as `module:name`, separated by commas or as a list. Modules are looked for in the working
+        directory and among what is installed.""",
+        many=True,
     )
 
 
