@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from headwater.connect.embedded.sqlite import connected, writing
 
 FILE = "documents.db"
 _SCHEMA = """
@@ -28,8 +29,6 @@ CREATE TABLE IF NOT EXISTS changes (
   operation TEXT NOT NULL, body TEXT, at_ms INTEGER NOT NULL
 );
 """
-_WAIT_S = 10.0
-"""Longest wait for another process that is writing."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +83,12 @@ class DocumentStore:
     def __init__(self, folder: Path, space: str) -> None:
         self.space = space
         self._path = folder / FILE
-        with self._transaction() as connection:
+        with connected(self._path) as connection:
             connection.executescript(_SCHEMA)
 
     def write(self, writes: Iterable[Write], now_ms: int) -> None:
         """All or nothing, in order."""
-        with self._transaction() as connection:
+        with writing(self._path) as connection:
             for write in writes:
                 self._write(connection, write, now_ms)
 
@@ -116,40 +115,32 @@ class DocumentStore:
         """The documents that there are, by id."""
         marks = ",".join("?" * len(ids))
         query = f"SELECT id, body FROM documents WHERE space = ? AND collection = ? AND id IN ({marks})"
-        with self._transaction() as connection:
+        with connected(self._path) as connection:
             return {key: json.loads(body) for key, body in connection.execute(query, (self.space, collection, *ids))}
 
     def find(self, collection: str, after: str = "", limit: int = -1) -> list[tuple[str, dict[str, Any]]]:
         """(id, document), in the order of ids, those after an id."""
         query = "SELECT id, body FROM documents WHERE space = ? AND collection = ? AND id > ? ORDER BY id LIMIT ?"
-        with self._transaction() as connection:
+        with connected(self._path) as connection:
             rows = connection.execute(query, (self.space, collection, after, limit))
             return [(key, json.loads(body)) for key, body in rows]
 
     def collections(self) -> dict[str, int]:
         """Names and how many documents each has."""
         query = "SELECT collection, COUNT(*) FROM documents WHERE space = ? GROUP BY collection ORDER BY collection"
-        with self._transaction() as connection:
+        with connected(self._path) as connection:
             return dict(connection.execute(query, (self.space,)))
 
     def changes(self, after: int, limit: int = 1000) -> list[Change]:
         """Changes behind a sequence number, in order."""
         query = """SELECT sequence, collection, id, operation, body, at_ms FROM changes
                    WHERE space = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
-        with self._transaction() as connection:
+        with connected(self._path) as connection:
             rows = connection.execute(query, (self.space, after, limit)).fetchall()
         return [Change(n, name, key, kind, body and json.loads(body), at) for n, name, key, kind, body, at in rows]
 
     def last_change(self) -> int:
         """The sequence number of the newest change; 0 if there is none."""
-        with self._transaction() as connection:
+        with connected(self._path) as connection:
             row = connection.execute("SELECT MAX(sequence) FROM changes WHERE space = ?", (self.space,)).fetchone()
         return row[0] or 0
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own: calls come from several threads."""
-        with closing(sqlite3.connect(self._path, timeout=_WAIT_S)) as connection, connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            yield connection

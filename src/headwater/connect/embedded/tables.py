@@ -15,12 +15,13 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from headwater.connect.embedded.sqlite import connected, writing
 from headwater.core.errors import HeadwaterError
 
 FILE = "tables.db"
@@ -38,8 +39,6 @@ CREATE TABLE IF NOT EXISTS changes (
 );
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
-_WAIT_S = 10.0
-"""Longest wait for another process that is writing."""
 
 Texts = dict[str, str | None]
 """A row: PostgreSQL's text form of each value, by column."""
@@ -101,7 +100,7 @@ class TableStore:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / FILE
-        with self._connection() as connection:
+        with connected(self._path) as connection:
             connection.executescript(_SCHEMA)
 
     def create_table(
@@ -111,31 +110,31 @@ class TableStore:
         if unknown := [column for column in key if column not in columns]:
             raise TableError(f"Table {namespace}.{name}: the key column {unknown[0]} is none of its columns")
         definition = json.dumps({"columns": dict(columns), "key": list(key)})
-        with self._writing() as connection:
+        with writing(self._path) as connection:
             connection.execute("INSERT OR REPLACE INTO tables VALUES (?, ?, ?)", (namespace, name, definition))
 
     def drop_table(self, name: str, *, namespace: str = "public") -> None:
         """Take a table away with its rows, its changes and its sequence; nothing happens if there is none."""
-        with self._writing() as connection:
+        with writing(self._path) as connection:
             for table in ("tables", "rows", "changes"):
                 connection.execute(f"DELETE FROM {table} WHERE namespace = ? AND name = ?", (namespace, name))
             connection.execute("DELETE FROM counters WHERE name = ?", (f"{namespace}.{name}",))
 
     def definitions(self) -> list[TableDefinition]:
         """All tables, by name."""
-        with self._connection() as connection:
+        with connected(self._path) as connection:
             rows = connection.execute("SELECT namespace, name, definition FROM tables ORDER BY 1, 2").fetchall()
         return [_definition(*row) for row in rows]
 
     @contextmanager
     def transaction(self) -> Iterator[TableTransaction]:
         """Writes that become visible, and are captured, together; an exception takes them back."""
-        with self._writing() as connection:
+        with writing(self._path) as connection:
             yield TableTransaction(connection, _next(connection, "xid"), time.time_ns() // 1000)
 
     def rows(self, name: str, *, namespace: str = "public") -> list[Texts]:
         """All rows of a table, in the order they came."""
-        with self._connection() as connection:
+        with connected(self._path) as connection:
             found = connection.execute(
                 "SELECT body FROM rows WHERE namespace = ? AND name = ? ORDER BY place", (namespace, name)
             )
@@ -143,7 +142,7 @@ class TableStore:
 
     def snapshot(self, names: Sequence[tuple[str, str]]) -> tuple[int, list[RowChange]]:
         """The place of the last change, and all rows of these tables at that place."""
-        with self._connection() as connection:
+        with connected(self._path) as connection:
             connection.execute("BEGIN")
             lsn = connection.execute("SELECT coalesce(max(lsn), 0) FROM changes").fetchone()[0]
             now = time.time_ns() // 1000
@@ -158,30 +157,12 @@ class TableStore:
 
     def changes(self, after: int, limit: int) -> list[RowChange]:
         """Changes after a place, in order."""
-        with self._connection() as connection:
+        with connected(self._path) as connection:
             rows = connection.execute("SELECT * FROM changes WHERE lsn > ? ORDER BY lsn LIMIT ?", (after, limit))
             return [
                 RowChange(lsn, xid, at_us, namespace, name, operation, _row(before), _row(now))
                 for lsn, xid, at_us, namespace, name, operation, before, now in rows
             ]
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
 
 
 class TableTransaction:
