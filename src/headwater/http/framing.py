@@ -15,7 +15,6 @@ from headwater.core.names import quote
 from headwater.core.schema import Column, Role, Schema
 from headwater.core.surrogates import cleaned
 from headwater.formats.api import SerdeOptions
-from headwater.formats.protobuf_nosr import FORMAT as PROTOBUF
 from headwater.http.values import Row, compile_converter
 
 DELIMITED = "application/vnd.ksqlapi.delimited.v1"
@@ -169,6 +168,8 @@ class ProtobufRows:
     content_type = KSQL_PROTOBUF
 
     def __init__(self, schema: Schema, *, push: bool) -> None:
+        from headwater.formats.protobuf_nosr import FORMAT as PROTOBUF  # importing Protobuf would lengthen every start
+
         options = SerdeOptions(is_key=False)
         self._text = PROTOBUF.schema_text(schema.columns, options)
         self._message = PROTOBUF.writer(schema.columns, options, "rows", None).encode

@@ -21,6 +21,8 @@ LARGE_CHARS = 32_000
 """Of all schemas that a request has to parse or compare: up to here the loop does it, in some 20 ms."""
 LONGEST_SECONDS = 60.0
 """Ten times what the slowest schema of a megabyte needs; a client of Confluent's waits as long."""
+FORMATS = ("resolved", "serialized")
+"""In which clients ask for schemas: Avro with its references in it, Protobuf as a descriptor."""
 _NICENESS = 5
 """The loop goes first where there is one core for both."""
 
@@ -61,6 +63,8 @@ class Done(msgspec.Struct, frozen=True):
 
     canonical: str = ""
     normalised: str = ""
+    formats: dict[str, str] = {}
+    """The texts of `FORMATS`, where they are others than the canonical one."""
     compared: tuple[Compared, ...] = ()
     invalid: str | None = None
 
@@ -92,12 +96,13 @@ def carry_out(task: Task) -> Done:
         canonical.encode()
     except (ParseError, RecursionError, UnicodeEncodeError) as error:
         return Done(invalid=reason(error))
+    formats = {name: text for name in FORMATS if (text := new.formatted(name)) != canonical}
     compared: list[Compared] = []
     for old in task.olds:
         compared.append(compare(task.level, new, old))
         if compared[-1] != Compared():
             break
-    return Done(canonical, normalised, tuple(compared))
+    return Done(canonical, normalised, formats, tuple(compared))
 
 
 class Workshop:
