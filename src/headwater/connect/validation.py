@@ -31,8 +31,14 @@ class Verdict:
     warnings: list[str]
 
     def check(self) -> None:
-        """Raises `UsageError` (400) with all errors, in the words of Kafka Connect."""
-        lines = [problem for found in self.errors.values() for problem in found]
+        """Raises `UsageError` (400) with all errors, in the words of Kafka Connect, each with its key."""
+        lines = [
+            problem
+            if key in problem or key not in self.definition.keys or key == "connector.class"
+            else f"{key}: {problem}"
+            for key, found in self.errors.items()
+            for problem in found
+        ]
         if lines:
             raise UsageError(
                 f"Connector configuration is invalid and contains the following {len(lines)} error(s):\n"

@@ -132,6 +132,13 @@ async def test_an_address_has_no_credentials(tmp_path: Path) -> None:
     assert "hush-hush" not in str(refusal.value)
 
 
+async def test_a_refusal_names_the_key_that_is_missing(tmp_path: Path) -> None:
+    config = {"connector.class": "HttpSink", "http.api.url": "http://127.0.0.1", "topics": "t", "auth.type": "BASIC"}
+    async with ConnectRig(tmp_path) as rig:
+        with pytest.raises(UsageError, match=r"\nconnection\.user: Must be set with auth\.type=BASIC\n"):
+            await rig.worker.create("sink", config)
+
+
 async def test_a_redirect_is_no_delivery(target: Target, tmp_path: Path) -> None:
     """Followed, it would be a GET without the record, with the credentials, to an address of the answer's choice."""
     target.answers = [302]
