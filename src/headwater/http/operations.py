@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from headwater import __version__
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.core.metrics import CONTENT_TYPE, Metric, render
 from headwater.http.identity import Identify, anybody
@@ -48,7 +48,7 @@ class OperationsDoor:
     async def _openapi(self, request: Request) -> Response:
         from headwater.http.openapi import console_document  # seldom needed, and it would lengthen every start
 
-        return self._refusal(request) or json_response(console_document(__version__))
+        return self._refusal(request) or json_response(console_document(version("headwater")))
 
     def _refusal(self, request: Request) -> Response | None:
         principal = self._identify(request)
