@@ -46,7 +46,9 @@ class OperationsDoor:
         return self._refusal(request) or Response(render(self._collect()), media_type=CONTENT_TYPE)
 
     async def _openapi(self, request: Request) -> Response:
-        from headwater.http.openapi import console_document  # seldom needed, and it would lengthen every start
+        from importlib.metadata import version  # seldom needed, and these would lengthen every start
+
+        from headwater.http.openapi import console_document
 
         return self._refusal(request) or json_response(console_document(version("headwater")))
 
