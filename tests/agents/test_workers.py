@@ -22,6 +22,7 @@ from tests.app.processes import command, environment, headwater_up, run
 from tests.kafka_fixture import Kafka
 
 HERE = Path(__file__).parent
+pytestmark = pytest.mark.timeout(120)  # a killed worker is noticed after ten seconds
 PARTITIONS, CUSTOMERS = 4, 10
 PATIENCE_SECONDS = 50.0
 
@@ -109,7 +110,6 @@ async def test_two_workers_share_an_app_and_one_is_killed(tmp_path: Path) -> Non
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(120)
 async def test_the_same_on_apache_kafka(kafka: Kafka, tmp_path: Path) -> None:
     await check_two_workers(kafka.bootstrap_servers, tmp_path)
 

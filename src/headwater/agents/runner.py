@@ -83,6 +83,7 @@ class Runner:
         layout = self._sources()
         if layout == self._layout:
             return
+        self._layout = None  # whatever fails from here on is tried again
         await self._part()
         if layout or not self.app.agents:
             await self._prepare(layout)
