@@ -11,6 +11,8 @@ import pytest
 
 from headwater.registry import workshop
 from headwater.registry.errors import RegistryError
+from headwater.registry.memory import Memory
+from headwater.registry.parsing import parse
 from headwater.registry.workshop import LARGE_CHARS, Task, Text, Workshop, carry_out
 from tests.registry.registry_door import Door, opened
 
@@ -86,6 +88,21 @@ async def test_a_large_schema_with_references_and_all_versions_before_it() -> No
         content["schema"] = avro(inner="Inner", a_long_name_of_a_field_7="string")
         status, answer = await door.ask("POST", "/subjects/s/versions", content)
         assert (status, "{oldSchemaVersion: 3}" in answer["message"]) == (409, True)
+
+
+async def test_a_large_schema_is_given_in_the_format_asked_for() -> None:
+    async with opened() as door:
+        await post(door, "/subjects/s/versions", "PROTOBUF", protobuf())
+        expected = parse("PROTOBUF", protobuf(), {}).formatted("serialized")
+        for _ in range(2):
+            assert (await door.ask("GET", "/schemas/ids/1?format=serialized"))[1]["schema"] == expected
+            assert (await door.ask("GET", "/subjects/s/versions/1?format=other"))[1]["schema"] == protobuf_canonical()
+            await door.registry.load()
+            door.registry.schemas.memory = Memory()
+
+
+def protobuf_canonical() -> str:
+    return parse("PROTOBUF", protobuf(), {}).canonical()
 
 
 async def test_the_loop_goes_on_meanwhile() -> None:

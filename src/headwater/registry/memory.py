@@ -27,7 +27,7 @@ class ParsedAfar(Parsed):
         return self.done.normalised
 
     def formatted(self, name: str) -> str:
-        return self.source.parse().formatted(name)
+        return self.done.formats.get(name, self.done.canonical)
 
 
 class Memory:

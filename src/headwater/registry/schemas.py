@@ -167,6 +167,11 @@ class Schemas:
         for old, found in zip(texts, done.compared, strict=False):
             self.memory.keep_compared(level, new, old, found)
 
+    async def prepare_value(self, value: SchemaValue) -> None:
+        """The same before `parse_value` is asked."""
+        candidate = Candidate(value.schema, value.schema_type, value.references)
+        await self.prepare(value.subject, candidate, "NONE", [])
+
     def _remember(self, new: Text, done: Done) -> None:
         if self.memory.parsed(new) is None:
             self.memory.keep(new, ParsedAfar(new.kind, new.schema, new, done))

@@ -15,7 +15,10 @@ class Text:
     text: str
 
 
-def formatted(call: Call, value: SchemaValue) -> str:
+async def formatted(call: Call, value: SchemaValue) -> str:
     """The schema in the `format` that the request asks for; the one it is kept in where it has no such format."""
     name = call.text("format").strip()
-    return call.schemas.parse_value(value).formatted(name) if name else value.schema
+    if not name:
+        return value.schema
+    await call.schemas.prepare_value(value)
+    return call.schemas.parse_value(value).formatted(name)

@@ -38,19 +38,19 @@ def list_kinds(call: Call) -> tuple[str, ...]:
     return KINDS
 
 
-def get_by_id(call: Call) -> dict[str, Any]:
+async def get_by_id(call: Call) -> dict[str, Any]:
     """The schema of an id."""
     value = _with_id(call)
-    answer = {**shown_schema(value), "schema": formatted(call, value)}
+    answer = {**shown_schema(value), "schema": await formatted(call, value)}
     answer.pop("deleted", None)
     if call.flag("fetchMaxId"):
         answer["maxId"] = call.state.max_id(qualified(value.subject).context)
     return answer
 
 
-def get_text_by_id(call: Call) -> Text:
+async def get_text_by_id(call: Call) -> Text:
     """The schema alone."""
-    return Text(formatted(call, _with_id(call)))
+    return Text(await formatted(call, _with_id(call)))
 
 
 def subjects_of_id(call: Call) -> list[str]:
@@ -99,10 +99,10 @@ def _held(call: Call, context: str, schema_id: int, subject: str, only: bool = F
     return next(iter([*best, *readable, *([] if only else versions)]), None)
 
 
-def get_by_guid(call: Call) -> dict[str, Any]:
+async def get_by_guid(call: Call) -> dict[str, Any]:
     """The schema of a guid."""
     (value, *_) = _with_guid(call)
-    answer = {**shown_schema(value), "schema": formatted(call, value)}
+    answer = {**shown_schema(value), "schema": await formatted(call, value)}
     answer.pop("deleted", None)
     return answer
 

@@ -56,7 +56,7 @@ async def look_up(call: Call) -> dict[str, Any]:
     found = registering.in_any_context(call.schemas, subject, candidate, normalize, deleted)
     if found is None:
         raise schema_not_found() if call.state.has(subject, deleted) else subject_not_found(subject)
-    return {**shown(found), "schema": formatted(call, found)}
+    return {**shown(found), "schema": await formatted(call, found)}
 
 
 async def delete_subject(call: Call) -> list[int]:
@@ -65,14 +65,14 @@ async def delete_subject(call: Call) -> list[int]:
     return await call.registry.carry_out(lambda state: deleting.delete_subject(state, subject, permanent))
 
 
-def latest_with_metadata(call: Call) -> dict[str, Any]:
+async def latest_with_metadata(call: Call) -> dict[str, Any]:
     """The newest version whose metadata has all the properties asked for."""
     subject, deleted = call.alias_of_subject, call.flag("deleted")
     wanted = dict(zip(call.texts("key"), call.texts("value"), strict=False))
     for value in reversed(call.state.versions(subject, deleted)):
         properties = (value.metadata.properties if value.metadata is not None else None) or {}
         if value.metadata is not None and wanted.items() <= properties.items():
-            return {**shown(value), "schema": formatted(call, value)}
+            return {**shown(value), "schema": await formatted(call, value)}
     raise schema_not_found() if call.state.has(subject, deleted) else subject_not_found(subject)
 
 
@@ -117,15 +117,15 @@ def _same_name(state: RegistryState, subject: str) -> Iterable[str]:
         yield from (prefix_of(context) + subject for context in state.contexts)
 
 
-def get_version(call: Call) -> dict[str, Any]:
+async def get_version(call: Call) -> dict[str, Any]:
     """One version with its schema."""
     value = found_version(call, call.flag("deleted"))
-    return {**shown(value), "schema": formatted(call, value)}
+    return {**shown(value), "schema": await formatted(call, value)}
 
 
-def get_schema(call: Call) -> Text:
+async def get_schema(call: Call) -> Text:
     """The schema alone."""
-    return Text(formatted(call, found_version(call, call.flag("deleted"))))
+    return Text(await formatted(call, found_version(call, call.flag("deleted"))))
 
 
 def get_referrers(call: Call) -> list[int]:
