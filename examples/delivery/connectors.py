@@ -45,9 +45,12 @@ def search(elasticsearch: str | None) -> dict[str, str]:
 
 def cache(redis: str) -> dict[str, str]:
     """A hash per delivery with its status, under delivery:ID."""
+    place = urlsplit(redis)
     return {
         "connector.class": "RedisSink",
-        "redis.hosts": redis,
+        "redis.hosts": f"{place.hostname}:{place.port or 6379}",
+        "redis.username": unquote(place.username or ""),
+        "redis.password": unquote(place.password or ""),
         "topics": "delivery_status",
         "key.converter": "org.apache.kafka.connect.storage.StringConverter",
         "value.converter": "org.apache.kafka.connect.json.JsonConverter",
@@ -83,8 +86,7 @@ def hashes(redis: str) -> dict[str, dict[str, str]]:
 def _redis(address: str) -> Any:
     from redis import Redis
 
-    host, _, port = address.partition(":")
-    return Redis(host, int(port or 6379), decode_responses=True)
+    return Redis.from_url(address, decode_responses=True)
 
 
 def forget(args: argparse.Namespace) -> None:

@@ -344,7 +344,7 @@ def live(args: argparse.Namespace) -> None:
 def more_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--postgres", help="a PostgreSQL server, postgresql://user:password@host/name; else the node's")
     parser.add_argument("--elasticsearch", help="a server, http://host:9200; else the node's index")
-    parser.add_argument("--redis", help="a Redis server, host:port, for the status; else only the node's table")
+    parser.add_argument("--redis", help="a Redis server, redis://:password@host:6379; else only the node's table")
     parser.add_argument("--web-port", type=int, default=3000, help="of the web service, 0 for a free one")
     parser.add_argument("--orders", type=int, default=200, help="of --check, at least 20")
 
