@@ -46,9 +46,7 @@ class OperationsDoor:
         return self._refusal(request) or Response(render(self._collect()), media_type=CONTENT_TYPE)
 
     async def _openapi(self, request: Request) -> Response:
-        from importlib.metadata import version  # seldom needed, and these would lengthen every start
-
-        from headwater.http.openapi import console_document
+        from headwater.http.openapi import console_document  # seldom needed, and it would lengthen every start
 
         return self._refusal(request) or json_response(console_document(version("headwater")))
 
