@@ -54,6 +54,7 @@ class ChangeServer:
         self._cursors: dict[int, _Cursor] = {}
         self._changed = asyncio.Condition()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
 
@@ -71,6 +72,9 @@ class ChangeServer:
         assert self._server is not None
         self._server.close()
         self.disconnect()
+        for task in self._serving:  # some wait for changes
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
         await self._server.wait_closed()
 
     def disconnect(self) -> None:
@@ -100,6 +104,10 @@ class ChangeServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         try:
             while True:
                 length, request, _, kind = struct.unpack("<iiii", await reader.readexactly(16))
