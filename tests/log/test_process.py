@@ -128,3 +128,9 @@ async def test_closing_waits_for_the_sync_under_way(tmp_path: Path) -> None:
     again = open_disk(tmp_path)
     assert values(again.partition("t", 0)) == [b"a", b"b"]
     again.close()
+
+
+def test_a_new_folder_is_its_owners_only(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    open_disk(folder).close()
+    assert folder.stat().st_mode & 0o777 == 0o700

@@ -96,7 +96,8 @@ class DiskStorage:
     def lock(self) -> None:
         path = self._full(LOCK_FILE)
         try:
-            os.makedirs(self.root, exist_ok=True)
+            # Topics hold what connectors are told, passwords included: a new folder is its owner's only.
+            os.makedirs(self.root, mode=0o700, exist_ok=True)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise StartupError(
