@@ -98,9 +98,7 @@ class SchemaRegistry(Protocol):
         """Raise what `register` would raise; change nothing."""
         ...
 
-    async def bring(
-        self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()
-    ) -> None:
+    async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
         """Register, wherever that has to be done, and return when it is durable."""
         ...
 
