@@ -55,21 +55,22 @@ def apache_kafka() -> Iterator[Broker]:
 
 
 @contextmanager
-def headwater(folder: Path | None = None, *options: str) -> Iterator[Broker]:
-    """A node as `headwater up` starts it, on disk: in `folder`, or in one of its own."""
+def headwater(folder: Path | None = None, *options: str, ready: bool = True) -> Iterator[Broker]:
+    """A node as `headwater up` starts it, on disk: in `folder`, or in one of its own. Without `ready` it is given at
+    once, its addresses unknown."""
     with tempfile.TemporaryDirectory(prefix="headwater-bench-") as own:
         command = [sys.executable, "-m", "headwater.cli.main", "up", "--free-ports", "--data", str(folder or own)]
         process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
         try:
             endpoints: dict[str, str] = {}
             assert process.stdout is not None
-            while "ksqldb" not in endpoints:
+            while ready and "ksqldb" not in endpoints:
                 line = process.stdout.readline()
                 if not line:
                     raise RuntimeError("the node did not start")
                 name, _, address = line.strip().partition(" ")
                 endpoints[name] = address.strip()
-            yield Broker("headwater", endpoints["kafka"], process.pid, endpoints["ksqldb"])
+            yield Broker("headwater", endpoints.get("kafka", ""), process.pid, endpoints.get("ksqldb", ""))
         finally:
             process.send_signal(signal.SIGINT)
             process.wait()
