@@ -127,9 +127,13 @@ async def test_inside_a_node_a_kill_loses_and_doubles_nothing(tmp_path: Path) ->
             node.process.wait()
     with headwater_up(*options, expect=("kafka", "ksqldb", "registry"), env=env) as node:
         async with connected(node.endpoints["kafka"]) as cluster:
+            await order(cluster, range(total, total + PARTITIONS))  # so that lineage sees it write, in this process too
+            total += PARTITIONS
             found = await Reader(cluster, "numbered").until(total)
         server = f"http://{node.endpoints['registry'].removeprefix('http://')}"
         shown = await asyncio.to_thread(run, "lineage", "orders", "--server", server)
+        while "topic numbered" not in shown.stdout:  # the graph is looked at every few seconds
+            shown = await asyncio.to_thread(run, "lineage", "orders", "--server", server)
         groups = await asyncio.to_thread(
             run, "groups", "describe", "shop", "--bootstrap-servers", node.endpoints["kafka"]
         )
