@@ -26,7 +26,7 @@ def metrics(url: str, key: str = "") -> dict[str, float]:
     request = urllib.request.Request(f"{url}/metrics")
     if key:
         request.add_header("Authorization", f"Basic {b64encode(key.encode()).decode()}")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         lines = answer.read().decode().splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
 

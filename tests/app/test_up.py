@@ -19,7 +19,7 @@ def ksql(url: str, statements: str) -> list[dict[str, object]]:
     """The entities that a POST /ksql answers."""
     body = json.dumps({"ksql": statements, "streamsProperties": {}}).encode()
     request = urllib.request.Request(f"{url}/ksql", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         entities: list[dict[str, object]] = json.load(answer)
         return entities
 
@@ -39,7 +39,7 @@ CREATE = "CREATE STREAM orders (id INT) WITH (KAFKA_TOPIC='orders', PARTITIONS=1
 def test_it_accepts_connections_when_it_says_so_and_ends_cleanly_on_a_signal(number: int) -> None:
     with headwater_up("--memory") as node:
         host, port = node.endpoints["kafka"].rsplit(":", 1)
-        socket.create_connection((host, int(port)), timeout=5).close()
+        socket.create_connection((host, int(port)), timeout=60).close()
         assert streams(node.endpoints["ksqldb"]) == []
         assert node.stop(number) == (0, "")
 

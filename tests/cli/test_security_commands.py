@@ -83,7 +83,7 @@ def rest(url: str, key: str, secret: str, path: str = "/info", body: object = No
     token = base64.b64encode(f"{key}:{secret}".encode()).decode()
     headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url + path, data, headers), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url + path, data, headers), timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:
@@ -109,7 +109,7 @@ def test_a_running_node_takes_new_keys_and_forgets_revoked_ones(tmp_path: Path) 
         headwater("keys", "create", "app", "--secret-stdin", *data, stdin="s1\n")
         headwater("keys", "create", "reader", "--secret-stdin", "--read-only", *data, stdin="s2\n")
         until_status(200, url, "reader", "s2")
-        assert kafka(tls, ca, "app", "s1").list_topics(timeout=10).brokers
+        assert kafka(tls, ca, "app", "s1").list_topics(timeout=60).brokers
         with pytest.raises(KafkaException):
             kafka(tls, ca, "app", "wrong").list_topics(timeout=2)
         statement = {"ksql": "CREATE STREAM s (a INT) WITH (kafka_topic='t', partitions=1, value_format='json');"}

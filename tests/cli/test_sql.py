@@ -182,7 +182,7 @@ class Terminal:
         self._call(*start, *command("sql", "--server", server))
 
     def _call(self, *arguments: str) -> str:
-        done = subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, timeout=60, check=True)
         return done.stdout
 
     def type(self, *keys: str) -> None:
@@ -204,13 +204,13 @@ class Terminal:
         """Return when the shell has ended, and its terminal with it."""
         deadline = time.monotonic() + KEYS_SECONDS
         while (
-            subprocess.run([*self._tmux, "has-session"], capture_output=True, timeout=10, check=False).returncode == 0
+            subprocess.run([*self._tmux, "has-session"], capture_output=True, timeout=60, check=False).returncode == 0
         ):
             assert time.monotonic() < deadline, "the shell still runs"
             time.sleep(0.05)
 
     def close(self) -> None:
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, timeout=10, check=False)
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, timeout=60, check=False)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from headwater.broker.groups.classic_group import ClassicGroup
 from tests.broker.server import Running
 from tests.compat.conftest import SECRET, USER
 
@@ -56,7 +57,7 @@ def consumer(broker: Running, topic: str | None, group: str, **config: Any) -> I
         client.close()
 
 
-def take(client: Any, count: int, seconds: float = 20) -> list[Any]:
+def take(client: Any, count: int, seconds: float = 60) -> list[Any]:
     """The next `count` messages."""
     out: list[Any] = []
     deadline = time.monotonic() + seconds
@@ -68,7 +69,7 @@ def take(client: Any, count: int, seconds: float = 20) -> list[Any]:
     return out
 
 
-def poll_until(condition: Callable[[], bool], *clients: Any, seconds: float = 20) -> None:
+def poll_until(condition: Callable[[], bool], *clients: Any, seconds: float = 60) -> None:
     """Keep the clients' callbacks going until the condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -141,8 +142,17 @@ def test_a_static_member_keeps_its_partitions_over_a_restart(broker: Running) ->
     create(broker, "static", 2)
     with consumer(broker, "static", "static", group_instance_id="one") as client:
         poll_until(lambda: len(client.assignment()) == 2, client)
+        before = generation(broker, "static")
     with consumer(broker, "static", "static", group_instance_id="one") as client:
-        poll_until(lambda: len(client.assignment()) == 2, client, seconds=5)
+        poll_until(lambda: len(client.assignment()) == 2, client)
+        assert generation(broker, "static") == before
+
+
+def generation(broker: Running, group: str) -> int:
+    """How many times the group's partitions were shared out."""
+    found = broker.broker.groups.groups[group]
+    assert isinstance(found, ClassicGroup)
+    return found.generation
 
 
 def test_seeking_by_offset_and_by_time(broker: Running) -> None:
@@ -164,7 +174,7 @@ def test_seeking_by_offset_and_by_time(broker: Running) -> None:
 def test_topics_are_created_listed_changed_and_deleted(broker: Running) -> None:
     client = admin.AdminClient(quiet(broker))
     create(broker, "managed", 2, retention_ms="1000000")
-    assert len(client.list_topics(timeout=10).topics["managed"].partitions) == 2
+    assert len(client.list_topics(timeout=60).topics["managed"].partitions) == 2
     with pytest.raises(kafka.KafkaException, match="already exists"):
         create(broker, "managed")
     resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, "managed")
@@ -172,9 +182,9 @@ def test_topics_are_created_listed_changed_and_deleted(broker: Running) -> None:
     assert configs["retention.ms"].value == "1000000"
     assert configs["segment.bytes"].is_default
     client.create_partitions([admin.NewPartitions("managed", 5)])["managed"].result(10)
-    assert len(client.list_topics("managed", timeout=10).topics["managed"].partitions) == 5
+    assert len(client.list_topics("managed", timeout=60).topics["managed"].partitions) == 5
     client.delete_topics(["managed"])["managed"].result(10)
-    assert "managed" not in client.list_topics(timeout=10).topics
+    assert "managed" not in client.list_topics(timeout=60).topics
 
 
 def test_groups_are_listed_described_and_deleted(broker: Running) -> None:

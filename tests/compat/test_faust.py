@@ -19,7 +19,7 @@ from tests.kafka_fixture import CannotRunError
 
 kafka = required("confluent_kafka")
 
-pytestmark = [pytest.mark.compat, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("faust")]
+pytestmark = [pytest.mark.compat, pytest.mark.slow, pytest.mark.timeout(700), pytest.mark.xdist_group("faust")]
 
 NAME = "faust-app"
 Start = Callable[[str], "subprocess.Popen[bytes]"]
@@ -100,13 +100,13 @@ def test_killing_one_of_two_workers_loses_nothing(broker: Running, start: Start)
             found.update(m.value() for m in reader.consume(500, seconds) if m.error() is None)
 
     first, _ = start("first"), start("second")
-    poll_until(lambda: takes_words(broker, words, found, 2), Reading(), seconds=60)
+    poll_until(lambda: takes_words(broker, words, found, 2), Reading(), seconds=150)
     produce(broker, words, [(f"k{i % 40}", f"before-{i}") for i in range(400)])
-    poll_until(lambda: committed(broker, words) == produced(broker, words), Reading(), seconds=60)
+    poll_until(lambda: committed(broker, words) == produced(broker, words), Reading(), seconds=150)
     first.kill()
     found -= {value for value in found if value.startswith(b"probe")}
-    poll_until(lambda: takes_words(broker, words, found, 1), Reading(), seconds=60)
+    poll_until(lambda: takes_words(broker, words, found, 1), Reading(), seconds=150)
     produce(broker, words, [(f"k{i % 40}", f"after-{i}") for i in range(2_000)])
     wanted = {b"before-%d" % i for i in range(400)} | {b"after-%d" % i for i in range(2_000)}
-    poll_until(lambda: found >= wanted, Reading(), seconds=90)
+    poll_until(lambda: found >= wanted, Reading(), seconds=150)
     reader.close()

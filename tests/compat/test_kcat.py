@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.compat, pytest.mark.skipif(not KCAT, reason="kcat is n
 
 def kcat(broker: Running, *arguments: str, given: str | None = None) -> str:
     command = [KCAT, "-b", broker.address, *arguments]
-    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=30, check=True).stdout
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])

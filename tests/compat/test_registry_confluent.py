@@ -238,7 +238,7 @@ def test_sql_reads_what_a_serializer_wrote(node: Running, registry: SchemaRegist
             "properties": {"ksql.streams.auto.offset.reset": "earliest"},
         },
         headers={"Accept": "application/vnd.ksqlapi.delimited.v1"},
-        timeout=30,
+        timeout=60,
     )
     assert json.loads(answer.text.splitlines()[1]) == [7, "tea"], answer.text
 
@@ -273,5 +273,5 @@ def test_a_deserializer_reads_what_sql_wrote(node: Running, registry: SchemaRegi
 
 
 def sql(node: Running, statement: str) -> None:
-    answer = httpx.post(f"{node.endpoints['ksqldb']}/ksql", json={"ksql": statement}, timeout=30)
+    answer = httpx.post(f"{node.endpoints['ksqldb']}/ksql", json={"ksql": statement}, timeout=60)
     assert answer.status_code == 200, answer.text

@@ -144,7 +144,7 @@ def test_a_clients_certificate_is_its_name(tmp_path: Path) -> None:
         own = {"ssl.certificate.location": str(certificate), "ssl.key.location": str(key)}
         produce_and_read(config | own, "mtls", 10)
         watcher = kafka.Consumer(config | own | {"group.id": "g"})
-        watcher.list_topics(timeout=10)
+        watcher.list_topics(timeout=60)
         principals = {connection.session.principal for connection in running.listener._connections}
         assert principals == {name}
         watcher.close()

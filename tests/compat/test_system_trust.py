@@ -29,7 +29,7 @@ _CLIENT = """
 from confluent_kafka.admin import AdminClient
 config = {{"bootstrap.servers": "localhost:{port}", "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN",
            "sasl.username": "{user}", "sasl.password": "{secret}", "log_level": 0}}
-assert AdminClient(config).list_topics(timeout=20).brokers
+assert AdminClient(config).list_topics(timeout=60).brokers
 """
 
 
@@ -54,7 +54,7 @@ def test_librdkafka_trusts_the_node_through_the_systems_bundle(tmp_path: Path) -
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=60,
             check=False,
         )
     assert result.returncode == 0, result.stderr[-2000:]

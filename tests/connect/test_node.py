@@ -50,7 +50,7 @@ def test_a_package_brings_a_connector_that_every_door_of_a_node_drives(tmp_path:
             return done.stdout + done.stderr
 
         def statement(sql: str) -> dict[str, object]:
-            answer = httpx.post(f"{node.endpoints['ksqldb']}/ksql", json={"ksql": sql}, timeout=30)
+            answer = httpx.post(f"{node.endpoints['ksqldb']}/ksql", json={"ksql": sql}, timeout=60)
             assert answer.status_code == 200, answer.text
             return dict(answer.json()[0])
 

@@ -34,7 +34,7 @@ def test_the_connector_of_the_tutorial_passes_the_suite_that_the_tutorial_inheri
         "test_lines.py",
     ]
     ran = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=50, env={"PYTHONPATH": str(ROOT / "src")}
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": str(ROOT / "src")}
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "8 passed" in ran.stdout

@@ -79,7 +79,7 @@ def stored(bootstrap: str, topics: Counter[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for topic in topics:
         for partition in range(6):
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)
             counts[topic] += high - low
     consumer.close()
     return counts

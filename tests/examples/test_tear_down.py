@@ -54,10 +54,10 @@ def things(node: Running) -> dict[str, set[str]]:
     """The names of all that a node has, by kind, but for its own topics."""
     ends, admin = node.endpoints, AdminClient({"bootstrap.servers": node.endpoints["kafka"]})
     listed = asked(f"{ends['ksqldb']}/ksql", {"ksql": "SHOW STREAMS; SHOW TABLES; SHOW QUERIES;"})
-    groups = [group.group_id for group in admin.list_consumer_groups().result(timeout=10).valid]
+    groups = [group.group_id for group in admin.list_consumer_groups().result(timeout=60).valid]
     own = ("connect-", "default_ksql_processing_log", "_")
     return {
-        "topics": {name for name in admin.list_topics(timeout=10).topics if not name.startswith(own)},
+        "topics": {name for name in admin.list_topics(timeout=60).topics if not name.startswith(own)},
         "groups": {name for name in groups if not name.startswith("_")},  # a query has one, too
         "sources": {one["name"] for one in [*listed[0]["streams"], *listed[1]["tables"]]} - {"KSQL_PROCESSING_LOG"},
         "queries": {one["id"] for one in listed[2]["queries"]},

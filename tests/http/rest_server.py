@@ -38,8 +38,8 @@ async def rest_server(properties: Mapping[str, str] | None = None) -> AsyncItera
         await server.start()
         base = f"http://127.0.0.1:{server.port}"
         async with (
-            httpx.AsyncClient(base_url=base, timeout=10, verify=False) as http1,
-            httpx.AsyncClient(base_url=base, timeout=10, verify=False, http1=False, http2=True) as http2,
+            httpx.AsyncClient(base_url=base, timeout=60, verify=False) as http1,
+            httpx.AsyncClient(base_url=base, timeout=60, verify=False, http1=False, http2=True) as http2,
         ):
             try:
                 yield RestServer(node, server, http1, http2)

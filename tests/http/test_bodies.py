@@ -22,7 +22,7 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncCli
         server = KsqlServer(node.engine, port=0, max_request_bytes=LIMIT)
         await server.start()
         base, http2 = f"http://127.0.0.1:{server.port}", request.param == 2
-        async with httpx.AsyncClient(base_url=base, http1=not http2, http2=http2, timeout=10) as opened:
+        async with httpx.AsyncClient(base_url=base, http1=not http2, http2=http2, timeout=60) as opened:
             yield opened
         await server.close()
 

@@ -41,7 +41,7 @@ def test_a_server_lists_the_functions_of_the_folder(functions: Path) -> None:
     with headwater_up("--memory", "--extensions", str(functions)) as node:
         body = json.dumps({"ksql": "SHOW FUNCTIONS;"}).encode()
         request = urllib.request.Request(f"{node.endpoints['ksqldb']}/ksql", body)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             listed = {f["name"]: f["type"] for f in json.load(answer)[0]["functions"]}
         assert node.stop() == (0, "")
     kinds = {"INITIALS": "SCALAR", "WORDS": "TABLE", "LONGEST": "AGGREGATE"}

@@ -47,7 +47,7 @@ def interrupted(script: str) -> tuple[int, str, str]:
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
-        out, errors = process.communicate(timeout=30)
+        out, errors = process.communicate(timeout=60)
     finally:
         process.kill()
     return process.returncode, out, errors

@@ -19,7 +19,7 @@ from headwater.cli.worker import worker
 
 app = typer.Typer(
     name="headwater",
-    help="An event-streaming platform in one process: Kafka-compatible log and ksqlDB's SQL.",
+    help="An event-streaming platform in one process: a Kafka-compatible log, ksqlDB's SQL, schemas, connectors.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -51,7 +51,7 @@ def _everywhere(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """An event-streaming platform in one process: Kafka-compatible log and ksqlDB's SQL."""
+    """An event-streaming platform in one process: a Kafka-compatible log, ksqlDB's SQL, schemas, connectors."""
 
 
 @app.command()
@@ -91,7 +91,7 @@ def up(
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning (default) or error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="text (default) or json: an object per line.")] = None,
 ) -> None:
-    """Start a node: the Kafka protocol, ksqlDB's REST API and the queries. Ctrl-C ends it."""
+    """Start a node: Kafka's protocol, SQL and its queries, schema registry, catalog, connectors. Ctrl-C ends it."""
     from headwater.app.command import run_node
     from headwater.core.errors import ConfigError
     from headwater.core.settings import free_ports as all_free

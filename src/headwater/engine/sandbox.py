@@ -123,6 +123,9 @@ class PlannedRegistry:
     async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
         self.register(subject, kind, schema, references)
 
+    async def settle(self) -> None:
+        return
+
 
 class NotedRegistry:
     """Another registry; `latest_notes` and `id_notes` collect what it answered."""
@@ -162,6 +165,9 @@ class NotedRegistry:
     async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
         await self._base.bring(subject, kind, schema, references)
 
+    async def settle(self) -> None:
+        await self._base.settle()
+
 
 class RecalledRegistry:
     """What was noted. Registering and deleting have been done when the command was live, and do nothing."""
@@ -198,6 +204,9 @@ class RecalledRegistry:
         return
 
     async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        return
+
+    async def settle(self) -> None:
         return
 
 

@@ -102,6 +102,10 @@ class SchemaRegistry(Protocol):
         """Register, wherever that has to be done, and return when it is durable."""
         ...
 
+    async def settle(self) -> None:
+        """Return when everything registered so far is durable."""
+        ...
+
 
 @dataclass(frozen=True)
 class RegisteredSchema:

@@ -67,6 +67,9 @@ class LocalSchemaRegistry:
         """Register; nothing is kept but in memory."""
         self.register(subject, kind, schema, references)
 
+    async def settle(self) -> None:
+        """At once: nothing is kept but in memory."""
+
 
 def canonical(kind: str, schema: str) -> str:
     """A text that is equal for schemas which differ in layout only."""

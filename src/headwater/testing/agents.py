@@ -22,7 +22,7 @@ from headwater.testing.clock import START_MS, ManualClock
 from headwater.testing.record import OutputRecord, Payload, Record, payload
 from headwater.wire.records import read_records
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 100.0
 """How long the app may take to settle: only a broken one takes so long."""
 
 

@@ -21,7 +21,7 @@ from headwater.log import Log, LogSettings, MemoryStorage
 from headwater.log.offsets import OffsetStore
 from headwater.wire.records import Record, read_records
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 100.0
 """How long `until` waits: only a broken connector takes so long."""
 
 

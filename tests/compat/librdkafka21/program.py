@@ -89,7 +89,7 @@ def group(bootstrap: str, topic: str, name: str) -> None:
         consumer.commit(asynchronous=False)
         consumer.close()
     left = Consumer(options)
-    committed = left.committed([TopicPartition(topic, number) for number in range(3)], timeout=30)
+    committed = left.committed([TopicPartition(topic, number) for number in range(3)], timeout=60)
     expect(sum(place.offset for place in committed), COUNT, "committed offsets in all")
     left.close()
 

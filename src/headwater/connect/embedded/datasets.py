@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headwater.connect.embedded.sqlite import connected, writing
 from headwater.core.errors import HeadwaterError
 
 FILE = "datasets.db"
@@ -32,8 +32,6 @@ _SQL_TYPES: Mapping[str, str] = {"INTEGER": "INTEGER", "FLOAT": "REAL", "BOOLEAN
 _PYTHON: Mapping[str, type | tuple[type, ...]] = {
     "INTEGER": int, "FLOAT": (int, float, str), "BOOLEAN": bool, "RECORD": dict, "STRING": str, "BYTES": str,
 }  # fmt: skip
-_WAIT_S = 10.0
-"""Longest wait for another process that is writing."""
 
 Column = Mapping[str, Any]
 Refused = list[tuple[int, str]]
@@ -57,25 +55,24 @@ class DatasetStore:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / FILE
-        with self._transaction() as connection:
+        with connected(self._path) as connection:
             connection.executescript(_SCHEMA)
 
     def tables(self) -> dict[tuple[str, str], int]:
         """How many rows each table has, by dataset and name."""
-        with self._transaction() as connection:
+        with connected(self._path) as connection:
             names = connection.execute("SELECT dataset, name FROM tables ORDER BY dataset, name").fetchall()
             return {place: connection.execute(f"SELECT COUNT(*) FROM {_table(*place)}").fetchone()[0]
                     for place in names}  # fmt: skip
 
     def columns(self, dataset: str, name: str) -> list[Column] | None:
         """Of a table; None if there is none."""
-        with self._transaction() as connection:
+        with connected(self._path) as connection:
             return _columns(connection, dataset, name)
 
     def define(self, dataset: str, name: str, columns: Sequence[Column]) -> None:
         """Make a table, or give it more columns. Its rows and the columns that it has stay."""
-        with self._transaction() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with writing(self._path) as connection:
             held = _columns(connection, dataset, name)
             if held is None:
                 connection.execute(f"CREATE TABLE {_table(dataset, name)} ({_ROW_ID} TEXT UNIQUE)")
@@ -89,7 +86,7 @@ class DatasetStore:
 
     def drop(self, dataset: str, name: str) -> None:
         """Take a table away, if there is one."""
-        with self._transaction() as connection:
+        with writing(self._path) as connection:
             connection.execute(f"DROP TABLE IF EXISTS {_table(dataset, name)}")
             connection.execute("DELETE FROM tables WHERE dataset = ? AND name = ?", (dataset, name))
 
@@ -98,8 +95,7 @@ class DatasetStore:
 
         Raises `NoTableError`.
         """
-        with self._transaction() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with writing(self._path) as connection:
             columns = _by_name(connection, dataset, name)
             refused: Refused = []
             runs: list[tuple[tuple[str, ...], list[list[Any]]]] = []
@@ -120,8 +116,7 @@ class DatasetStore:
 
         Raises `NoTableError`.
         """
-        with self._transaction() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with writing(self._path) as connection:
             columns = _by_name(connection, dataset, name)
             refused: Refused = []
             chosen = " AND ".join(f"{_quoted(one)} IS ?" for one in key)
@@ -139,7 +134,7 @@ class DatasetStore:
 
     def rows(self, dataset: str, name: str, limit: int = 1000, offset: int = 0) -> list[dict[str, Any]]:
         """Rows in the order they came, none of a table that is not there; nulls are left out."""
-        with self._transaction() as connection:
+        with connected(self._path) as connection:
             columns = _columns(connection, dataset, name)
             if columns is None:
                 return []
@@ -150,14 +145,6 @@ class DatasetStore:
             {one["name"]: _loaded(one, value) for one, value in zip(columns, row, strict=True) if value is not None}
             for row in found
         ]
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own: calls come from several threads."""
-        with closing(sqlite3.connect(self._path, timeout=_WAIT_S)) as connection, connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            yield connection
 
 
 def misfit(columns: Mapping[str, Column], values: Mapping[str, Any]) -> str | None:

@@ -95,10 +95,8 @@ class SourceRun(TaskRun):
             for index, part in self._partitioner(topic).split(records):
                 work += appends(topic, index, part)
         work += self.services.offsets.appends(name.connector, places)
-        settle = getattr(self.services.registry, "settle", None)
-        if settle is not None:
-            # A schema is durable before the data that needs it.
-            await settle()
+        if self.services.registry is not None:  # a schema is durable before the data that needs it
+            await self.services.registry.settle()
         await self.commit(Commit(work, transactional_id=self._transactional_id))
         self.services.offsets.applied(name.connector, places)
 
