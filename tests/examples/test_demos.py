@@ -15,13 +15,7 @@ from tests.conftest import skip_or_fail
 from tests.connect.mongodb.mongo_server import mongo_server
 from tests.kafka_fixture import CannotRunError, Server
 
-EXAMPLES = ("bike-share", "delivery", "hotel-stays", "promotions")
-"""The others, and promotions with its connectors, run in `test_tear_down.py`."""
-OPTIONS = {
-    "delivery": ("--orders", "60"),
-    "hotel-stays": ("--records", "20000"),
-    "promotions": ("--without-connectors",),
-}
+OPTIONS = {"delivery": ("--orders", "60"), "hotel-stays": ("--records", "20000")}
 """Smaller loads than the examples' own, where those take longer than a test may."""
 SECONDS = 150
 
@@ -32,9 +26,9 @@ def run_check(name: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(SECONDS + 10)
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_example_gives_the_calculated_results(name: str) -> None:
-    done = run_check(name)
+def test_promotions_of_records_that_are_produced_are_as_calculated() -> None:
+    """On a node of its own; all six, with their connectors, run in `test_tear_down.py`."""
+    done = run_check("promotions", "--without-connectors")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all results are as calculated" in done.stdout
 

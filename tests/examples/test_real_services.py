@@ -9,7 +9,7 @@ import pytest
 
 from tests.app.processes import headwater_up
 from tests.azurite_fixture import ACCOUNT, KEY, azurite
-from tests.examples.test_tear_down import DOORS, SECONDS, finish, start, things
+from tests.examples.node import DOORS, SECONDS, finish, start, things
 from tests.postgres_fixture import PASSWORD, USER, PostgresServer, own_postgres
 from tests.redis_fixture import PASSWORD as SECRET
 from tests.redis_fixture import redis_port

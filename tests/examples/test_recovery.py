@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.processes import headwater_up
-from tests.conftest import take_ports
+from tests.ports import take_ports
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "service-management"
 KILLS = 20
