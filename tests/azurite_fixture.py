@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka_fixture import CannotRunError, cache_folder
+from tests.ports import take_ports
 
 VERSION = "3.37.0"
 ACCOUNT = "headwater"
@@ -31,9 +32,7 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if os.environ.get("HEADWATER_CI") == "1":
             pytest.fail(str(error))
         pytest.skip(str(error))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    (port,) = take_ports(1)
     place = tmp_path_factory.mktemp("azurite")
     script = folder / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
     command = ["node", str(script), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(place),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -33,18 +32,6 @@ def required(module: str) -> Any:
         if IN_CI:
             pytest.fail(f"{reason} (required here: HEADWATER_CI=1)", pytrace=False)
         pytest.skip(reason, allow_module_level=True)
-
-
-def take_ports(count: int) -> list[int]:
-    """So many different TCP ports on loopback that were free a moment ago."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import take_ports
+
 KAFKA_VERSION = "4.1.0"
 MAVEN_SECONDS = 300
 START_SECONDS = 60
@@ -224,7 +226,7 @@ def _await_ready(server: subprocess.Popen[bytes], ports: tuple[int, ...], log: P
 @pytest.fixture
 def own_kafka() -> Iterator[Server]:
     """A real broker of the test's own, to be killed and started again."""
-    from tests.conftest import skip_or_fail, take_ports
+    from tests.conftest import skip_or_fail
 
     try:
         with running_kafka(take_ports(3)) as server:
@@ -236,7 +238,7 @@ def own_kafka() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Kafka]:
     """A real broker; skips with the reason where it cannot run (fails in CI)."""
-    from tests.conftest import skip_or_fail, take_ports
+    from tests.conftest import skip_or_fail
 
     try:
         with running_kafka(take_ports(3)) as server:

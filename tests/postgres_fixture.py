@@ -25,6 +25,7 @@ import pytest
 from psycopg import sql
 
 from tests.kafka_fixture import CannotRunError
+from tests.ports import take_ports
 
 USER, PASSWORD = "headwater", "headwater-secret"
 START_SECONDS = 30
@@ -219,7 +220,7 @@ def _environment() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A real PostgreSQL; skips with the reason where it cannot run (fails in CI)."""
-    from tests.conftest import skip_or_fail, take_ports
+    from tests.conftest import skip_or_fail
 
     try:
         with running_postgres(take_ports(1)[0]) as server:
@@ -231,7 +232,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL of the test's own, to be killed and started again."""
-    from tests.conftest import skip_or_fail, take_ports
+    from tests.conftest import skip_or_fail
 
     try:
         with running_postgres(take_ports(1)[0]) as server:

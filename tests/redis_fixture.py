@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import take_ports
+
 PASSWORD = "secret word"
 _START_SECONDS = 15
 
@@ -25,9 +27,7 @@ def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         if os.environ.get("HEADWATER_CI") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    (port,) = take_ports(1)
     folder: Path = tmp_path_factory.mktemp("redis")
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--requirepass",
                PASSWORD]  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from headwater.cluster.kafka import KafkaCluster
 from headwater.core.errors import ConfigError, StartupError
 from headwater.core.settings import ClusterSettings
-from tests.conftest import take_ports
+from tests.ports import take_ports
 
 
 async def test_nothing_listening_is_said_with_the_address() -> None:
