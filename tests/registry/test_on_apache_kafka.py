@@ -11,7 +11,13 @@ import httpx
 import pytest
 
 from headwater.app.node import Node
+from headwater.cluster.kafka import KafkaCluster
+from headwater.core.clock import SystemClock
 from headwater.core.settings import ClusterSettings, KsqlSettings, NodeSettings, RegistrySettings, Settings
+from headwater.registry.decisions import NEW_ID, Candidate
+from headwater.registry.errors import RegistryError
+from headwater.registry.registering import register
+from headwater.registry.registry import Registry
 from tests.kafka_fixture import Kafka
 from tests.registry.registry_door import CHANGED, RECORD, WIDER, body
 
@@ -78,3 +84,40 @@ async def test_two_nodes_elect_one_writer_and_either_takes_every_request(kafka: 
     finally:
         await first.close()
         await second.close()
+
+
+async def test_a_writer_that_was_replaced_and_does_not_know_it_is_refused(kafka: Kafka) -> None:
+    clusters = [KafkaCluster(ClusterSettings(bootstrap_servers=kafka.bootstrap_servers)) for _ in range(3)]
+    clock = SystemClock()
+    former, writer, reader = (Registry(cluster, clock) for cluster in clusters)
+    try:
+        for cluster in clusters:
+            await cluster.start()
+        await former.load()
+        await former.lead()
+        await _register(former, "before")
+        await writer.load()
+        await writer.lead()
+        with pytest.raises(RegistryError, match="cannot be written"):
+            await _register(former, "late")
+        assert not former.writes_here
+        await _register(writer, "after")
+        await _register(writer, "after that")
+        await reader.load()
+        for registry in (former, writer, reader):
+            await registry.catch_up()
+            assert {"before", "after", "after that"} <= set(registry.state.subjects)
+            assert "late" not in registry.state.subjects
+        await former.lead()
+        await _register(former, "again")
+        with pytest.raises(RegistryError, match="cannot be written"):
+            await _register(writer, "late")
+    finally:
+        for registry, cluster in zip((former, writer, reader), clusters, strict=True):
+            await registry.close()
+            await cluster.close()
+
+
+async def _register(registry: Registry, subject: str) -> None:
+    candidate = Candidate('"string"', "AVRO", id=NEW_ID)
+    await registry.carry_out(lambda _: register(registry.schemas, subject, candidate, False, 0))

@@ -34,8 +34,7 @@ class RegistryElection:
             self._revoked,
         )
         self._member = cluster.member(protocol)
-        registry.writes_here = False
-        registry.writer_known.clear()
+        registry.defer(None)
         registry.forward = partial(register_with_writer, registry)
         self.background = [Supervised("schemaRegistryElection", clock, self._member.round)]
 
@@ -59,18 +58,13 @@ class RegistryElection:
                 self._identity.url,
             )
         if assignment.writer == self._identity:
-            await self._registry.cluster.refresh()
-            await self._registry.catch_up()
-            self._registry.leader_url, self._registry.writes_here = None, True
-        elif assignment.writer is not None:
-            self._registry.leader_url = assignment.writer.url
-        if assignment.writer is not None:
-            self._registry.writer_known.set()
+            await self._registry.lead()
+        else:
+            self._registry.defer(None if assignment.writer is None else assignment.writer.url)
         _LOGGER.info("Schemas are written by %s", assignment.writer.url if assignment.writer else "nobody")
 
     def _revoked(self) -> None:
-        self._registry.writes_here, self._registry.leader_url = False, None
-        self._registry.writer_known.clear()
+        self._registry.defer(None)
 
 
 def _reachable(host: str) -> str:

@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from headwater.cluster.api import EARLIEST, LATEST, Append, Cluster, Commit, TopicPartition, TopicSpec
+from headwater.cluster.remote.errors import FencedError
 from headwater.core.clock import Clock
 from headwater.core.errors import TopicExistsError
 from headwater.registry.decisions import Candidate, Decision
@@ -27,6 +28,10 @@ from headwater.wire.records import build_batch, read_records
 T = TypeVar("T")
 
 TOPIC = "_schemas"
+TRANSACTIONAL_ID = f"schema-registry-{TOPIC}"
+"""Under which an elected registry writes: who is elected next takes it over, and whoever still writes is refused."""
+_MARKER = 1
+"""Offsets that the end of a transaction takes in each partition."""
 _FETCH_BYTES = 4 << 20
 _BATCH_BYTES = 900_000
 """Of records in one write; a batch must stay under the topic's max.message.bytes."""
@@ -60,6 +65,8 @@ class Registry:
         self._pending: list[tuple[bytes, bytes | None]] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._transactional_id: str | None = None
+        """Set once this node has been elected; one that is not elected is the only one."""
         self._stale = False
         """Whether the state holds what could not be written, and the topic could not be read since."""
 
@@ -138,6 +145,28 @@ class Registry:
                 while self._position < end:
                     await self._read()
                     self._apply_again()
+
+    # --- who writes -------------------------------------------------------------------------------------------------
+
+    async def lead(self) -> None:
+        """Write from now on: what another node has begun to write is ended before this returns, and it writes no more.
+
+        Raises `ClusterError`, `LogError`.
+        """
+        await self.cluster.take_over(TRANSACTIONAL_ID)
+        self._transactional_id = TRANSACTIONAL_ID
+        await self.cluster.refresh()
+        await self.catch_up()
+        self.leader_url, self.writes_here = None, True
+        self.writer_known.set()
+
+    def defer(self, leader_url: str | None) -> None:
+        """Write no more: another node does, at this URL, or (None) nobody knows which."""
+        self.leader_url, self.writes_here = leader_url, False
+        if leader_url is None:
+            self.writer_known.clear()
+        else:
+            self.writer_known.set()
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -223,12 +252,22 @@ class Registry:
         parts = _parts(records)
         for number, part in enumerate(parts, 1):
             batch = build_batch([(key, value, now, ()) for key, value in part])
-            (base,) = await self.cluster.commit(Commit([Append(self._place, batch)]))
+            work = Commit([Append(self._place, batch)], transactional_id=self._transactional_id)
+            (base,) = await self.cluster.commit(work)
+            end = base + len(part)
+            if self._transactional_id is not None:
+                await self._until_visible(base)
+                end += _MARKER
             if base != self._position:
                 # Somebody else has written too: the order in the topic is the true one.
-                await self._reload(base + len(part))
+                await self._reload(end)
                 self._apply_again(record for later in parts[number:] for record in later)
-            self._position = max(self._position, base + len(part))
+            self._position = max(self._position, end)
+
+    async def _until_visible(self, offset: int) -> None:
+        """A transaction is committed before its end is in the topic: other nodes must find what is answered here."""
+        while not await self.cluster.wait({self._place: offset}, _POLL_SECONDS):
+            pass
 
     def _apply_again(self, taken: Iterable[tuple[bytes, bytes | None]] = ()) -> None:
         """What was decided and is not written yet comes last: what is `taken` to be written, then what is pending."""
@@ -242,6 +281,8 @@ class Registry:
         # What was applied and is not in the topic must not be decided on: nothing is, until the topic has been read.
         self._stale = True
         self._pending = []
+        if isinstance(error, FencedError):
+            self.defer(None)
         try:
             await self.load()
         except Exception as problem:  # noqa: BLE001 - `follow` tries again
