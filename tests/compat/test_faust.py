@@ -55,8 +55,8 @@ def start(command: list[str], broker: Running, tmp_path: Path) -> Iterator[Start
     for worker in workers:
         worker.kill()
         worker.wait()
-        if worker.stdout:
-            worker.stdout.close()
+    for log in sorted(tmp_path.glob("*.log")):
+        print(f"{log.name}: {log.read_text()[-3000:]}")  # pytest shows it when the test has failed
 
 
 def members(broker: Running, group: str) -> int:
