@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -56,7 +57,8 @@ def start(command: list[str], broker: Running, tmp_path: Path) -> Iterator[Start
         worker.kill()
         worker.wait()
     for log in sorted(tmp_path.glob("*.log")):
-        print(f"{log.name}: {log.read_text()[-3000:]}")  # pytest shows it when the test has failed
+        # pytest shows it when the test has failed
+        logging.getLogger(__name__).warning("%s: %s", log.name, log.read_text()[-3000:])
 
 
 def members(broker: Running, group: str) -> int:
