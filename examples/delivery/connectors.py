@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import statuses
 from common.rest import RestError, call
 
 CDC, SEARCH, CACHE = "delivery-connector", "delivery-search", "delivery-cache"
@@ -43,12 +44,12 @@ def search(elasticsearch: str | None) -> dict[str, str]:
     }
 
 
-def cache(redis: str) -> dict[str, str]:
-    """A hash per delivery with its status, under delivery:ID."""
-    place = urlsplit(redis)
+def cache(redis: str | None) -> dict[str, str]:
+    """A hash per delivery with its status, under delivery:ID: in the node, or on the Redis server."""
+    place = urlsplit(redis or "redis://embedded")
     return {
         "connector.class": "RedisSink",
-        "redis.hosts": f"{place.hostname}:{place.port or 6379}",
+        "redis.hosts": f"{place.hostname}:{place.port}" if place.port else str(place.hostname),
         "redis.username": unquote(place.username or ""),
         "redis.password": unquote(place.password or ""),
         "topics": "delivery_status",
@@ -56,14 +57,13 @@ def cache(redis: str) -> dict[str, str]:
         "value.converter": "org.apache.kafka.connect.json.JsonConverter",
         "value.converter.schemas.enable": "false",
         "redis.type": "HASH",
-        "redis.key": "delivery:${key}",
+        "redis.key": f"{statuses.PREFIX}${{key}}",
     }
 
 
 def wanted(args: argparse.Namespace) -> dict[str, dict[str, str]]:
     """All connectors of the example, by name."""
-    made = {CDC: cdc(args.postgres), SEARCH: search(args.elasticsearch)}
-    return made | ({CACHE: cache(args.redis)} if args.redis else {})
+    return {CDC: cdc(args.postgres), SEARCH: search(args.elasticsearch), CACHE: cache(args.redis)}
 
 
 def documents(elasticsearch: str | None, services: Path) -> dict[str, dict[str, Any]]:
@@ -75,18 +75,6 @@ def documents(elasticsearch: str | None, services: Path) -> dict[str, dict[str, 
     call("POST", f"{elasticsearch}/{INDEX}/_refresh")
     hits = call("POST", f"{elasticsearch}/{INDEX}/_search", {"size": 10_000})["hits"]["hits"]
     return {hit["_id"]: hit["_source"] for hit in hits}
-
-
-def hashes(redis: str) -> dict[str, dict[str, str]]:
-    """The hashes by delivery. Needs `pip install 'headwater[redis]'`."""
-    with _redis(redis) as client:
-        return {key.partition(":")[2]: client.hgetall(key) for key in client.scan_iter("delivery:*")}
-
-
-def _redis(address: str) -> Any:
-    from redis import Redis
-
-    return Redis.from_url(address, decode_responses=True)
 
 
 def forget(args: argparse.Namespace) -> None:
@@ -103,10 +91,7 @@ def forget(args: argparse.Namespace) -> None:
         except RestError as error:
             if error.status != 404:
                 raise
-    if args.redis:
-        with _redis(args.redis) as client:
-            for key in client.scan_iter("delivery:*"):
-                client.delete(key)
+    statuses.opened(args.redis, args.services).clear()
     if args.postgres:
         import psycopg
 

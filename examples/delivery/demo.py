@@ -21,6 +21,7 @@ from urllib.request import urlopen
 import connectors
 import etl
 import expected
+import statuses
 from common.connect import Connectors
 from common.demo import CheckError, await_rows, differences, refusal, run, with_programs
 from common.kafka import await_records, create_topics, read
@@ -96,6 +97,7 @@ def program(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 def web_service(args: argparse.Namespace, port: int) -> Iterator[str]:
     """The web service's address, while it runs."""
     options = ["--services", str(args.services), *(["--postgres", args.postgres] if args.postgres else [])]
+    options += ["--redis", args.redis] if args.redis else []
     with program("web.py", "--port", str(port), *options) as process:
         assert process.stdout is not None
         line = process.stdout.readline().split()
@@ -205,19 +207,17 @@ def cleaned_problems(servers: str, events: list[expected.Event]) -> list[str]:
 
 
 def status_problems(args: argparse.Namespace, client: Client, wanted: dict[str, expected.Row]) -> list[str]:
-    """The latest status of each delivery, by key, and in Redis."""
+    """The latest status of each delivery: SQL's table by key, and the hashes."""
+    hashes = statuses.opened(args.redis, args.services)
 
     def rows() -> dict[str, tuple[object, ...]]:
         return {row[0]: (row[1], moment(row[2])) for row in client.rows("SELECT * FROM deliveryStatus;")}
 
-    problems = await_rows(rows, wanted, "deliveryStatus")
-    if args.redis:
-        problems += await_rows(
-            lambda: {
-                key: (row["status"], moment(row["updated_at"])) for key, row in connectors.hashes(args.redis).items()
-            }, wanted, "Redis",
-        )  # fmt: skip
-    print(f"status       {len(wanted)} deliveries{' in Redis, too' if args.redis else ''}")
+    problems = await_rows(rows, wanted, "deliveryStatus") + await_rows(
+        lambda: {key: (row["status"], moment(row["updated_at"])) for key, row in hashes.all().items()}, wanted,
+        "the hashes",
+    )  # fmt: skip
+    print(f"status       {len(wanted)} deliveries, as hashes in {'Redis' if args.redis else 'the node'}, too")
     return problems
 
 
@@ -316,6 +316,9 @@ def web_problems(args: argparse.Namespace) -> list[str]:
             lambda: {name: (row["STATUS"], row["TO_CITY"]) for name, row in
                      connectors.documents(args.elasticsearch, args.services).items() if name == key},
             {key: ("Delivered", "Austin")}, "the index",
+        ) + await_rows(
+            lambda: {"status": (call("GET", f"{url}/deliveries/{key}/status")["status"],)},
+            {"status": ("Delivered",)}, "the page's status",
         )  # fmt: skip
         other = web.create("deliveries", {"order_id": order["id"]})
         web.delete("deliveries", other["id"])
@@ -344,7 +347,7 @@ def live(args: argparse.Namespace) -> None:
 def more_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--postgres", help="a PostgreSQL server, postgresql://user:password@host/name; else the node's")
     parser.add_argument("--elasticsearch", help="a server, http://host:9200; else the node's index")
-    parser.add_argument("--redis", help="a Redis server, redis://:password@host:6379; else only the node's table")
+    parser.add_argument("--redis", help="a Redis server, redis://:password@host:6379; else the node's keys")
     parser.add_argument("--web-port", type=int, default=3000, help="of the web service, 0 for a free one")
     parser.add_argument("--orders", type=int, default=200, help="of --check, at least 20")
 

@@ -1,4 +1,4 @@
--- The latest status of each delivery, readable by key: in the place of a hash in Redis.
+-- The latest status of each delivery, readable by key: what the hashes have, for SQL.
 -- Run with:  headwater sql -f status.sql
 
 CREATE SOURCE TABLE deliveryStatus (

@@ -27,6 +27,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+from statuses import Statuses, opened
 
 RESOURCES = {name.replace("_", "-"): name for name in TABLES}
 """The path of each table: /state-changes has the rows of state_changes."""
@@ -36,7 +37,13 @@ MOST_BYTES = 1 << 20
 Handler = Callable[[Service, Request], Awaitable[Response]]
 
 
-def application(service: Service) -> Starlette:
+def application(service: Service, statuses: Statuses) -> Starlette:
+    async def status(_service: Service, request: Request) -> Response:
+        """As it has come through topics, ETL and connector: a moment later than the row."""
+        number = request.path_params["number"]
+        found = await asyncio.to_thread(statuses.one, number)
+        return told(404, f"No status of delivery {number} has come yet") if found is None else JSONResponse(found)
+
     def route(path: str, method: str, handler: Handler) -> Route:
         async def endpoint(request: Request) -> Response:
             try:
@@ -50,6 +57,7 @@ def application(service: Service) -> Starlette:
 
     return Starlette(routes=[
         route("/", "GET", page), route("/new-delivery", "POST", new_delivery), route("/new-state", "POST", new_state),
+        route("/deliveries/{number:int}/status", "GET", status),
         route("/{resource}", "GET", listing), route("/{resource}", "POST", creation),
         route("/{resource}/{number:int}", "GET", one), route("/{resource}/{number:int}", "PUT", change),
         route("/{resource}/{number:int}", "PATCH", change), route("/{resource}/{number:int}", "DELETE", deletion),
@@ -200,7 +208,7 @@ def database(postgres: str | None, services: Path) -> Database:
     return PostgresDatabase(postgres) if postgres else EmbeddedDatabase(services)
 
 
-async def run(service: Service, port: int) -> None:
+async def run(made: Starlette, port: int) -> None:
     """Serve until SIGINT or SIGTERM; prints the address."""
     listener = socket.create_server(("127.0.0.1", port))
     port = listener.getsockname()[1]
@@ -210,16 +218,18 @@ async def run(service: Service, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     print(f"web      http://127.0.0.1:{port}", flush=True)
-    await serve(application(service), config, shutdown_trigger=stopped.wait)  # type: ignore[arg-type]
+    await serve(made, config, shutdown_trigger=stopped.wait)  # type: ignore[arg-type]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=3000, help="0 takes a free one")
     parser.add_argument("--postgres", help="address of a PostgreSQL database in place of the node's tables")
+    parser.add_argument("--redis", help="address of a Redis server in place of the node's keys")
     parser.add_argument("--services", type=Path, default=Path(os.environ.get("SERVICES", ".headwater/services")))
     args = parser.parse_args()
-    asyncio.run(run(Service(database(args.postgres, args.services)), args.port))
+    made = application(Service(database(args.postgres, args.services)), opened(args.redis, args.services))
+    asyncio.run(run(made, args.port))
 
 
 if __name__ == "__main__":

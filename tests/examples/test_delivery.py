@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 from tests.app.processes import headwater_up
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "delivery"
-MODULES = ("model", "databases", "service", "data", "memory", "etl", "web", "producer", "connectors", "expected")
+MODULES = ("model", "databases", "service", "data", "memory", "etl", "web", "producer", "connectors", "expected",
+           "statuses")  # fmt: skip
 
 
 @pytest.fixture
@@ -34,8 +35,10 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def web(example: None, tmp_path: Path) -> Iterator[TestClient]:
-    databases, service, web_module = map(import_module, ("databases", "service", "web"))
-    made = web_module.application(service.Service(databases.EmbeddedDatabase(tmp_path)))
+    databases, service, statuses, web_module = map(import_module, ("databases", "service", "statuses", "web"))
+    made = web_module.application(
+        service.Service(databases.EmbeddedDatabase(tmp_path)), statuses.opened(None, tmp_path)
+    )
     with TestClient(made, base_url="http://127.0.0.1:3000") as client:
         yield client
 
@@ -89,6 +92,14 @@ def test_a_row_is_changed_and_removed(web: TestClient) -> None:
     assert [row["organization_id"] for row in web.get("/orders").json()] == [2]
     assert web.delete("/orders/1").status_code == 204
     assert web.get("/orders").json() == []
+
+
+def test_a_status_is_told_as_the_connector_has_written_it(web: TestClient, tmp_path: Path) -> None:
+    from headwater.connect.embedded.keys import KeyStore
+
+    assert web.get("/deliveries/7/status").status_code == 404
+    KeyStore(tmp_path).execute([("HSET", "delivery:7", "status", "Arriving")], 0)
+    assert web.get("/deliveries/7/status").json() == {"status": "Arriving"}
 
 
 def test_a_delivery_is_made_in_the_browser(web: TestClient) -> None:

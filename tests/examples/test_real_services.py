@@ -27,7 +27,7 @@ def test_deliveries_go_through_postgres_and_redis(
         before = things(node)
         said = finish(start(node, tmp_path, "delivery", "--check", "--orders", "20", *services))
         assert "all results are as calculated" in said
-        assert "in Redis, too" in said
+        assert "as hashes in Redis, too" in said
         finish(start(node, tmp_path, "delivery", "--tear-down", *services))
         assert things(node) == before
 

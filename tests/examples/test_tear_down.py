@@ -34,8 +34,8 @@ SYSTEMS: Mapping[str, System] = {
         ("--records", "5000"), {"azure-source-expedia"}, {"topics": 5, "sources": 3, "queries": 2, "groups": 1}
     ),
     "delivery": System(
-        ("--orders", "30"), {"delivery-connector", "delivery-search"},
-        {"topics": 10, "sources": 5, "queries": 2, "groups": 2},
+        ("--orders", "30"), {"delivery-connector", "delivery-search", "delivery-cache"},
+        {"topics": 10, "sources": 5, "queries": 2, "groups": 3},
     ),
     "service-management": System(
         ("--orders", "60"), {"MongoDbAtlasSinkConnector_0"}, {"topics": 6, "sources": 6, "queries": 2, "groups": 1}
