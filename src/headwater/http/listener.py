@@ -5,55 +5,54 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from functools import partial
+import ssl
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 from starlette.types import ASGIApp
 
 from headwater.core.errors import StartupError
+from headwater.http.connections import Connections
 
 _GRACE_SECONDS = 1.0
 """How long open requests may take to end when the listener closes."""
 _BACKLOG = 100
-_REQUESTS_PER_CONNECTION = 1 << 31
-"""No end: clients that keep a connection would see it closed under a request they were about to send."""
 
 
 class RestListener:
     """Serves an ASGI application in this loop. `port` 0 picks a free one; it is known after `start`.
 
     `title` names the door in errors. A connection without a request is closed after `idle_seconds`.
+    With `tls` it speaks nothing else.
     """
 
-    def __init__(self, title: str, app: ASGIApp, host: str, port: int, *, idle_seconds: int = 600) -> None:
+    def __init__(
+        self,
+        title: str,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        idle_seconds: int = 600,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.title = title
         self.host = host
         self.port = port
-        self._app = app
-        self._idle_seconds = idle_seconds
-        self._stop = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._connections = Connections(app, idle_seconds)
+        self._tls = tls
+        self._server: asyncio.Server | None = None
 
     @property
     def running(self) -> bool:
-        return self._task is not None
+        return self._server is not None
 
     async def start(self) -> None:
         """Begin to accept; raises `StartupError` naming the address when it cannot be bound."""
         listener = self._bind()
         self.port = listener.getsockname()[1]
-        config = Config()
-        config.bind = [f"fd://{listener.detach()}"]
-        config.graceful_timeout = _GRACE_SECONDS
-        config.include_server_header = False
-        config.accesslog = None
-        config.errorlog = None
-        config.keep_alive_timeout = self._idle_seconds
-        config.h2_max_concurrent_streams = 1_000
-        config.keep_alive_max_requests = _REQUESTS_PER_CONNECTION
-        run = partial(serve, self._app, config, shutdown_trigger=self._stop.wait, mode="asgi")  # type: ignore[arg-type]
-        self._task = asyncio.create_task(run(), name=self.title)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            self._connections.accept, sock=listener, backlog=_BACKLOG, ssl=self._tls
+        )
 
     def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -74,8 +73,9 @@ class RestListener:
 
     async def close(self) -> None:
         """Let requests finish for a moment, and stop."""
-        if self._task is None:
+        if self._server is None:
             return
-        self._stop.set()
-        await self._task
-        self._task = None
+        self._server.close()
+        await self._connections.close(_GRACE_SECONDS)
+        await self._server.wait_closed()
+        self._server = None
