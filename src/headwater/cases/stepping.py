@@ -79,18 +79,10 @@ class SteppedQuery(PersistentQuery):
 class SteppingRuntime(QueryRuntime):
     """Persistent queries that wait to be fed, in order of creation."""
 
-    _compiled: tuple[QueryPlan, Program] | None = None
-
     @property
     def stepped(self) -> list[SteppedQuery]:
         """The queries; a replaced one keeps its place."""
         return [query for query in self._queries.values() if isinstance(query, SteppedQuery)]
-
-    def compile(self, plan: QueryPlan, properties: Mapping[str, str], name: str) -> Program:
-        """As the base class does; a plan that is compiled to be checked and again to be started is compiled once."""
-        if self._compiled is None or self._compiled[0] is not plan:
-            self._compiled = plan, super().compile(plan, properties, name)
-        return self._compiled[1]
 
     def _single_partition(self, plan: QueryPlan) -> bool:
         return True

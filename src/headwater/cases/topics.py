@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,37 +30,38 @@ async def prepare(run: Run, host: Host, partitions: int | None = None) -> None:
 
     With `partitions` every topic gets so many, whatever the case says.
     """
-    counts = partition_counts(run)
+    statements = _readable(run.script)
+    counts = partition_counts(run, statements)
     if partitions is not None:
         counts = dict.fromkeys(counts, partitions)
     await host.cluster.create_topics([TopicSpec(name, count) for name, count in counts.items()])
     supplied = {
         f"{topic['name']}-{side}" for topic in run.topics for side in ("key", "value") if f"{side}Schema" in topic
     }
-    _register_declared(run.script, supplied, host)
+    _register_declared(statements, supplied, host)
     for topic in run.topics:
         for side in ("key", "value"):
             _register(topic, side, host)
 
 
-def partition_counts(run: Run) -> dict[str, int]:
+def partition_counts(run: Run, statements: Iterable[ast.Statement]) -> dict[str, int]:
     """Topics to create: those listed, those of CREATE statements with columns, those of records.
 
     Listed topics have 1 partition, others 4, unless the case or the statement says something else.
     """
     listed = {str(topic["name"]): int(topic.get("partitions") or 1) for topic in run.topics}
-    declared, made = _declared(run.script)
+    declared, made = _declared(statements)
     mentioned = dict.fromkeys((record.topic for record in (*run.inputs, *run.outputs)), DEFAULT_PARTITIONS)
     written = {name: count for name, count in (declared | made).items() if count is not None}
     wanted = [*listed, *(declared.keys() - listed.keys()), *mentioned]
     return {name: written.get(name) or listed.get(name) or DEFAULT_PARTITIONS for name in dict.fromkeys(wanted)}
 
 
-def _declared(script: str) -> tuple[dict[str, int | None], dict[str, int | None]]:
+def _declared(statements: Iterable[ast.Statement]) -> tuple[dict[str, int | None], dict[str, int | None]]:
     """Topics with the PARTITIONS of their statements: of CREATE with columns, and of CREATE … AS SELECT."""
     declared: dict[str, int | None] = {}
     made: dict[str, int | None] = {}
-    for statement in _readable(script):
+    for statement in statements:
         if isinstance(statement, ast.CreateSource | ast.CreateAsSelect):
             options = _options(statement.properties)
             partitions = options.get("PARTITIONS")
@@ -72,18 +73,20 @@ def _declared(script: str) -> tuple[dict[str, int | None], dict[str, int | None]
     return declared, made
 
 
-def _readable(script: str) -> Iterator[ast.Statement]:
+def _readable(script: str) -> list[ast.Statement]:
     """The statements up to the first syntax error, of which the engine will speak."""
+    statements: list[ast.Statement] = []
     with contextlib.suppress(ParseError):
-        yield from iterate_statements(script, dialect=Dialect.TEST)
+        statements.extend(iterate_statements(script, dialect=Dialect.TEST))
+    return statements
 
 
-def _register_declared(script: str, supplied: Collection[str], host: Host) -> None:
+def _register_declared(statements: Iterable[ast.Statement], supplied: Collection[str], host: Host) -> None:
     """Schemas of CREATE statements with columns, unless the case supplies the subject: they have the first ids."""
     store = MetaStore()
     settings = host.engine.settings.effective({})
     planner = Planner(store, host.functions, settings, AnyTopic(), host.registry)
-    for statement in _readable(script):
+    for statement in statements:
         # What cannot be planned is the engine's to refuse.
         with contextlib.suppress(HeadwaterError):
             if isinstance(statement, ast.CreateType):

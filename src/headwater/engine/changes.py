@@ -1,7 +1,7 @@
 """What a statement that changes the catalog decides: data, made by pure functions and carried out elsewhere.
 
-A `Change` is decided twice for each live statement, once on a copy of the state for validation and once for real, and
-once more for each command that is replayed at start; so deciding it must have no effect of its own.
+A `Change` is decided on a copy of the state for validation, and again for each command that is replayed at start; so
+deciding it must have no effect of its own.
 """
 
 from __future__ import annotations

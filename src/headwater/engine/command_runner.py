@@ -18,17 +18,11 @@ from headwater.core.errors import AnalysisError, ClusterError, HeadwaterError, L
 from headwater.engine.changes import Change, DeleteTopic, Edit, PauseQuery, QuerySpec, StartQuery, StopQuery, Unchanged
 from headwater.engine.commands import Command, CommandLogError, CommandTopic
 from headwater.engine.deciding import Deciding
+from headwater.engine.decisions import Decision, decide
 from headwater.engine.entities import CommandStatus
 from headwater.engine.errors import ErrorCode, RequestError, message_of
 from headwater.engine.properties import is_secret_name
-from headwater.engine.sandbox import (
-    LiveTopics,
-    NotedRegistry,
-    NotedTopics,
-    RecalledRegistry,
-    RecalledTopics,
-    register_all,
-)
+from headwater.engine.sandbox import LiveTopics, RecalledRegistry, RecalledTopics, register_all
 from headwater.engine.services import Services
 from headwater.engine.session import Session
 from headwater.engine.settings import EngineSettings
@@ -108,49 +102,59 @@ class CommandRunner:
             message = f"The query could not be started: {error}"
             self._services.log.task_error(query.query_id, query.query_id, message, error)
 
-    async def run(self, statement: ast.Statement, session: Session) -> tuple[Change | Unchanged, CommandStatus]:
+    async def run(
+        self, statement: ast.Statement, session: Session, decision: Decision | None = None
+    ) -> tuple[Change | Unchanged, CommandStatus]:
         """Decide, write down and carry out one statement. Raises `HeadwaterError` while nothing is written down.
 
+        `decision` is what validation made of the statement; it is taken over if it still holds.
         A caller that is cancelled goes away alone: what is written down is applied, or state and topic would part.
         """
-        running = asyncio.create_task(self._run(statement, session), name="statement")
+        running = asyncio.create_task(self._run(statement, session, decision), name="statement")
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return await asyncio.shield(running)
 
-    async def _run(self, statement: ast.Statement, session: Session) -> tuple[Change | Unchanged, CommandStatus]:
+    async def _run(
+        self, statement: ast.Statement, session: Session, checked: Decision | None
+    ) -> tuple[Change | Unchanged, CommandStatus]:
         async with self._turn:
             if self.degraded is not None:
                 raise RequestError(
                     f"The server is degraded and takes no statement that changes something: {self.degraded}",
                     ErrorCode.SERVER_ERROR,
                 )
-            topics = NotedTopics(LiveTopics(self._services.cluster))
-            registry = NotedRegistry(self._services.registry) if self._services.registry is not None else None
-            overrides = dict(session.properties)
+            services = self._services
             context = Deciding(
-                self.state, topics, registry, self._services.functions, self._services.settings, overrides
+                self.state,
+                LiveTopics(services.cluster),
+                services.registry,
+                services.functions,
+                services.settings,
+                dict(session.properties),
             )
-            change = DECIDERS[type(statement)](statement, context)
+            decision = checked if checked is not None and checked.holds(context) else decide(statement, context)
+            change = decision.change
             if isinstance(change, Unchanged):
                 return change, CommandStatus("SUCCESS", change.message)
-            self._services.admission.check(change, self.state.metastore)
+            services.admission.check(change, self.state.metastore)
             await self._prepare(change)
-            command = Command(
-                statement=statement.text,
-                properties=overrides,
-                server=_recorded(self._services.settings),
-                query_id=change.query_id,
-                plan=_plan_of(change),
-                topics=topics.notes,
-                latest_schemas=registry.latest_notes if registry is not None else {},
-                schemas_by_id={str(key): value for key, value in registry.id_notes.items()}
-                if registry is not None
-                else {},
-            )
-            self.sequence = await self._topic.append(str(change.command), command)
+            self.sequence = await self._topic.append(str(change.command), self._command(statement, change, decision))
             self.state.apply(change)
             return change, await self._carry_out(change)
+
+    def _command(self, statement: ast.Statement, change: Change, decision: Decision) -> Command:
+        facts = decision.facts
+        return Command(
+            statement=statement.text,
+            properties=dict(decision.overrides),
+            server=_recorded(self._services.settings),
+            query_id=change.query_id,
+            plan=_plan_of(change),
+            topics=dict(facts.topics),
+            latest_schemas=dict(facts.latest),
+            schemas_by_id={str(key): value for key, value in facts.by_id.items()},
+        )
 
     async def wipe(self, patterns: Sequence[re.Pattern[str]]) -> None:
         """Stop every query, delete the topics of sources that match a pattern, and the command topic itself."""

@@ -13,6 +13,7 @@ from headwater.engine.answering import Answering
 from headwater.engine.changes import Change
 from headwater.engine.command_runner import CommandRunner
 from headwater.engine.connectors import ConnectPort
+from headwater.engine.decisions import Decision
 from headwater.engine.deprecations import deprecations
 from headwater.engine.entities import CommandStatus, CurrentStatus, Entity, Notice, TerminateQueryEntity, WarningEntity
 from headwater.engine.errors import ErrorCode, RequestError, StatementError, code_of, message_of
@@ -193,16 +194,16 @@ class Engine:
         statements = self._parse(text, session)
         await self.cluster.refresh()
         sandbox = Sandbox(self._services, self._runner.state, session)
+        decisions: list[Decision | None] = []
         for statement in statements:
             context = self._context(statement, session)
             with _Failures(context.text, ()):
-                if not self._transient(statement):
-                    await sandbox.check(statement, context)
+                decisions.append(None if self._transient(statement) else await sandbox.check(statement, context))
         entities: list[Entity] = []
-        for statement in statements:
+        for statement, decision in zip(statements, decisions, strict=True):
             context = self._context(statement, session)
             with _Failures(context.text, tuple(entities)):
-                entity = await self._execute(statement, context)
+                entity = await self._execute(statement, context, decision)
             if entity is not None:
                 if self.degraded is not None:
                     entity.warnings.append(Notice(f"The server is degraded: {self.degraded}"))
@@ -224,14 +225,14 @@ class Engine:
         wanted = statement.query_id.upper()
         return next((result for key, result in self._results.items() if key.upper() == wanted), None)
 
-    async def _execute(self, statement: ast.Statement, context: Answering) -> Entity | None:
+    async def _execute(self, statement: ast.Statement, context: Answering, decision: Decision | None) -> Entity | None:
         kind = type(statement)
         push = self._transient(statement)
         if push is not None:
             await push.close()
             return TerminateQueryEntity(statement_text=context.text, query_id=push.query_id, was_terminated=True)
         if kind in DECIDERS:
-            return await self._change(statement, context)
+            return await self._change(statement, context, decision)
         if kind in SESSION:
             warning = SESSION[kind](statement, context.session, self.settings)
             return None if warning is None else WarningEntity(statement_text=context.text, message=warning)
@@ -242,9 +243,9 @@ class Engine:
             raise StatementError(ELSEWHERE[kind])
         return await ANSWERS[kind](statement, context)
 
-    async def _change(self, statement: ast.Statement, context: Answering) -> Entity:
+    async def _change(self, statement: ast.Statement, context: Answering, decision: Decision | None) -> Entity:
         self._command_limit.admit()
-        change, status = await self._runner.run(statement, context.session)
+        change, status = await self._runner.run(statement, context.session, decision)
         command = change.command
         if command is None:
             return WarningEntity(statement_text=context.text, message=status.message)

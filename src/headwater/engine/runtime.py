@@ -33,6 +33,7 @@ class QueryRuntime:
         self._functions = functions
         self._registry = registry
         self._queries: dict[str, PersistentQuery] = {}
+        self._compiled: tuple[QueryPlan, CompileOptions, Program] | None = None
 
     @property
     def queries(self) -> Mapping[str, PersistentQuery]:
@@ -50,15 +51,18 @@ class QueryRuntime:
         self._queries.clear()
 
     def compile(self, plan: QueryPlan, properties: Mapping[str, str], name: str) -> Program:
-        """The plan's program: for one task where repartitioning has nothing to do, or where it could not help."""
+        """The plan's program: for one task where repartitioning has nothing to do, or where it could not help.
+
+        A plan that is compiled to be checked and then to be started is compiled once.
+        """
         single = self._single_partition(plan) or needs_one_task(plan) or self.context.keeps_state_in_one_task(name)
-        return compile_plan(
-            plan,
-            self._functions,
-            self._registry,
-            self._options(properties, single_task=single),
-            name,
-        )
+        options = self._options(properties, single_task=single)
+        last = self._compiled
+        if last is not None and last[0] is plan and last[1] == options:
+            return last[2]
+        program = compile_plan(plan, self._functions, self._registry, options, name)
+        self._compiled = plan, options, program
+        return program
 
     def _options(self, properties: Mapping[str, str], *, single_task: bool, pull: bool = False) -> CompileOptions:
         def flag(name: str, default: bool) -> bool:

@@ -77,11 +77,49 @@ class RecalledTopics:
         return self._notes.get(topic)
 
 
-class PlannedRegistry:
-    """Another registry with schemas registered and subjects deleted that only this object knows of."""
+class _RegistryView:
+    """Another registry, as it is."""
 
     def __init__(self, base: SchemaRegistry) -> None:
         self._base = base
+
+    def register(
+        self,
+        subject: str,
+        kind: str,
+        schema: str,
+        references: tuple[tuple[str, str], ...] = (),
+        schema_id: int | None = None,
+    ) -> int:
+        return self._base.register(subject, kind, schema, references, schema_id)
+
+    def by_id(self, schema_id: int) -> RegisteredSchema:
+        return self._base.by_id(schema_id)
+
+    def latest(self, subject: str) -> RegisteredSchema | None:
+        return self._base.latest(subject)
+
+    def subjects(self) -> list[str]:
+        return self._base.subjects()
+
+    def delete(self, subject: str) -> None:
+        self._base.delete(subject)
+
+    def check(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        self._base.check(subject, kind, schema, references)
+
+    async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        await self._base.bring(subject, kind, schema, references)
+
+    async def settle(self) -> None:
+        await self._base.settle()
+
+
+class PlannedRegistry(_RegistryView):
+    """Another registry with schemas registered and subjects deleted that only this object knows of."""
+
+    def __init__(self, base: SchemaRegistry) -> None:
+        super().__init__(base)
         self._planned: dict[str, RegisteredSchema | None] = {}
 
     def register(
@@ -127,23 +165,13 @@ class PlannedRegistry:
         return
 
 
-class NotedRegistry:
+class NotedRegistry(_RegistryView):
     """Another registry; `latest_notes` and `id_notes` collect what it answered."""
 
     def __init__(self, base: SchemaRegistry) -> None:
-        self._base = base
+        super().__init__(base)
         self.latest_notes: dict[str, RegisteredSchema | None] = {}
         self.id_notes: dict[int, RegisteredSchema] = {}
-
-    def register(
-        self,
-        subject: str,
-        kind: str,
-        schema: str,
-        references: tuple[tuple[str, str], ...] = (),
-        schema_id: int | None = None,
-    ) -> int:
-        return self._base.register(subject, kind, schema, references, schema_id)
 
     def by_id(self, schema_id: int) -> RegisteredSchema:
         self.id_notes[schema_id] = found = self._base.by_id(schema_id)
@@ -152,21 +180,6 @@ class NotedRegistry:
     def latest(self, subject: str) -> RegisteredSchema | None:
         self.latest_notes[subject] = found = self._base.latest(subject)
         return found
-
-    def subjects(self) -> list[str]:
-        return self._base.subjects()
-
-    def delete(self, subject: str) -> None:
-        self._base.delete(subject)
-
-    def check(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
-        self._base.check(subject, kind, schema, references)
-
-    async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
-        await self._base.bring(subject, kind, schema, references)
-
-    async def settle(self) -> None:
-        await self._base.settle()
 
 
 class RecalledRegistry:

@@ -22,15 +22,20 @@ from headwater.plan.catalog import MetaStore
 
 @dataclass
 class SqlState:
-    """`next_query` is the number that the next query id gets."""
+    """`next_query` is the number that the next query id gets.
+
+    `latest`, the last change of all, tells one state from another: a state and its copy are the same as long as one and
+    the same change was the last to be applied to both.
+    """
 
     metastore: MetaStore = field(default_factory=MetaStore)
     queries: dict[str, QuerySpec] = field(default_factory=dict)
     next_query: int = 0
+    latest: Change | None = None
 
     def copy(self) -> SqlState:
         """For validation: changes to the copy do not show here."""
-        return SqlState(self.metastore.copy(), dict(self.queries), self.next_query)
+        return SqlState(self.metastore.copy(), dict(self.queries), self.next_query, self.latest)
 
     def apply(self, change: Change) -> None:
         """Take over a change. The one way in which the state ever changes, live, at replay and in validation."""
@@ -38,6 +43,7 @@ class SqlState:
             self._apply(edit)
         if change.numbered:
             self.next_query += 1
+        self.latest = change
 
     def _apply(self, edit: Edit) -> None:
         match edit:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType
 
+from headwater.core.generated import compiled
+
 
 class SourceText:
     """Generated source under construction."""
@@ -44,7 +46,7 @@ def compile_functions(text: str, names: Mapping[str, object], filename: str) -> 
     entry = (len(text), None, text.splitlines(keepends=True), filename)
     linecache.cache[filename] = entry
     scope = dict(names)
-    exec(compile(text, filename, "exec"), scope)  # noqa: S102 - see above
+    exec(compiled(text, filename), scope)  # noqa: S102 - see above
     made = {name: found for name, found in scope.items() if isinstance(found, FunctionType) and name not in names}
     for function in made.values():
         weakref.finalize(function, _forget, filename, entry)

@@ -8,6 +8,7 @@ from headwater.core.errors import AnalysisError
 from headwater.engine.answering import Answering
 from headwater.engine.changes import DeleteTopic, Unchanged
 from headwater.engine.deciding import Deciding
+from headwater.engine.decisions import Decision, decide
 from headwater.engine.errors import ErrorCode, StatementError
 from headwater.engine.insert import check_insertable
 from headwater.engine.sandbox import LiveTopics, PlannedRegistry, PlannedTopics, register_all
@@ -28,8 +29,11 @@ class Sandbox:
         self._topics = PlannedTopics(LiveTopics(services.cluster))
         self._registry = PlannedRegistry(services.registry) if services.registry is not None else None
 
-    async def check(self, statement: ast.Statement, context: Answering) -> None:
-        """Raise what carrying out the statement would raise, as far as that can be known; then pretend it was."""
+    async def check(self, statement: ast.Statement, context: Answering) -> Decision | None:
+        """Raise what carrying out the statement would raise, as far as that can be known; then pretend it was.
+
+        Returns what was decided of a statement that changes something.
+        """
         kind = type(statement)
         if isinstance(statement, ast.QueryStatement | ast.PrintTopic):
             raise StatementError(
@@ -38,8 +42,8 @@ class Sandbox:
                 context.text,
             )
         if kind in DECIDERS:
-            self._decide(statement)
-        elif kind in SESSION:
+            return self._decide(statement)
+        if kind in SESSION:
             SESSION[kind](statement, self._session, self._services.settings)
         elif isinstance(statement, ast.InsertValues):
             self._check_insert(statement)
@@ -48,22 +52,18 @@ class Sandbox:
         elif kind not in WAITING:
             pretended = replace(context, state=self._state, session=self._session, topics=self._topics)
             await ANSWERS[kind](statement, pretended)
+        return None
 
     def _deciding(self) -> Deciding:
         services = self._services
-        return Deciding(
-            self._state,
-            self._topics,
-            self._registry,
-            services.functions,
-            services.settings,
-            dict(self._session.properties),
-        )
+        overrides = dict(self._session.properties)
+        return Deciding(self._state, self._topics, self._registry, services.functions, services.settings, overrides)
 
-    def _decide(self, statement: ast.Statement) -> None:
-        change = DECIDERS[type(statement)](statement, self._deciding())
+    def _decide(self, statement: ast.Statement) -> Decision:
+        decision = decide(statement, self._deciding())
+        change = decision.change
         if isinstance(change, Unchanged):
-            return
+            return decision
         self._services.admission.check(change, self._state.metastore)
         self._topics.create(change.topics)
         if self._registry is not None:
@@ -72,6 +72,7 @@ class Sandbox:
             if isinstance(edit, DeleteTopic):
                 self._topics.delete(edit.topic)
         self._state.apply(change)
+        return decision
 
     def _check_insert(self, statement: ast.InsertValues) -> None:
         plan = self._deciding().planner().plan_insert_values(statement, self._services.clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
 from headwater.core.errors import AnalysisError
@@ -22,6 +23,7 @@ FORMATS: tuple[str, ...] = tuple(_MODULES)
 """The names of all formats."""
 
 
+@cache
 def get(name: str) -> Format:
     """The format of this name, in any case. Raises `AnalysisError` for an unknown one."""
     module = _MODULES.get(name.upper())

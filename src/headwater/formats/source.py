@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
+from headwater.core.generated import compiled
+
 
 class Source:
     """Text of Python code under construction. Column names and data never enter it; they go in as named objects."""
@@ -62,6 +64,6 @@ class Source:
     def compile(self, function: str) -> Callable[..., Any]:
         """The function of this name out of the finished text."""
         text = "\n".join(self._lines)
-        exec(compile(text, f"<{self._origin}>", "exec"), self.names)  # noqa: S102 - generated from types, never from data
+        exec(compiled(text, f"<{self._origin}>"), self.names)  # noqa: S102 - generated from types, never from data
         made: Callable[..., Any] = self.names[function]
         return made

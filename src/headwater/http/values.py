@@ -14,6 +14,7 @@ from functools import lru_cache
 import msgspec
 
 from headwater.core import types
+from headwater.core.generated import compiled
 from headwater.core.javatext import decimal_text, double_text
 from headwater.core.types import SqlType
 from headwater.plan import civil
@@ -129,6 +130,6 @@ def compile_converter(columns: Sequence[SqlType]) -> Callable[[Iterable[Row]], l
     source = "values" if converted == names else target
     text = f"def convert(rows):\n    return [{row} for {source}, _ in rows]\n"
     scope: dict[str, object] = {**_NAMES, "_text": _text}
-    exec(compile(text, "<rows as JSON>", "exec"), scope)  # noqa: S102 - the text is made of types and quoted names
+    exec(compiled(text, "<rows as JSON>"), scope)  # noqa: S102 - the text is made of types and quoted names
     convert: Callable[[Iterable[Row]], list[object]] = scope["convert"]  # type: ignore[assignment]
     return convert

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from headwater.log.errors import InvalidTopicConfigError, InvalidTopicError
 from headwater.wire.records import CODECS, NO_COMPRESSION
@@ -211,6 +212,13 @@ class Limits:
 
 def limits_of(configs: Mapping[str, str]) -> Limits:
     """The limits that explicit `configs` over the table's defaults give. Raises `InvalidTopicConfigError`."""
+    return _limits_of(tuple(configs.items()))
+
+
+@lru_cache(maxsize=256)
+def _limits_of(items: tuple[tuple[str, str], ...]) -> Limits:
+    """Of thousands of topics most are configured alike."""
+    configs = dict(items)
     for name, value in configs.items():
         parse_config(name, value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 
 from headwater.core.errors import AnalysisError, FunctionError
 from headwater.core.types import SqlType
@@ -76,6 +77,7 @@ def _code(node: Node, sql_type: SqlType | None, text: str, names: NameSpace, opt
     return Code(sql_type, source, tuple(column.reference for column in used), careful, node.nullable)
 
 
+@lru_cache(maxsize=2048)
 def _compiles(source: str) -> bool:
     """Whether Python takes the source, inside some more parentheses: it limits how deeply code may be nested.
 
