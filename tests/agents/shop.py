@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headwater.agents import App, Record
 
-app = App("shop")
+app = App("shop", session_timeout=6.0)
 counts = app.table("counts", default=int)
 
 

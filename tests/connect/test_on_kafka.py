@@ -32,7 +32,7 @@ class Member:
         self.cluster = KafkaCluster(settings, clock)
         told = WorkerSettings(folder, url, group_id="election-test", config_topic="election-configs")
         self.worker = Worker(self.cluster, clock, told, Plugins([NumbersConnector]))
-        self.election = ConnectElection(self.worker, self.cluster, clock, url)
+        self.election = ConnectElection(self.worker, self.cluster, url)
 
     async def __aenter__(self) -> Self:
         await self.cluster.start()

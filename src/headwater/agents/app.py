@@ -78,11 +78,15 @@ _SENT = _Sent()
 class App:
     """An application under a name, which is its consumer group and its client id.
 
-    `start` is where an app begins that has read nothing yet: `earliest` or `latest`.
+    `start` is where an app begins that has read nothing yet: `earliest` or `latest`. Workers are members of the group
+    as Kafka's consumers are, with their defaults: one of which nothing is heard for `session_timeout` seconds is out,
+    and one whose agents stand still for `max_poll_interval` seconds leaves.
     """
 
     name: str
     start: str = "earliest"
+    session_timeout: float = 45.0
+    max_poll_interval: float = 300.0
     agents: list[Agent] = field(default_factory=list, init=False)
     tables: dict[str, TableBase[Any, Any]] = field(default_factory=dict, init=False)
     timers: list[Timer] = field(default_factory=list, init=False)

@@ -15,7 +15,8 @@ from headwater.agents.context import CURRENT, Context
 from headwater.agents.errors import AgentError
 from headwater.agents.outbox import Outbox, output
 from headwater.agents.store import Store
-from headwater.agents.stream import SLICE_SECONDS, Stream
+from headwater.agents.stream import Stream
+from headwater.log.slices import SLICE_SECONDS
 from headwater.wire.records import Record as RawRecord
 
 _LOGGER = logging.getLogger(__name__)

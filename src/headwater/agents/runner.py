@@ -42,15 +42,15 @@ class Runner:
         self._layout: Mapping[str, int] | None = None
         self._watch = Supervised(f"agents of {app.name}", clock, self._look)
         self._member: Membership | None = None
-        self._membership: Supervised | None = None
-        self._ending: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
 
     @property
     def problems(self) -> list[str]:
         """Why parts of the app do not run now; empty when all do."""
-        found = [self._watch, self._membership, *self._running]
-        return [work.problem for work in found if work is not None and work.problem is not None]
+        found = [self._watch, *self._running]
+        if self._member is not None:
+            found.append(self._member.background)
+        return [work.problem for work in found if work.problem is not None]
 
     def start(self) -> None:
         """Begin, in the running event loop."""
@@ -157,31 +157,25 @@ class Runner:
             sharing.subscription(list(layout)),
             assign,
             self._assigned,
-            self._revoked,
+            self._end,
+            session_ms=round(self.app.session_timeout * 1000),
+            rebalance_ms=round(self.app.max_poll_interval * 1000),
+            polled=self._polled,
         )
         self._member = self._shared.member(protocol)
-        self._membership = Supervised(f"group {self.app.name}", self._clock, self._member.round)
-        self._membership.start()
+        self._member.start()
 
     async def _part(self) -> None:
         """Stop all tasks, and leave the group."""
-        membership, self._membership = self._membership, None
         member, self._member = self._member, None
-        if membership is not None:
-            await membership.close()
-        if self._ending is not None:
-            await asyncio.wait([self._ending])
-        await self._end()
         if member is not None:
-            await member.leave()
+            await member.close()
+        await self._end()
 
     async def _assigned(self, told: bytes) -> None:
-        if self._ending is not None:
-            await asyncio.wait([self._ending])
         numbers = sharing.assigned(told)
         _LOGGER.info("App %s has partitions %s here", self.app.name, numbers)
         self._begin(numbers)
 
-    def _revoked(self) -> None:
-        """Stop at once: somebody else may begin."""
-        self._ending = asyncio.get_running_loop().create_task(self._end(), name=f"end of {self.app.name}")
+    def _polled(self) -> float:
+        return min((task.polled for task in self.tasks.values()), default=self._clock.monotonic())

@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Generic, TypeVar
 
 from headwater.agents.context import Context
+from headwater.log.slices import SLICE_SECONDS, next_turn
 from headwater.wire.records import Record as RawRecord
 
 T = TypeVar("T")
-SLICE_SECONDS = 0.005
-"""How long agents hold the loop between two turns of others."""
 
 
 class Stream(AsyncIterator[T], Generic[T]):
@@ -57,7 +56,7 @@ class Stream(AsyncIterator[T], Generic[T]):
                 self._pause_at = time.perf_counter() + SLICE_SECONDS
                 continue
             if now >= self._pause_at:
-                await asyncio.sleep(0)
+                await next_turn()
                 self._pause_at = time.perf_counter() + SLICE_SECONDS
             record = context.record = self._records[self.at]
             self.at += 1

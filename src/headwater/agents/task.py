@@ -19,6 +19,7 @@ from headwater.agents.store import Store
 from headwater.cluster.api import EARLIEST, LATEST, Append, Cluster, Commit, Fetched, TopicPartition
 from headwater.cluster.remote.errors import FencedError
 from headwater.core.clock import Clock
+from headwater.log.slices import next_turn
 from headwater.wire.records import read_records
 
 _LOGGER = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ class PartitionTask:
         """Records since the process began."""
         self.caught_up = False
         """Whether the last look found nothing to read, and everything was committed."""
+        self.polled = around.clock.monotonic()
+        """When it last went on: an agent that waits for something for too long stands still."""
         self._around = around
         self._ready = False
         self._fenced = False
@@ -99,6 +102,7 @@ class PartitionTask:
         """Build up what is needed, or process what has arrived and commit it, or wait for it."""
         if self._fenced:
             await asyncio.Event().wait()  # the group will give the partition to whoever is to have it
+        self.polled = self._around.clock.monotonic()
         try:
             if not self._ready:
                 await self._build()
@@ -142,9 +146,10 @@ class PartitionTask:
             for batch in fetched:
                 store.restore(read_records(batch.data, position))
                 position = batch.next_offset
+            self.polled = self._around.clock.monotonic()
             if not fetched and position < end:
                 await cluster.wait({place: position}, _PATIENCE_SECONDS)
-            await asyncio.sleep(0)
+            await next_turn()
 
     async def _position(self) -> None:
         app, cluster = self._around.app, self._around.cluster
@@ -224,10 +229,11 @@ class PartitionTask:
     async def _between(self) -> None:
         """After a slice: others' turn, timers, a commit if it is time."""
         await self._tick()
-        busy = self._around.clock.monotonic() - self._committed_at
+        self.polled = self._around.clock.monotonic()
+        busy = self.polled - self._committed_at
         if busy >= COMMIT_SECONDS or self._outbox.count >= _COMMIT_OUTPUTS:
             await self._commit()
-        await asyncio.sleep(0)
+        await next_turn()
 
     async def _tick(self) -> None:
         """Call the timers that are due; what they put out is part of the next commit."""

@@ -11,8 +11,6 @@ import msgspec
 from headwater.cluster.kafka import KafkaCluster
 from headwater.cluster.remote.membership import GroupProtocol
 from headwater.connect.worker import Worker
-from headwater.core.clock import Clock
-from headwater.core.supervisor import Supervised
 
 _LOGGER = logging.getLogger(__name__)
 PROTOCOL_TYPE = "headwater-connect"
@@ -30,20 +28,19 @@ def assign(members: Mapping[str, bytes]) -> dict[str, bytes]:
 class ConnectElection:
     """A member of the workers' group on behalf of one worker, whose door is at `url`."""
 
-    def __init__(self, worker: Worker, cluster: KafkaCluster, clock: Clock, url: str) -> None:
+    def __init__(self, worker: Worker, cluster: KafkaCluster, url: str) -> None:
         self._worker = worker
         self._url = url
         self._decided = asyncio.Event()
-        self._follow: asyncio.Task[None] | None = None
         group = worker.settings.group_id
         said = msgspec.json.encode(url)
         protocol = GroupProtocol(group, PROTOCOL_TYPE, PROTOCOL, said, assign, self._assigned, self._revoked)
         self._member = cluster.member(protocol)
-        self.background = Supervised("connectElection", clock, self._member.round)
+        self.background = self._member.background
 
     async def start(self) -> None:
         """Join, and return when it is known who leads, or after a while."""
-        self.background.start()
+        self._member.start()
         try:
             async with asyncio.timeout(_FIRST_SECONDS):
                 await self._decided.wait()
@@ -52,14 +49,9 @@ class ConnectElection:
 
     async def close(self) -> None:
         """Leave the group; the worker is stopped before."""
-        await self.background.close()
-        if self._follow is not None:
-            await asyncio.wait([self._follow])
-        await self._member.leave()
+        await self._member.close()
 
     async def _assigned(self, told: bytes) -> None:
-        if self._follow is not None:
-            await asyncio.wait([self._follow])
         leader = msgspec.json.decode(told, type=str)
         if leader == self._url:
             await self._worker.start()
@@ -68,6 +60,6 @@ class ConnectElection:
         _LOGGER.info("Connectors run at %s", leader)
         self._decided.set()
 
-    def _revoked(self) -> None:
+    async def _revoked(self) -> None:
         """Stop at once: somebody else may begin."""
-        self._follow = asyncio.get_running_loop().create_task(self._worker.follow(None), name="connect-follow")
+        await self._worker.follow(None)

@@ -81,7 +81,7 @@ class ConnectPart:
         if not isinstance(self._cluster, KafkaCluster):
             return False
         url = f"http://{address(self._settings.node.host, port)}"
-        election = ConnectElection(self.worker, self._cluster, self._clock, url)
+        election = ConnectElection(self.worker, self._cluster, url)
         self.background = [election.background]
         self._stack.push_async_callback(election.close)
         await election.start()

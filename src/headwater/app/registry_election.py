@@ -9,8 +9,6 @@ from functools import partial
 from headwater.app.access import is_loopback
 from headwater.cluster.kafka import KafkaCluster
 from headwater.cluster.remote.membership import GroupProtocol
-from headwater.core.clock import Clock
-from headwater.core.supervisor import Supervised
 from headwater.http.registry.forwarding import register_with_writer
 from headwater.registry import election
 from headwater.registry.registry import Registry
@@ -21,7 +19,7 @@ _LOGGER = logging.getLogger(__name__)
 class RegistryElection:
     """A member of the registries' group on behalf of one registry, whose door is at `host` and `port`."""
 
-    def __init__(self, registry: Registry, cluster: KafkaCluster, clock: Clock, host: str, port: int) -> None:
+    def __init__(self, registry: Registry, cluster: KafkaCluster, host: str, port: int) -> None:
         self._registry = registry
         self._identity = election.Identity(_reachable(host), port)
         protocol = GroupProtocol(
@@ -36,17 +34,15 @@ class RegistryElection:
         self._member = cluster.member(protocol)
         registry.defer(None)
         registry.forward = partial(register_with_writer, registry)
-        self.background = [Supervised("schemaRegistryElection", clock, self._member.round)]
+        self.background = self._member.background
 
     def start(self) -> None:
         """Begin to join. Writes wait until it is known who does them."""
-        for work in self.background:
-            work.start()
+        self._member.start()
 
     async def close(self) -> None:
-        for work in self.background:
-            await work.close()
-        await self._member.leave()
+        """Leave the group: others may write."""
+        await self._member.close()
 
     async def _assigned(self, told: bytes) -> None:
         assignment = election.assignment(told)
@@ -63,7 +59,7 @@ class RegistryElection:
             self._registry.defer(None if assignment.writer is None else assignment.writer.url)
         _LOGGER.info("Schemas are written by %s", assignment.writer.url if assignment.writer else "nobody")
 
-    def _revoked(self) -> None:
+    async def _revoked(self) -> None:
         self._registry.defer(None)
 
 

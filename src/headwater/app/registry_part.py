@@ -58,10 +58,8 @@ class RegistryPart:
         from headwater.cluster.kafka import KafkaCluster
 
         if isinstance(self.registry.cluster, KafkaCluster):
-            election = RegistryElection(
-                self.registry, self.registry.cluster, self._clock, self._settings.node.host, port
-            )
-            self.background = [*self.background, *election.background]
+            election = RegistryElection(self.registry, self.registry.cluster, self._settings.node.host, port)
+            self.background = [*self.background, election.background]
             self._stack.push_async_callback(election.close)
             election.start()
 

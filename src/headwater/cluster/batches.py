@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from headwater.cluster.api import Append, TopicPartition
 from headwater.core.partitioner import partition_for
@@ -57,8 +57,13 @@ class Partitioner:
 
 def appends(topic: str, partition: int, records: Sequence[OutputRecord]) -> list[Append]:
     """Batches of at most about half a MB, in order."""
+    return list(each_append(topic, partition, records))
+
+
+def each_append(topic: str, partition: int, records: Sequence[OutputRecord]) -> Iterator[Append]:
+    """As `appends`, one by one: each takes a ms or two."""
     place = TopicPartition(topic, partition)
-    return [Append(place, build_batch(chunk)) for chunk in _chunks(records)]
+    return (Append(place, build_batch(chunk)) for chunk in _chunks(records))
 
 
 def _chunks(records: Sequence[OutputRecord]) -> Iterable[Sequence[OutputRecord]]:

@@ -80,7 +80,7 @@ class Registry:
     async def _reload(self, end: int | None = None) -> None:
         """Replay up to `end`, or everything, into a state of its own: until it is complete, the old one answers."""
         fresh, position = RegistryState(), 0
-        if self.cluster.topic(TOPIC) is not None:
+        if await self._has_topic():
             position = await self.cluster.list_offset(self._place, EARLIEST)
             end = await self.cluster.list_offset(self._place, LATEST) if end is None else end
             while position < end:
@@ -88,6 +88,12 @@ class Registry:
         fresh.take_the_place_of(self.state)
         self._become(fresh)
         self._position, self._stale = position, False
+
+    async def _has_topic(self) -> bool:
+        """Another node may have made it since the cluster was last looked at."""
+        if self.cluster.topic(TOPIC) is None:
+            await self.cluster.refresh()
+        return self.cluster.topic(TOPIC) is not None
 
     def _become(self, state: RegistryState) -> None:
         self.state = state
@@ -98,7 +104,7 @@ class Registry:
         if self._stale:
             await self.load()
             return
-        if self.cluster.topic(TOPIC) is None:
+        if not await self._has_topic():
             return
         async with self._turn:
             self._position = max(self._position, await self.cluster.list_offset(self._place, EARLIEST))
@@ -134,10 +140,8 @@ class Registry:
         if self._stale:
             await self.load()
             return
-        if self.cluster.topic(TOPIC) is None:
-            await self.cluster.refresh()
-            if self.cluster.topic(TOPIC) is None:
-                await self.clock.sleep(_POLL_SECONDS)
+        if not await self._has_topic():
+            await self.clock.sleep(_POLL_SECONDS)
             return
         if await self.cluster.wait({self._place: self._position}, _POLL_SECONDS):
             async with self._turn:  # what this node has just written is behind the position then
