@@ -169,3 +169,26 @@ def test_an_answer_of_unknown_kind_is_shown_whole(output_format: str) -> None:
     make_output(output_format, stream).entities([{"@type": "tomorrow", "x": 1}])
     if output_format != "csv":
         assert "tomorrow" in stream.getvalue()
+
+
+CONNECTOR = {
+    "@type": "connector_description", "connectorClass": "DatagenSource", "topics": ["orders"], "sources": [],
+    "status": {
+        "name": "o", "type": "source", "connector": {"state": "RUNNING", "worker_id": "127.0.0.1:8083"},
+        "tasks": [{"id": 0, "state": "FAILED", "trace": "no such topic", "worker_id": "127.0.0.1:8083"}],
+    },
+}  # fmt: skip
+
+
+def test_connectors_are_told_in_tables() -> None:
+    info = {"@type": "connector_info", "info": {"name": "o", "type": "source", "config": {"quickstart": "orders"}}}
+    made, config = blocks(info)
+    assert made.text == "Connector o (source) is made."
+    assert (config.columns, config.rows) == (["Key", "Value"], [["quickstart", "orders"]])
+    facts, tasks = blocks(CONNECTOR)
+    assert [line.split(":")[0].strip() for line in facts.text.splitlines()] == [
+        "Name", "Class", "Type", "State", "Worker", "Topics",
+    ]  # fmt: skip
+    assert tasks.rows == [["0", "FAILED", "no such topic"]]
+    (dropped,) = blocks({"@type": "drop_connector", "connectorName": "o"})
+    assert dropped.text == "Connector o is dropped."

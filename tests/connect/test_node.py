@@ -37,6 +37,24 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def offsets_are_shown_and_changed(command: Callable[..., str], file: Path) -> None:
+    """Of the connector `l`, which has read two lines."""
+    until(lambda: json.loads(command("offsets", "l", "--output", "json"))["offsets"] != [])
+    shown = command("offsets", "l", "--output", "json")
+    assert '{"byte":13}' in command("offsets", "l").splitlines()[1]
+    file.write_text(shown.replace('"byte": 13', '"byte": 6'))
+    assert "`headwater connect stop l` first" in command("offsets", "l", "--reset", "--yes", code=2)
+    command("stop", "l")
+    assert "give --yes" in command("offsets", "l", "--reset", code=2)
+    assert "not both" in command("offsets", "l", "--reset", "--alter", str(file), code=2)
+    assert "altered successfully" in command("offsets", "l", "--alter", str(file), "--yes")
+    assert json.loads(command("offsets", "l", "--output", "json")) == json.loads(file.read_text())
+    assert "reset successfully" in command("offsets", "l", "--reset", "--yes")
+    assert command("offsets", "l").splitlines()[1:] == []
+    file.write_text('{"line": 1}')
+    assert "must hold" in command("offsets", "l", "--alter", str(file), "--yes", code=2)
+
+
 @pytest.mark.slow
 def test_a_package_brings_a_connector_that_every_door_of_a_node_drives(tmp_path: Path, package: dict[str, str]) -> None:
     source = tmp_path / "in.txt"
@@ -60,8 +78,10 @@ def test_a_package_brings_a_connector_that_every_door_of_a_node_drives(tmp_path:
         assert "right" in command("validate", "connector.class=LinesSource", "topic=t", f"file={source}")
         odd = "a/b %?#ü"
         command("create", odd, "connector.class=LinesSource", f"file={source}", "topic=odd")
-        for step in ("status", "pause", "resume", "stop", "delete"):
+        for step in ("status", "pause", "resume", "stop", "offsets"):
             command(step, odd)
+        assert "give --yes, because there is nobody to ask" in command("delete", odd, code=2)
+        command("delete", odd, "--yes")
         made = command("create", "l", "connector.class=LinesSource", f"file={source}", "topic=${env:LINES_TOPIC}")
         assert "Connector l is made" in made
         until(lambda: json.loads(command("status", "l", "--output", "json"))["tasks"] != [])
@@ -94,7 +114,8 @@ def test_a_package_brings_a_connector_that_every_door_of_a_node_drives(tmp_path:
         }
         for verb in ("pause", "restart"):
             command(verb, "l")
-        assert "deleted" in command("delete", "l")
+        offsets_are_shown_and_changed(command, tmp_path / "offsets.json")
+        assert "deleted" in command("delete", "l", "--yes")
         assert "No status found for connector l" in command("status", "l", code=2)
         code, errors = node.stop()
         assert (code, errors) == (0, "")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-app = typer.Typer(name="connect", help="Connectors: list, create, pause, restart, delete.", no_args_is_help=True)
+from headwater.cli.cluster import Output, Yes, confirm
+
+app = typer.Typer(name="connect", help="Connectors: make, watch, pause and delete them.", no_args_is_help=True)
 
 Server = Annotated[
     str,
@@ -16,7 +19,6 @@ Server = Annotated[
         envvar="HEADWATER_CONNECT", help="URL of Kafka Connect's REST API, with user:password@ where it asks."
     ),
 ]
-Output = Annotated[str, typer.Option(help="table or json.")]
 Name = Annotated[str, typer.Argument(help="The connector.")]
 Settings = Annotated[
     list[str] | None, typer.Argument(help="key=value; a JSON file with a configuration; or - for one on the input.")
@@ -60,8 +62,9 @@ def create(name: Name, settings: Settings = None, *, server: Server = _DEFAULT) 
 
 
 @app.command()
-def delete(name: Name, *, server: Server = _DEFAULT) -> None:
+def delete(name: Name, *, yes: Yes = False, server: Server = _DEFAULT) -> None:
     """Stop and delete a connector. Its topics and offsets stay."""
+    confirm(f"Delete connector {name}", yes=yes)
     _door(server).send("DELETE", _path(name))
     print(f"Connector {name} is deleted.")
 
@@ -98,6 +101,44 @@ def restart(
     params = {"includeTasks": "true", "onlyFailed": str(failed).lower()}
     _door(server).send("POST", _path(name, "/restart"), params=params)
     print(f"Connector {name} is restarted.")
+
+
+@app.command()
+def offsets(
+    name: Name,
+    *,
+    alter: Annotated[
+        str | None, typer.Option(help="A JSON file with offsets to set, as --output json prints them; - is the input.")
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Forget them all: the connector begins anew.")] = False,
+    yes: Yes = False,
+    output: Output = "table",
+    server: Server = _DEFAULT,
+) -> None:
+    """Show how far a connector has come, or change that while it is stopped (`headwater connect stop`)."""
+    from headwater.cli.tables import as_json, check_output, show
+    from headwater.core.errors import ConfigError
+
+    check_output(output)
+    door, path = _door(server), _path(name, "/offsets")
+    if alter is not None and reset:
+        raise ConfigError("give --alter or --reset, not both")
+    if alter is not None:
+        wanted = _offsets(alter)
+        confirm(f"Set {len(wanted)} offsets of connector {name}", yes=yes)
+        print(_stopped(name, lambda: door.send("PATCH", path, {"offsets": wanted}))["message"] + ".")
+    elif reset:
+        confirm(f"Forget how far connector {name} has come", yes=yes)
+        print(_stopped(name, lambda: door.send("DELETE", path))["message"] + ".")
+    elif output == "json":
+        print(as_json(door.get(path, {})))
+    else:
+        found = [(one["partition"], one["offset"]) for one in door.get(path, {})["offsets"]]
+        if found and all("kafka_topic" in partition for partition, _ in found):
+            rows = [(p["kafka_topic"], p["kafka_partition"], offset["kafka_offset"]) for p, offset in found]
+            show(output, ("Topic", "Partition", "Offset"), rows)
+        else:
+            show(output, ("Source partition", "Offset"), [(_short(p), _short(offset)) for p, offset in found])
 
 
 @app.command()
@@ -139,6 +180,36 @@ def validate(settings: Settings = None, *, server: Server = _DEFAULT) -> None:
     if found["error_count"]:
         raise typer.Exit(1)
     print("The configuration is right.")
+
+
+def _offsets(path: str) -> list[Any]:
+    """The offsets in a file: a list, or an object that has it as `offsets`."""
+    from headwater.core.errors import ConfigError
+
+    found = _json(path)
+    listed = found.get("offsets") if isinstance(found, dict) else found
+    if not isinstance(listed, list):
+        raise ConfigError(f'{path} must hold {{"offsets": [{{"partition": {{…}}, "offset": {{…}}}}, …]}}')
+    return listed
+
+
+def _stopped(name: str, change: Callable[[], Any]) -> Any:
+    """What `change` returns; for a connector that is not stopped, the refusal says which command stops it."""
+    from headwater.cli.rest_door import RefusedError
+
+    try:
+        return change()
+    except RefusedError as error:
+        if "STOPPED state" not in str(error):
+            raise
+        remedy = f"connector {name} is not stopped: `headwater connect stop {name}` first, `resume` afterwards"
+        raise RefusedError(remedy, error.status) from None
+
+
+def _short(value: object) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _path(name: str, rest: str = "") -> str:
@@ -183,17 +254,24 @@ def _config(settings: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _read(path: str) -> dict[str, Any]:
+    from headwater.core.errors import ConfigError
+
+    found = _json(path, "; settings are written key=value")
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path} must hold a JSON object")
+    return found
+
+
+def _json(path: str, hint: str = "") -> Any:
+    """What a file, or with - the input, holds. Raises `ConfigError`."""
     import json
     import sys
 
     from headwater.core.errors import ConfigError
 
     try:
-        found = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text("utf-8"))
+        return json.loads(sys.stdin.read() if path == "-" else Path(path).read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}; settings are written key=value") from error
+        raise ConfigError(f"cannot read {path}: {error.strerror}{hint}") from error
     except ValueError as error:
         raise ConfigError(f"{path} is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path} must hold a JSON object")
-    return found

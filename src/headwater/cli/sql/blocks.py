@@ -218,6 +218,35 @@ def _assertion(entity: Entity) -> Iterator[Block]:
     yield Block(text=f"{what} {'exists' if entity['exists'] else 'does not exist'}.")
 
 
+def _connector_made(entity: Entity) -> Iterator[Block]:
+    info = entity["info"]
+    yield Block(text=f"Connector {info['name']} ({info.get('type') or 'unknown'}) is made.")
+    yield Block("Configuration", ["Key", "Value"], [[key, _text(value)] for key, value in info["config"].items()])
+
+
+def _connector(entity: Entity) -> Iterator[Block]:
+    status = entity["status"]
+    about = status["connector"]
+    facts = {
+        "Name": status["name"],
+        "Class": entity["connectorClass"],
+        "Type": status.get("type"),
+        "State": about["state"],
+        "Worker": about["worker_id"],
+        "Topics": _text(entity.get("topics") or []),
+        "Trace": about.get("trace"),
+    }
+    yield Block(text="\n".join(f"{name:<17}: {value}" for name, value in facts.items() if value))
+    tasks = [[str(task["id"]), task["state"], _text(task.get("trace"))] for task in status["tasks"]]
+    yield Block("Tasks", ["Task", "State", "Trace"], tasks)
+    for description in entity.get("sources") or ():
+        yield from _source_description(description)
+
+
+def _connector_dropped(entity: Entity) -> Iterator[Block]:
+    yield Block(text=f"Connector {entity['connectorName']} is dropped.")
+
+
 _SOURCE_COLUMNS = {
     "Topic": "topic",
     "Key format": "keyFormat",
@@ -246,6 +275,9 @@ _RENDERERS: dict[str, Callable[[Entity], Iterator[Block]]] = {
     "connector_plugins_list": _listing(
         "Connector plugins", "connectorsPlugins", {"Class": "className", "Type": "type", "Version": "version"}
     ),
+    "connector_info": _connector_made,
+    "connector_description": _connector,
+    "drop_connector": _connector_dropped,
     "terminate_query": _terminated,
     "warning_entity": _warning,
     "assert_topic": _assertion,
