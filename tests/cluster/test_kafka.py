@@ -125,7 +125,38 @@ async def test_a_second_owner_of_a_transactional_id_fences_the_first(
         for _ in range(2):
             with pytest.raises(FencedError):
                 await cluster.commit(work)
+            with pytest.raises(FencedError):
+                await cluster.regain(owner)
         await second.commit(work)
+        await cluster.take_over(owner)  # the group, or whoever decides, has given it back
+        await cluster.commit(work)
+        with pytest.raises(FencedError):
+            await second.commit(work)
+    finally:
+        await second.close()
+
+
+async def test_who_was_replaced_in_the_middle_of_a_failure_does_not_get_the_id_back(
+    kafka: Kafka, cluster: KafkaCluster, topic: str
+) -> None:
+    partition, owner = TopicPartition(topic, 0), f"tx-{uuid4()}"
+    work = Commit([Append(partition, batch("a"))], transactional_id=owner)
+    await cluster.take_over(owner)
+    second = KafkaCluster(ClusterSettings(bootstrap_servers=kafka.bootstrap_servers))
+    await second.start()
+    try:
+        with pytest.raises(ClusterError, match="MESSAGE_TOO_LARGE"):
+            await cluster.commit(Commit([Append(partition, batch("x" * 2_000_000))], transactional_id=owner))
+        await cluster.regain(owner)  # its own failure is no loss
+        await cluster.commit(work)
+        with pytest.raises(ClusterError, match="MESSAGE_TOO_LARGE"):
+            await cluster.commit(Commit([Append(partition, batch("x" * 2_000_000))], transactional_id=owner))
+        await second.take_over(owner)
+        with pytest.raises(FencedError):
+            await cluster.regain(owner)
+        await second.commit(work)
+        with pytest.raises(FencedError):
+            await cluster.commit(work)
     finally:
         await second.close()
 

@@ -37,7 +37,7 @@ class Runner:
         self._clock = clock
         self._outputs = Outputs(app, cluster)
         self._shared = cluster if isinstance(cluster, KafkaCluster) else None
-        self._around = Surroundings(app, cluster, clock, self._outputs, self._shared, observer)
+        self._around = Surroundings(app, cluster, clock, self._outputs, observer)
         self._running: list[Supervised] = []
         self._layout: Mapping[str, int] | None = None
         self._watch = Supervised(f"agents of {app.name}", clock, self._look)

@@ -41,23 +41,14 @@ class Observer(Protocol):
         ...
 
 
-class Transactions(Protocol):
-    """What a task needs beside the cluster where commits are Kafka's transactions."""
-
-    async def take_over(self, transactional_id: str) -> None:
-        """End what others may have begun under the id, and shut them out."""
-        ...
-
-
 @dataclass(frozen=True)
 class Surroundings:
-    """What all tasks of an app share. `transactions` is None on the embedded log, whose commits are atomic anyway."""
+    """What all tasks of an app share."""
 
     app: App
     cluster: Cluster
     clock: Clock
     outputs: Outputs
-    transactions: Transactions | None = None
     observer: Observer | None = None
 
 
@@ -84,6 +75,8 @@ class PartitionTask:
         """When it last went on: an agent that waits for something for too long stands still."""
         self._around = around
         self._ready = False
+        self._owned = False
+        """Whether the partition has been taken over. That is done once: it may be somebody else's by now."""
         self._fenced = False
         self._inputs: list[_Input] = []
         self._outbox = Outbox()
@@ -94,9 +87,9 @@ class PartitionTask:
         self._committed_at = 0.0
 
     @property
-    def transactional_id(self) -> str | None:
+    def transactional_id(self) -> str:
         """One per partition: whoever has the partition now shuts out whoever had it before."""
-        return f"{self._around.app.name}-{self.partition}" if self._around.transactions is not None else None
+        return f"{self._around.app.name}-{self.partition}"
 
     async def round(self) -> None:
         """Build up what is needed, or process what has arrived and commit it, or wait for it."""
@@ -127,8 +120,11 @@ class PartitionTask:
 
     async def _build(self) -> None:
         around = self._around
-        if around.transactions is not None and self.transactional_id is not None:
-            await around.transactions.take_over(self.transactional_id)
+        if self._owned:
+            await around.cluster.regain(self.transactional_id)
+        else:
+            await around.cluster.take_over(self.transactional_id)
+            self._owned = True
         self._outbox = Outbox()
         self._stores = {name: table.new_store() for name, table in around.app.tables.items()}
         for name, table in around.app.tables.items():

@@ -136,7 +136,15 @@ class Cluster(Protocol):
     async def take_over(self, transactional_id: str) -> None:
         """Shut out whoever committed under the id so far: positions that are read afterwards are the last ones.
 
-        On an embedded log there is nobody else.
+        For whoever has just been given what is done under the id: started, elected, assigned. On an embedded log there
+        is nobody else.
+        """
+        ...
+
+    async def regain(self, transactional_id: str) -> None:
+        """Go on as the id's owner after a failure: what came of a commit that failed is settled afterwards.
+
+        Raises `FencedError` once somebody else has taken the id over, as every commit does from then on: stop.
         """
         ...
 

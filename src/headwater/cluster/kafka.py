@@ -170,23 +170,29 @@ class KafkaCluster:
 
     async def _apply(self, work: Commit) -> list[int]:
         if work.transactional_id is not None:
-            transactions = self._transactions.get(work.transactional_id)
-            if transactions is None:
-                transactions = Transactions(self._brokers, self._coordinators, work.transactional_id)
-                self._transactions[work.transactional_id] = transactions
-            return await transactions.commit(work)
+            return await self._transactions_as(work.transactional_id).commit(work)
         offsets = await self._writer.write(work.appends) if work.appends else []
         if work.group is not None and work.offsets:
             await self._groups.commit(work.group, work.offsets)
         return offsets
 
     async def take_over(self, transactional_id: str) -> None:
-        """Abort what anybody has begun under the id, also this process, and shut out who had it. Raises `ClusterError`.
+        """Abort what anybody has begun under the id, also this process, and shut out who had it.
 
-        Positions that are read afterwards are the last ones.
+        Raises `ClusterError`.
         """
-        anew = self._transactions[transactional_id] = Transactions(self._brokers, self._coordinators, transactional_id)
-        await anew.begin()
+        self._transactions.pop(transactional_id, None)
+        await self._transactions_as(transactional_id).begin()
+
+    async def regain(self, transactional_id: str) -> None:
+        await self._transactions_as(transactional_id).begin()
+
+    def _transactions_as(self, transactional_id: str) -> Transactions:
+        known = self._transactions.get(transactional_id)
+        if known is None:
+            known = Transactions(self._brokers, self._coordinators, transactional_id)
+            self._transactions[transactional_id] = known
+        return known
 
     # Groups
 

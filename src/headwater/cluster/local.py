@@ -186,6 +186,9 @@ class LocalCluster:
     async def take_over(self, transactional_id: str) -> None:
         """Nothing to do: one process owns the log."""
 
+    async def regain(self, transactional_id: str) -> None:
+        """Nothing to do: a commit that failed has done nothing."""
+
     async def delete_group(self, group: str) -> None:
         """Forget the group's offsets; nothing happens if it has none."""
         self._offsets.delete(group)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 from headwater.cluster.api import Append, Commit, TopicPartition
 from headwater.cluster.remote import apis
@@ -20,9 +21,10 @@ _UNKNOWN = -1
 
 
 class Transactions:
-    """The transactions of one transactional id, one after the other.
+    """The transactions of one transactional id, one after the other, as one owner of the id.
 
-    The first one in a process takes the id over from whoever had it: that one gets `FencedError` from then on.
+    It takes the id over from whoever had it, once: that one gets `FencedError` from then on. When somebody else takes
+    it over, it is this one's turn: each call raises `FencedError`, and nothing is asked for any more.
     """
 
     def __init__(self, brokers: Brokers, coordinators: Coordinators, transactional_id: str) -> None:
@@ -35,18 +37,24 @@ class Transactions:
         self._lock = asyncio.Lock()
 
     async def begin(self) -> None:
-        """Take the id over now, before the first commit: what its former owner had begun is aborted."""
-        async with self._lock:
+        """Make sure to own the id, before the first commit and after one that failed: what was begun is aborted."""
+        async with self._as_owner():
             if self._identity is None:
                 self._identity = await self._take_over()
 
     async def commit(self, work: Commit) -> list[int]:
         """Apply all of `work`; returns the base offset of each append. After an error nothing of it is visible."""
+        async with self._as_owner():
+            return await self._commit(work)
+
+    @asynccontextmanager
+    async def _as_owner(self) -> AsyncIterator[None]:
+        """One at a time, and nothing after the first `FencedError`."""
         async with self._lock:
             if self._fenced is not None:
                 raise self._fenced
             try:
-                return await self._commit(work)
+                yield
             except FencedError as error:
                 self._fenced = error
                 raise
