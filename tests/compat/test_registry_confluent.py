@@ -10,7 +10,12 @@ from typing import Any
 import httpx
 import pytest
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
+from confluent_kafka.schema_registry import (
+    Schema,
+    SchemaReference,
+    SchemaRegistryClient,
+    header_schema_id_serializer,
+)
 from confluent_kafka.schema_registry import record_subject_name_strategy as by_record
 from confluent_kafka.schema_registry import topic_record_subject_name_strategy as by_topic_and_record
 from confluent_kafka.schema_registry import topic_subject_name_strategy as by_topic
@@ -126,6 +131,18 @@ def test_a_value_comes_back_under_every_subject_strategy(
     write, read = KINDS[kind](registry, **{"subject.name.strategy": strategy})
     assert read(write(VALUE, context(topic)), context(topic)) == VALUE
     assert subject in registry.get_subjects()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_schemas_guid_may_stand_in_a_header_instead_of_its_id_before_the_value(
+    registry: SchemaRegistryClient, kind: str
+) -> None:
+    headers: list[tuple[str, str | bytes | None]] = []
+    where = SerializationContext(f"guids-{kind}", MessageField.VALUE, headers)
+    write, read = KINDS[kind](registry, **{"schema.id.serializer": header_schema_id_serializer})
+    value = {**VALUE, "ITEM": "a pot of tea"}  # its deserializer takes shorter payloads for ones without an id
+    assert read(write(value, where), where) == value
+    assert [name for name, _ in headers] == ["__value_schema_id"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -114,6 +114,33 @@ TABLES: dict[str, list[Step]] = {
         ("GET", "/subjects/:.:a/versions", None, 200, [1, 2]),
         ("DELETE", "/contexts/.c", None, 422, 42211),
     ],
+    "the default context is the registry": [
+        ("PUT", "/config/:.:", {"compatibility": "FULL"}, 200, {"compatibility": "FULL"}),
+        ("GET", "/config", None, 200, {"compatibilityLevel": "FULL"}),
+        ("GET", "/config/:.:", None, 200, {"compatibilityLevel": "FULL"}),
+        ("DELETE", "/config/:.:", None, 200, {"compatibilityLevel": "FULL"}),
+        ("GET", "/config", None, 200, {"compatibilityLevel": "BACKWARD"}),
+        ("PUT", "/mode/:.:", {"mode": "READONLY"}, 200, {"mode": "READONLY"}),
+        ("GET", "/mode", None, 200, {"mode": "READONLY"}),
+        ("DELETE", "/mode/:.:", None, 200, {"mode": "READONLY"}),
+        ("GET", "/mode", None, 200, {"mode": "READWRITE"}),
+    ],
+    "modes of all subjects of a context are taken back at once": [
+        ("PUT", "/mode/a", {"mode": "READONLY"}, 200, NEVER),
+        ("PUT", "/mode/:.c:a", {"mode": "READONLY"}, 200, NEVER),
+        ("PUT", "/mode/:.c:", {"mode": "IMPORT"}, 200, NEVER),
+        ("DELETE", "/mode?recursive=true", None, 200, {"mode": "READWRITE"}),
+        ("GET", "/mode/a", None, 404, 40409),
+        ("GET", "/mode/:.c:a", None, 200, {"mode": "READONLY"}),
+        ("DELETE", "/mode/:.c:?recursive=true", None, 200, {"mode": "IMPORT"}),
+        ("GET", "/mode/:.c:a", None, 404, 40409),
+    ],
+    "contexts are listed by what their names begin with": [
+        ("POST", "/subjects/:.ca:s/versions", body(RECORD), 200, {"id": 1}),
+        ("POST", "/subjects/:.cb:s/versions", body(RECORD), 200, {"id": 1}),
+        ("GET", "/contexts?contextPrefix=.ca", None, 200, [".ca"]),
+        ("GET", "/contexts?contextPrefix=:.c", None, 200, [".ca", ".cb"]),
+    ],
     "metadata and rules are stored, inherited and merged": [
         ("PUT", "/config/a", {"defaultMetadata": {"properties": {"owner": "x", "team": "t"}}}, 200, NEVER),
         (

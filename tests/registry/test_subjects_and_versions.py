@@ -135,6 +135,7 @@ TABLES: dict[str, list[Step]] = {
         ("POST", "/compatibility/subjects/x/versions/latest", body(WIDER), 200, {"is_compatible": True}),
         ("POST", "/compatibility/subjects/a/versions/x", body(WIDER), 422, 42202),
         ("POST", "/compatibility/subjects/a/versions/1", {"schema": "{"}, 422, 42201),
+        ("POST", "/compatibility/subjects/a/versions/1?verbose=true", {"schema": "{"}, 200, {"messages"}),
         ("POST", "/subjects/a/versions", body(CHANGED), 409, 409),
         ("PUT", "/config/a", {"compatibility": "NONE"}, 200, {"compatibility": "NONE"}),
         ("POST", "/subjects/a/versions", body(CHANGED), 200, {"id": 2}),
@@ -176,3 +177,36 @@ async def test_a_version_is_shown_as_confluents_registry_shows_it() -> None:
         assert await door.ask("GET", "/schemas/ids/1") == (200, {"schema": text})
         assert await door.ask("GET", "/schemas/ids/1?fetchMaxId=true") == (200, {"schema": text, "maxId": 1})
         assert await door.ask("GET", "/schemas") == (200, [shown])
+
+
+TAKES_MORE = {"confluent_accept_unknown_properties": "true"}
+
+
+async def test_who_takes_unknown_members_is_shown_what_confluents_registry_8_has() -> None:
+    """Without guids in answers, its clients cannot put them into headers of records."""
+    async with opened() as door:
+        status, made = await door.ask("POST", "/subjects/a/versions", body(RECORD), **TAKES_MORE)
+        text = '{"type":"record","name":"R","fields":[{"name":"f","type":"string"}]}'
+        more = {"guid": made["guid"], "ts": door.registry.clock.now_ms(), "deleted": False}
+        assert (status, made) == (200, {"version": 1, "id": 1, **more})
+        shown = {"subject": "a", "schema": text, "schemaType": "AVRO", **made}
+        assert await door.ask("POST", "/subjects/a/versions", body(RECORD), **TAKES_MORE) == (200, made)
+        assert await door.ask("GET", "/subjects/a/versions/1", **TAKES_MORE) == (200, shown)
+        assert await door.ask("POST", "/subjects/a", body(RECORD), **TAKES_MORE) == (200, shown)
+        assert await door.ask("GET", "/schemas", **TAKES_MORE) == (200, [shown])
+        shown.pop("id")
+        for path in ("/schemas/ids/1", f"/schemas/guids/{made['guid']}"):
+            assert await door.ask("GET", path, **TAKES_MORE) == (200, shown)
+        async with opened(door.registry.cluster) as again:  # type: ignore[arg-type]
+            assert await again.ask("GET", "/schemas/ids/1", **TAKES_MORE) == (200, shown)
+
+
+async def test_subjects_of_references_are_shown_with_their_contexts_where_that_is_asked_for() -> None:
+    async with opened() as door:
+        await door.register(":.c:used", RECORD)
+        user = {"type": "record", "name": "U", "fields": [{"name": "r", "type": "R"}]}
+        await door.register(":.c:user", user, references=[{"name": "R", "subject": "used", "version": 1}])
+        for path in ("/subjects/:.c:user/versions/1?a=b", "/schemas/ids/2?subject=:.c:user"):
+            for wanted, subject in (("", "used"), ("&referenceFormat=qualified", ":.c:used")):
+                _, shown = await door.ask("GET", path + wanted)
+                assert shown["references"] == [{"name": "R", "subject": subject, "version": 1}]

@@ -11,7 +11,7 @@ from headwater.registry.errors import Code, RegistryError
 from headwater.registry.merging import check_rules
 from headwater.registry.records import Change, ClearSubjectValue, ConfigValue, ModeValue
 from headwater.registry.state import RegistryState
-from headwater.registry.subjects import prefix_of
+from headwater.registry.subjects import is_within, prefix_of
 
 LEVELS = (
     "NONE",
@@ -90,12 +90,13 @@ def set_mode(state: RegistryState, subject: str | None, mode: str, force: bool) 
     return Decision(mode, tuple(changes))
 
 
-def forget_mode(state: RegistryState, subject: str | None) -> Decision[str]:
-    """Take a mode back; the answer is what it was."""
+def forget_mode(state: RegistryState, subject: str | None, recursive: bool = False) -> Decision[str]:
+    """Take a mode back; the answer is what it was. `recursive`: those of all subjects in the context, too."""
     before = state.own_mode(subject)
     if before is None:
         raise errors.subject_not_found(str(subject))
-    return Decision(before, (Change(records.mode_key(subject), None),) if subject in state.modes else ())
+    given_up = {subject} | ({name for name in state.modes if name and is_within(name, subject)} if recursive else set())
+    return Decision(before, tuple(Change(records.mode_key(name), None) for name in state.modes if name in given_up))
 
 
 def delete_context(state: RegistryState, context: str) -> Decision[None]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import replace
 
 TENANT = "default"
 
@@ -201,9 +202,10 @@ def _value(value: Value) -> bytes:
     return _encode({**members, "schema": value.schema, "deleted": value.deleted})
 
 
-def decode(key: bytes | None, value: bytes | None) -> Change | None:
+def decode(key: bytes | None, value: bytes | None, timestamp: int) -> Change | None:
     """The change a record makes; None for those that make none (NOOP, and kinds of later versions).
 
+    `timestamp` is the record's (ms), by which a schema is as old as what holds it.
     Raises `msgspec.MsgspecError` for what is no record of a registry.
     """
     if key is None:
@@ -212,7 +214,10 @@ def decode(key: bytes | None, value: bytes | None) -> Change | None:
     decoder = _DECODERS.get(found.keytype)
     if decoder is None:
         return None
-    return Change(found, None if value is None or value == b"null" else decoder.decode(value))
+    if value is None or value == b"null":
+        return Change(found, None)
+    made = decoder.decode(value)
+    return Change(found, replace(made, ts=timestamp) if isinstance(made, SchemaValue) else made)
 
 
 def digest(schema: str, references: tuple[Reference, ...], metadata: Metadata | None, rules: RuleSet | None) -> bytes:
@@ -256,3 +261,13 @@ def shown_schema(value: SchemaValue) -> dict[str, Any]:
     if value.deleted:
         members["deleted"] = True
     return members
+
+
+def shown_in_full(value: SchemaValue) -> dict[str, Any]:
+    """What Confluent's registry 8 shows besides, to clients that say that they take members they do not know."""
+    return {**shown(value), "guid": guid(value), "schemaType": value.schema_type, **shown_age(value)}
+
+
+def shown_age(value: SchemaValue) -> dict[str, Any]:
+    """Since when it is there, and whether it still is."""
+    return {**({} if value.ts is None else {"ts": value.ts}), "deleted": value.deleted}

@@ -23,7 +23,7 @@ from headwater.registry.errors import Code, RegistryError
 from headwater.registry.records import Change, decode, encode
 from headwater.registry.schemas import DEFAULT_LARGEST_BYTES, Schemas
 from headwater.registry.state import RegistryState
-from headwater.wire.records import build_batch, read_records
+from headwater.wire.records import Record, build_batch, read_records
 
 T = TypeVar("T")
 
@@ -121,16 +121,16 @@ class Registry:
         for fetched in await self.cluster.fetch({self._place: at}, _FETCH_BYTES):
             for record in read_records(fetched.data, at):
                 if record.offset >= at:
-                    self._replay(state, record.offset, record.key, record.value)
+                    self._replay(state, record)
             behind = max(behind, fetched.next_offset)
         return behind
 
     @staticmethod
-    def _replay(state: RegistryState, offset: int, key: bytes | None, value: bytes | None) -> None:
+    def _replay(state: RegistryState, record: Record) -> None:
         try:
-            change = decode(key, value)
+            change = decode(record.key, record.value, record.timestamp)
         except (msgspec.MsgspecError, ValueError) as error:
-            _LOGGER.warning("Record %d of topic %s is not understood and left out: %s", offset, TOPIC, error)
+            _LOGGER.warning("Record %d of topic %s is not understood and left out: %s", record.offset, TOPIC, error)
             return
         if change is not None:
             state.apply(change)
@@ -276,7 +276,7 @@ class Registry:
     def _apply_again(self, taken: Iterable[tuple[bytes, bytes | None]] = ()) -> None:
         """What was decided and is not written yet comes last: what is `taken` to be written, then what is pending."""
         for key, value in [*taken, *self._pending]:
-            change = decode(key, value)
+            change = decode(key, value, self.clock.now_ms())
             if change is not None:
                 self.state.apply(change)
 

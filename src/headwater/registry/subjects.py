@@ -60,6 +60,12 @@ def context_name(text: str) -> str:
     return name
 
 
+def is_within(name: str, scope: str | None) -> bool:
+    """Whether a name is of the context that a scope is: None is the default one."""
+    parts = qualified(scope or "")
+    return not parts.subject and qualified(name).context == parts.context
+
+
 def checked(name: str) -> str:
     """The normalised name for something that is to be written. Raises `RegistryError` for what no subject can be."""
     parts = qualified(name)

@@ -33,6 +33,8 @@ class Call:
     body: bytes = b""
     context: str = subjects.DEFAULT_CONTEXT
     caller: Principal = field(default_factory=lambda: Principal(ANONYMOUS, "127.0.0.1", Access()))
+    takes_more: bool = False
+    """Whether answers may have members that came with Confluent's registry 8."""
 
     @property
     def state(self) -> RegistryState:
@@ -56,11 +58,15 @@ class Call:
 
     @property
     def scope(self) -> str | None:
-        """The subject or context that configuration or a mode is about; None is the whole registry."""
+        """The subject or context that configuration or a mode is about; None is the whole registry.
+
+        The default context (`:.:`) is the registry.
+        """
         named = self.parameters.get("subject")
         if named is None:
-            return None if self.context == subjects.DEFAULT_CONTEXT else subjects.prefix_of(self.context)
-        return subjects.checked_scope(self._in_context(named))
+            return subjects.prefix_of(self.context) or None
+        name = self._in_context(named)
+        return subjects.checked_scope(name) if name else None
 
     def _in_context(self, name: str) -> str:
         return subjects.normalised(subjects.in_context(self.context, name))

@@ -7,7 +7,7 @@ from typing import Any
 from headwater.http.registry.bodies import SchemaBody
 from headwater.http.registry.call import Call, missing
 from headwater.registry import registering
-from headwater.registry.errors import invalid_schema
+from headwater.registry.errors import Code, RegistryError, invalid_schema
 from headwater.registry.records import SchemaValue
 
 
@@ -31,9 +31,14 @@ async def _answer(call: Call, subject: str, body: SchemaBody, olds: list[SchemaV
     candidate = body.candidate()
     if not candidate.schema.strip():
         raise invalid_schema("Empty schema")
-    await registering.prepare_check(call.schemas, subject, candidate, olds)
-    call.schemas.parse(subject, candidate)
-    reasons = registering.incompatibilities(call.schemas, subject, candidate, olds)
+    try:
+        await registering.prepare_check(call.schemas, subject, candidate, olds)
+        call.schemas.parse(subject, candidate)
+        reasons = registering.incompatibilities(call.schemas, subject, candidate, olds)
+    except RegistryError as error:
+        if error.code is not Code.INVALID_SCHEMA or not call.flag("verbose"):
+            raise
+        reasons = [str(error)]  # as Confluent's: who asks why not is told
     answer: dict[str, Any] = {"is_compatible": not reasons}
     if call.flag("verbose"):
         answer["messages"] = reasons

@@ -21,7 +21,7 @@ from headwater.http.asgi import live, read_body
 from headwater.http.identity import Identify, anybody
 from headwater.http.origins import Origins
 from headwater.http.registry.call import Call
-from headwater.http.registry.forwarding import FORWARDED, forward
+from headwater.http.registry.forwarding import FORWARDED, TAKES_MORE, forward
 from headwater.http.registry.openapi import document
 from headwater.http.registry.rendering import Text
 from headwater.http.registry.routes import Match, Paths, Route
@@ -105,7 +105,8 @@ class RegistryDoor:
         body = await _body(route, request)
         context = DEFAULT_CONTEXT if match.context is None else context_name(match.context)
         query = parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        call = Call(self._registry, match.parameters, query, body, context, principal)
+        takes_more = request.headers.get(TAKES_MORE, "").strip().lower() == "true"
+        call = Call(self._registry, match.parameters, query, body, context, principal, takes_more)
         if route.action is not None:
             call.require(route.action, _subject(match, context))
         if route.writes:
@@ -133,7 +134,7 @@ def _route(match: Match | None, method: str) -> Route:
 
 def _subject(match: Match, context: str) -> str | None:
     named = match.parameters.get("subject")
-    return None if named is None else normalised(in_context(context, checked_scope(named)))
+    return None if named is None else normalised(in_context(context, checked_scope(named))) or None
 
 
 async def _body(route: Route, request: Request) -> bytes:

@@ -16,7 +16,9 @@ from headwater.registry.registry import Registry
 
 FORWARDED = "x-forward"
 """Marks a request that was sent on once, which is not sent on again (Confluent's header)."""
-_PASSED_ON = ("accept", "content-type", "authorization")
+TAKES_MORE = "confluent-accept-unknown-properties"
+"""By which a client says that answers may have members that it does not know (Confluent's header, since 8)."""
+_PASSED_ON = ("accept", "content-type", "authorization", TAKES_MORE)
 HTTP_OK = 200
 _SECONDS = 30.0
 _READ_BYTES = 1 << 16

@@ -40,10 +40,13 @@ LIMIT = Parameter("limit", Kind.NUMBER, "How many to answer with at the most; -1
 PREFIX = Parameter("subjectPrefix", Kind.TEXT, "What names begin with; `:*:` stands for any context")
 SUBJECT = Parameter("subject", Kind.TEXT, "A subject or context (`:.ctx:`) to look for the id in")
 FORMAT = Parameter("format", Kind.TEXT, "Another form of the schema, of those that its kind has")
+REFERENCES = Parameter("referenceFormat", Kind.TEXT, "`qualified`: subjects of references with their contexts")
 NORMALIZE = Parameter("normalize", Kind.FLAG, "Take schemas for the same that differ in ways that do not matter")
 PERMANENT = Parameter("permanent", Kind.FLAG, "Delete for good what is softly deleted")
 VERBOSE = Parameter("verbose", Kind.FLAG, "Say why not")
 GLOBAL = Parameter("defaultToGlobal", Kind.FLAG, "What is in force where the subject has nothing of its own")
+RECURSIVE = Parameter("recursive", Kind.FLAG, "Also the modes of all subjects in the context")
+CONTEXT_PREFIX = Parameter("contextPrefix", Kind.TEXT, "What names begin with")
 FORCE = Parameter("force", Kind.FLAG, "Set IMPORT though there are schemas")
 LATEST = Parameter("latestOnly", Kind.FLAG, "Only the newest version of each subject")
 RULE_TYPE = Parameter("ruleType", Kind.TEXT, "Only schemas with a rule of this type")
@@ -88,7 +91,7 @@ ROUTES = (
     Route("GET", "/", about.root, None),
     Route("GET", "/subjects", subjects.list_subjects, None, (PREFIX, DELETED, ONLY_DELETED, *_PAGE)),
     Route(
-        "POST", _S, subjects.look_up, Action.READ, (NORMALIZE, FORMAT, DELETED), SchemaBody,
+        "POST", _S, subjects.look_up, Action.READ, (NORMALIZE, FORMAT, REFERENCES, DELETED), SchemaBody,
         (_NO_SUBJECT, _NO_SCHEMA, _BAD_SCHEMA),
     ),
     Route(
@@ -96,7 +99,8 @@ ROUTES = (
         (_NO_SUBJECT, Code.SUBJECT_SOFT_DELETED, Code.SUBJECT_NOT_SOFT_DELETED, *_DELETE),
     ),
     Route(
-        "GET", f"{_S}/metadata", subjects.latest_with_metadata, Action.READ, (KEY, VALUE, FORMAT, DELETED), None,
+        "GET", f"{_S}/metadata", subjects.latest_with_metadata, Action.READ, (KEY, VALUE, FORMAT, REFERENCES, DELETED),
+        None,
         (_NO_SUBJECT, _NO_SCHEMA),
     ),
     Route("GET", _V, subjects.list_versions, Action.READ, (DELETED, ONLY_DELETED, *_PAGE), None, (_NO_SUBJECT,)),
@@ -107,7 +111,7 @@ ROUTES = (
             Code.INVALID_RULE_SET,
         ),
     ),
-    Route("GET", _V + "/{version}", subjects.get_version, Action.READ, (DELETED, FORMAT), None, _VERSION),
+    Route("GET", _V + "/{version}", subjects.get_version, Action.READ, (DELETED, FORMAT, REFERENCES), None, _VERSION),
     Route(
         "DELETE", _V + "/{version}", subjects.delete_version, Action.DELETE, (PERMANENT,), None,
         (*_VERSION, Code.VERSION_SOFT_DELETED, Code.VERSION_NOT_SOFT_DELETED, *_DELETE),
@@ -116,11 +120,11 @@ ROUTES = (
     Route("GET", _V + "/{version}/referencedby", subjects.get_referrers, Action.READ, _PAGE, None, _VERSION),
     Route("GET", "/schemas", schemas.list_schemas, None, (PREFIX, DELETED, LATEST, RULE_TYPE, *_PAGE)),
     Route("GET", "/schemas/types", schemas.list_kinds, None),
-    Route("GET", _ID, schemas.get_by_id, None, (SUBJECT, FORMAT, MAX_ID), None, (_NO_SCHEMA,)),
+    Route("GET", _ID, schemas.get_by_id, None, (SUBJECT, FORMAT, REFERENCES, MAX_ID), None, (_NO_SCHEMA,)),
     Route("GET", f"{_ID}/schema", schemas.get_text_by_id, None, (SUBJECT, FORMAT), None, (_NO_SCHEMA,)),
     Route("GET", f"{_ID}/subjects", schemas.subjects_of_id, None, (SUBJECT, DELETED, *_PAGE), None, (_NO_SCHEMA,)),
     Route("GET", f"{_ID}/versions", schemas.versions_of_id, None, (SUBJECT, DELETED, *_PAGE), None, (_NO_SCHEMA,)),
-    Route("GET", "/schemas/guids/{guid}", schemas.get_by_guid, None, (FORMAT,), None, (_NO_SCHEMA,)),
+    Route("GET", "/schemas/guids/{guid}", schemas.get_by_guid, None, (FORMAT, REFERENCES), None, (_NO_SCHEMA,)),
     Route("GET", "/schemas/guids/{guid}/ids", schemas.ids_of_guid, None, (), None, (_NO_SCHEMA,)),
     Route(
         "POST", "/compatibility" + _V, compatibility.check_all, Action.READ, (VERBOSE, NORMALIZE), SchemaBody,
@@ -153,7 +157,7 @@ ROUTES = (
         "PUT", "/mode", settings.put_mode, Action.WRITE_COMPATIBILITY, (FORCE,), ModeBody,
         (Code.INVALID_MODE, Code.NOT_PERMITTED, Code.REFERENCE_EXISTS),
     ),
-    Route("DELETE", "/mode", settings.delete_mode, Action.WRITE_COMPATIBILITY),
+    Route("DELETE", "/mode", settings.delete_mode, Action.WRITE_COMPATIBILITY, (RECURSIVE,)),
     Route(
         "GET", "/mode/{subject}", settings.get_mode, Action.READ_COMPATIBILITY, (GLOBAL,), None,
         (Code.NO_SUBJECT_MODE, Code.INVALID_SUBJECT),
@@ -163,10 +167,10 @@ ROUTES = (
         (Code.INVALID_MODE, Code.NOT_PERMITTED, Code.REFERENCE_EXISTS, Code.INVALID_SUBJECT),
     ),
     Route(
-        "DELETE", "/mode/{subject}", settings.delete_mode, Action.WRITE_COMPATIBILITY, (), None,
+        "DELETE", "/mode/{subject}", settings.delete_mode, Action.WRITE_COMPATIBILITY, (RECURSIVE,), None,
         (_NO_SUBJECT, Code.INVALID_SUBJECT),
     ),
-    Route("GET", "/contexts", settings.list_contexts, Action.READ, _PAGE),
+    Route("GET", "/contexts", settings.list_contexts, Action.READ, (CONTEXT_PREFIX, *_PAGE)),
     Route(
         "DELETE", "/contexts/{context}", settings.delete_context, Action.DELETE, (), None,
         (_NO_SUBJECT, Code.CONTEXT_NOT_EMPTY, Code.INVALID_SUBJECT),

@@ -7,11 +7,11 @@ from typing import Any
 
 from headwater.http.registry.access import Action
 from headwater.http.registry.call import Call
-from headwater.http.registry.rendering import Text, formatted
+from headwater.http.registry.rendering import Text, formatted, listed, schema_shown
 from headwater.http.registry.subjects import subjects_of
 from headwater.registry.decisions import KINDS
 from headwater.registry.errors import Code, RegistryError, schema_not_found
-from headwater.registry.records import RuleSet, SchemaValue, shown, shown_schema
+from headwater.registry.records import RuleSet, SchemaValue
 from headwater.registry.subjects import DEFAULT_CONTEXT, in_context, prefix_of, qualified
 
 
@@ -25,7 +25,7 @@ def list_schemas(call: Call) -> list[dict[str, Any]]:
     kind = call.text("ruleType")
     if kind:
         found = [value for value in found if _has_rule(value.rule_set, kind)]
-    return [shown(value) for value in call.page(found)]
+    return [listed(call, value) for value in call.page(found)]
 
 
 def _has_rule(rules: RuleSet | None, kind: str) -> bool:
@@ -41,8 +41,7 @@ def list_kinds(call: Call) -> tuple[str, ...]:
 async def get_by_id(call: Call) -> dict[str, Any]:
     """The schema of an id."""
     value = _with_id(call)
-    answer = {**shown_schema(value), "schema": await formatted(call, value)}
-    answer.pop("deleted", None)
+    answer = await schema_shown(call, value)
     if call.flag("fetchMaxId"):
         answer["maxId"] = call.state.max_id(qualified(value.subject).context)
     return answer
@@ -101,10 +100,7 @@ def _held(call: Call, context: str, schema_id: int, subject: str, only: bool = F
 
 async def get_by_guid(call: Call) -> dict[str, Any]:
     """The schema of a guid."""
-    (value, *_) = _with_guid(call)
-    answer = {**shown_schema(value), "schema": await formatted(call, value)}
-    answer.pop("deleted", None)
-    return answer
+    return await schema_shown(call, _with_guid(call)[0])
 
 
 def ids_of_guid(call: Call) -> list[dict[str, Any]]:

@@ -68,13 +68,14 @@ async def put_mode(call: Call) -> dict[str, str | None]:
 
 async def delete_mode(call: Call) -> dict[str, str]:
     """The mode that was set."""
-    scope = call.scope
-    return {"mode": await call.registry.carry_out(lambda state: configuring.forget_mode(state, scope))}
+    scope, recursive = call.scope, call.flag("recursive")
+    return {"mode": await call.registry.carry_out(lambda state: configuring.forget_mode(state, scope, recursive))}
 
 
 def list_contexts(call: Call) -> list[str]:
     """Names of contexts; the default one comes first."""
-    return call.page([DEFAULT_CONTEXT, *sorted(call.state.contexts)])
+    names, prefix = [DEFAULT_CONTEXT, *sorted(call.state.contexts)], call.text("contextPrefix").strip(":")
+    return call.page([name for name in names if name.startswith(prefix)])
 
 
 async def delete_context(call: Call) -> None:

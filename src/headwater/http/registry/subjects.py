@@ -8,11 +8,11 @@ from typing import Any
 from headwater.http.registry.access import Action
 from headwater.http.registry.bodies import SchemaBody
 from headwater.http.registry.call import Call, missing
-from headwater.http.registry.rendering import Text, formatted
+from headwater.http.registry.rendering import Text, formatted, version_shown
 from headwater.registry import deleting, registering
 from headwater.registry.decisions import Candidate
 from headwater.registry.errors import schema_not_found, subject_not_found
-from headwater.registry.records import SchemaValue, guid, shown, shown_schema
+from headwater.registry.records import SchemaValue, guid, shown_age, shown_schema
 from headwater.registry.state import RegistryState
 from headwater.registry.subjects import DEFAULT_CONTEXT, WILDCARD, in_context, prefix_of, qualified
 
@@ -56,7 +56,7 @@ async def look_up(call: Call) -> dict[str, Any]:
     found = registering.in_any_context(call.schemas, subject, candidate, normalize, deleted)
     if found is None:
         raise schema_not_found() if call.state.has(subject, deleted) else subject_not_found(subject)
-    return {**shown(found), "schema": await formatted(call, found)}
+    return await version_shown(call, found)
 
 
 async def delete_subject(call: Call) -> list[int]:
@@ -72,7 +72,7 @@ async def latest_with_metadata(call: Call) -> dict[str, Any]:
     for value in reversed(call.state.versions(subject, deleted)):
         properties = (value.metadata.properties if value.metadata is not None else None) or {}
         if value.metadata is not None and wanted.items() <= properties.items():
-            return {**shown(value), "schema": await formatted(call, value)}
+            return await version_shown(call, value)
     raise schema_not_found() if call.state.has(subject, deleted) else subject_not_found(subject)
 
 
@@ -96,9 +96,11 @@ async def register(call: Call) -> dict[str, Any]:
         lambda state: registering.register(call.schemas, subject, candidate, normalize, now)
     )
     value = registered.value
-    if not registered.populated:
-        return {"id": value.id}
-    return {"id": value.id, "version": value.version, "guid": guid(value), **shown_schema(value)}
+    named = {"id": value.id, "version": value.version, "guid": guid(value)}
+    if registered.populated:
+        return {**named, **shown_schema(value)}
+    # Not the schema: clients hold it in the form in which they sent it, which may be another.
+    return {**named, **shown_age(value)} if call.takes_more else {"id": value.id}
 
 
 def found_version(call: Call, deleted: bool) -> SchemaValue:
@@ -119,8 +121,7 @@ def _same_name(state: RegistryState, subject: str) -> Iterable[str]:
 
 async def get_version(call: Call) -> dict[str, Any]:
     """One version with its schema."""
-    value = found_version(call, call.flag("deleted"))
-    return {**shown(value), "schema": await formatted(call, value)}
+    return await version_shown(call, found_version(call, call.flag("deleted")))
 
 
 async def get_schema(call: Call) -> Text:
