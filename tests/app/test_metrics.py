@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from headwater.testing.connect_rig import PATIENCE_SECONDS
 from tests.app.processes import ROOT, headwater_up, run
 from tests.conftest import required
 
@@ -32,7 +34,7 @@ def metrics(url: str, key: str = "") -> dict[str, float]:
 
 
 def test_requests_lag_sizes_and_queries_are_counted(tmp_path: Path) -> None:
-    with headwater_up("--data", str(tmp_path), expect=("kafka", "ksqldb", "console")) as node:
+    with headwater_up("--data", str(tmp_path), expect=("kafka", "ksqldb", "connect", "console")) as node:
         run("sql", "--server", node.endpoints["ksqldb"], "-e", SQL)
         producer = kafka.Producer({"bootstrap.servers": node.endpoints["kafka"]})
         for celsius in range(40):
@@ -41,7 +43,16 @@ def test_requests_lag_sizes_and_queries_are_counted(tmp_path: Path) -> None:
         consumer = kafka.Consumer({"bootstrap.servers": node.endpoints["kafka"], "group.id": "watchers"})
         consumer.commit(offsets=[kafka.TopicPartition("readings", 0, 30)], asynchronous=False)
         consumer.close()
+        settings = ("connector.class=FileStreamSink", "topics=readings", f"file={tmp_path / 'out'}")
+        made = run("connect", "create", "sink", *settings, "--server", node.endpoints["connect"])
+        assert made.returncode == 0, made.stderr
+        taken = 'headwater_connect_records_read_total{connector="sink",task="0"}'
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while metrics(node.endpoints["console"]).get(taken) != 40:
+            assert time.monotonic() < deadline
         found = metrics(node.endpoints["console"])
+    assert found['headwater_connect_tasks{connector="sink",state="RUNNING"}'] == 1
+    assert found['headwater_connect_batch_seconds_count{connector="sink",task="0"}'] >= 1
     assert found['headwater_kafka_requests_total{api="Produce"}'] >= 1
     assert found['headwater_kafka_request_seconds_count{api="Produce"}'] >= 1
     assert found['headwater_consumer_group_lag{group="watchers",topic="readings",partition="0"}'] == 10

@@ -10,6 +10,7 @@ import pytest
 
 from headwater.cluster.api import TopicPartition
 from headwater.connect.errors import ConnectError, RetriableError, UsageError
+from headwater.connect.tasks.counts import TaskName
 from headwater.testing.connect_rig import ConnectRig
 from tests.connect.toy import AWAY, SINK, SOURCE, Held, Numbers
 
@@ -214,6 +215,7 @@ async def test_a_pause_during_retries_loses_nothing(rig: ConnectRig, held: Held)
     await rig.worker.resume("h")
     await rig.until(lambda: held.ids == list(range(10)), "all records")
     await rig.until(lambda: rig.trace("h") == "", "the notice to go")
+    assert rig.worker.counts()[TaskName("h", 0)].retries > 0
 
 
 async def test_a_record_that_the_target_refuses_goes_to_the_dead_letter_topic_with_its_offset_committed(
@@ -247,6 +249,10 @@ async def test_a_record_that_the_target_refuses_goes_to_the_dead_letter_topic_wi
         {"partition": {"kafka_partition": 0, "kafka_topic": "items"}, "offset": {"kafka_offset": 10}}
     ]
     assert held.ids == [0, 1, 2, 4, 5, 6, 8, 9]
+    (counts,) = rig.worker.counts().values()
+    assert (counts.read, counts.written, counts.failed, counts.dead_letters, counts.retries) == (10, 8, 2, 2, 0)
+    await rig.worker.delete("h")
+    assert rig.worker.counts() == {}
 
 
 async def test_a_refused_record_fails_a_task_that_tolerates_none(rig: ConnectRig, held: Held) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +14,11 @@ from headwater.app.rest_access import RestAccess
 from headwater.app.sql_connectors import SqlConnectors
 from headwater.broker.access import Access
 from headwater.cluster.api import Cluster
+from headwater.connect.metrics import connect_metrics
 from headwater.connect.plugins import Plugins
 from headwater.connect.worker import Worker, WorkerSettings
 from headwater.core.clock import Clock
+from headwater.core.metrics import Metric
 from headwater.core.settings import Settings
 from headwater.core.supervisor import Supervised
 from headwater.engine.connectors import ConnectPort
@@ -86,6 +88,10 @@ class ConnectPart:
         self._stack.push_async_callback(election.close)
         await election.start()
         return True
+
+    def metrics(self) -> Iterator[Metric]:
+        """Of all connectors."""
+        return connect_metrics(self.worker)
 
     async def close(self) -> None:
         await self._stack.aclose()

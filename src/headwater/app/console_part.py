@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from headwater.app.rest_access import RestAccess
 from headwater.broker.access import Access
@@ -26,7 +26,9 @@ class ConsolePart:
         endpoints: Callable[[], Mapping[str, str]],
         engine: Engine,
         broker: Broker | None,
+        more_metrics: Sequence[Callable[[], Iterator[Metric]]] = (),
     ) -> None:
+        self._more_metrics = more_metrics
         self._engine = engine
         self._broker = broker
         door = OperationsDoor(self._metrics, endpoints, RestAccess(access).identify)
@@ -47,3 +49,5 @@ class ConsolePart:
         if self._broker is not None:
             yield from broker_metrics(self._broker)
         yield from engine_metrics(self._engine)
+        for of_part in self._more_metrics:
+            yield from of_part()

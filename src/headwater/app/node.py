@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from headwater.broker.broker import Broker
 from headwater.cluster.api import Cluster
 from headwater.cluster.local import LocalCluster
 from headwater.core.clock import Clock, SystemClock
+from headwater.core.metrics import Metric
 from headwater.core.settings import LogSettings as LogPart
 from headwater.core.settings import Settings
 from headwater.core.supervisor import Supervised
@@ -61,6 +62,7 @@ class Node:
         self.endpoints: list[Endpoint] = []
         """What accepts connections; filled by `start`."""
         self._clock = clock or SystemClock()
+        self._more_metrics: list[Callable[[], Iterator[Metric]]] = []
         self._stack = AsyncExitStack()
         self._background: list[Supervised] = []
         self._catalog: CatalogPart | None = None
@@ -166,6 +168,7 @@ class Node:
         self._stack.push_async_callback(part.close)
         await part.start(listen=True)
         if self._catalog is not None:
+        self._more_metrics.append(part.metrics)
             from headwater.app.connector_facts import connector_facts
 
             self._catalog.platform.read_connectors = partial(connector_facts, part.worker, cluster)
@@ -186,7 +189,7 @@ class Node:
         from headwater.app.console_part import ConsolePart
 
         listening = {endpoint.name: endpoint.address for endpoint in self.endpoints}
-        part = ConsolePart(self.settings, self.access, lambda: listening, self.engine, self._broker)
+        part = ConsolePart(self.settings, self.access, lambda: listening, self.engine, self._broker, self._more_metrics)
         await part.start()
         self._stack.push_async_callback(part.close)
         self.endpoints.append(Endpoint("console", f"http://{address(self.settings.node.host, part.port)}"))

@@ -15,9 +15,10 @@ from headwater.connect.providers import resolve
 from headwater.connect.spi import Connector
 from headwater.connect.state.configs import Configs, TargetState
 from headwater.connect.state.statuses import State, Status
+from headwater.connect.tasks.counts import TaskName
 from headwater.connect.tasks.failures import trace
 from headwater.connect.tasks.retry import Retrier, RetryPolicy
-from headwater.connect.tasks.run import TaskName, TaskRun, TaskServices, TaskSettings
+from headwater.connect.tasks.run import TaskRun, TaskServices, TaskSettings
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -21,7 +21,8 @@ from headwater.connect.spi import Connector
 from headwater.connect.state.configs import Configs, TargetState
 from headwater.connect.state.offsets import Place, SourceOffsets
 from headwater.connect.state.statuses import State, Statuses
-from headwater.connect.tasks.run import TaskName, TaskServices, transactional_id
+from headwater.connect.tasks.counts import AllCounts, Counts, TaskName
+from headwater.connect.tasks.run import TaskServices, transactional_id
 from headwater.core.clock import Clock
 from headwater.formats.api import SchemaRegistry
 
@@ -73,6 +74,7 @@ class Worker:
         self._cluster = cluster
         self._clock = clock
         self._registry = registry
+        self._counts = AllCounts()
         self._begin_anew()
         self._running: dict[str, RunningConnector] = {}
         self._lock = asyncio.Lock()
@@ -84,8 +86,9 @@ class Worker:
         self._offsets = SourceOffsets(cluster, clock, settings.offset_topic)
         self._statuses = Statuses(cluster, clock, settings.status_topic, settings.worker_id)
         self._services = TaskServices(
-            cluster, clock, self._offsets, self._statuses, settings.folder, settings.group_id, self._registry
-        )
+            cluster, clock, self._offsets, self._statuses, settings.folder, settings.group_id, self._registry,
+            self._counts,
+        )  # fmt: skip
 
     async def start(self) -> None:
         """Run the connectors: the worker is the only one, or has been elected. Raises `ClusterError`, `LogError`."""
@@ -128,6 +131,14 @@ class Worker:
         await self._statuses.close()
 
     # Questions
+
+    def running(self) -> Mapping[str, RunningConnector]:
+        """The connectors at work here, by name; none while another worker leads."""
+        return dict(sorted(self._running.items()))
+
+    def counts(self) -> Mapping[TaskName, Counts]:
+        """What each task has done since this process started."""
+        return self._counts.all()
 
     @property
     def cluster_id(self) -> str:
@@ -259,6 +270,7 @@ class Worker:
             await running.close()
             self._running.pop(name, None)
             self._statuses.forget_topics(name)
+            self._counts.forget(name)
             self._statuses.set(name, None, None)
 
     async def pause(self, name: str) -> None:

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from headwater.cluster.api import Cluster, Commit
 from headwater.cluster.remote.errors import AuthenticationError, FencedError
@@ -17,7 +17,8 @@ from headwater.connect.errors import ConnectError, RetriableError
 from headwater.connect.spi import SinkTask, SourceTask
 from headwater.connect.state.offsets import SourceOffsets
 from headwater.connect.state.statuses import State, Status, Statuses
-from headwater.connect.tasks.failures import Tolerance, trace
+from headwater.connect.tasks.counts import AllCounts, TaskName
+from headwater.connect.tasks.failures import Failure, Tolerance, trace
 from headwater.connect.tasks.interrupts import Interrupted, Interrupts
 from headwater.connect.tasks.retry import Retrier, RetryPolicy
 from headwater.core.clock import Clock
@@ -31,16 +32,6 @@ GRACE_SECONDS = 5.0
 
 _PERMANENT = (AuthenticationError, FencedError, RecordTooLargeError, InvalidTopicError, InvalidTopicConfigError)
 _LOGGER = logging.getLogger(__name__)
-
-
-class TaskName(NamedTuple):
-    """One task of one connector."""
-
-    connector: str
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.connector}-{self.number}"
 
 
 def transactional_id(group_id: str, task: TaskName) -> str:
@@ -61,6 +52,7 @@ class TaskServices:
     group_id: str
     """Of the worker; begins the transactional ids of its sources."""
     registry: SchemaRegistry | None = None
+    counts: AllCounts = field(default_factory=AllCounts)
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,8 @@ class TaskRun(ABC):
         self.settings = settings
         self.services = services
         self.status = Status(State.UNASSIGNED)
-        self.tolerance = Tolerance.of(settings.config)
+        self.counts = services.counts.of(settings.name)
+        self._tolerance = Tolerance.of(settings.config)
         self._any_task = task
         self._changed = changed
         self._paused = paused
@@ -203,6 +196,11 @@ class TaskRun(ABC):
 
     # Shared by both
 
+    def refused(self, failure: Failure, record: str) -> None:
+        """A record cannot be handled; `record` says which one. Raises `ConnectError` where that is not tolerated."""
+        self.counts.failed += 1
+        self._tolerance.judge(str(self.settings.name), failure, record)
+
     async def uninterrupted(self, work: Coroutine[Any, Any, None]) -> None:
         """Wait for `work`, which goes on to its end when the task is cancelled: a cancellation in the middle of a write
         would part what is written from what is known of it."""
@@ -239,6 +237,7 @@ class TaskRun(ABC):
         if error is None:
             self._set(Status(state))
         else:
+            self.counts.retries += 1
             _LOGGER.warning("Task %s tries again: %s", self.settings.name, trace(error, self.settings.secrets))
             self._set(Status(state, f"Trying again: {trace(error, self.settings.secrets)}"))
 

@@ -156,11 +156,15 @@ class SinkRun(TaskRun):
         """Deliver a batch and move the positions behind it; False if the task wants to read from elsewhere."""
         self._parts = parts
         records: list[SinkRecord] = []
+        started = self.services.clock.monotonic()
         for partition, raw, _ in parts:
             records += self._pipeline.decode(partition, raw, self._failed)
+        failed = self.counts.failed
         if records:
             await self.retrier.call("deliver records", lambda: self._task.put(records))
         self._ticked_at = self.services.clock.monotonic()
+        taken = max(len(records) - (self.counts.failed - failed), 0)
+        self.counts.moved(sum(len(raw) for _, raw, _ in parts), taken, self._ticked_at - started)
         for partition, _, end in parts:
             self._ends[partition] = end
             self.assignment.advance(partition, end)
@@ -231,6 +235,7 @@ class SinkRun(TaskRun):
             raise RetriableError(f"Cannot write to the dead-letter topic now: {error}") from error
         if offsets or dead:
             await self.commit(Commit(dead, self.group, offsets))
+        self.counts.dead_letters += self.dead_letters.pending
         self.dead_letters.clear()
         self._committed |= offsets
 
@@ -238,7 +243,7 @@ class SinkRun(TaskRun):
 
     def _failed(self, partition: TopicPartition, record: Record, failure: Failure) -> None:
         which = f"the record at offset {record.offset} of {partition.topic}-{partition.partition}"
-        self.tolerance.judge(str(self.settings.name), failure, which)
+        self.refused(failure, which)
         self.dead_letters.add(Place(partition, record.offset), record, failure)
 
     def report(self, record: SinkRecord, error: Exception) -> None:
@@ -246,7 +251,7 @@ class SinkRun(TaskRun):
         place = Place(TopicPartition(record.original_topic, record.partition), record.offset)
         which = f"the record at offset {place.offset} of {place.partition.topic}-{place.partition.partition}"
         failure = Failure(Stage.TASK_PUT, type(self._task).__qualname__, error)
-        self.tolerance.judge(str(self.settings.name), failure, which)
+        self.refused(failure, which)
         self.dead_letters.add(place, self._raw(place), failure)
 
     def _raw(self, place: Place) -> Record | None:

@@ -65,12 +65,15 @@ class SourceRun(TaskRun):
 
     async def _move(self, records: Sequence[SourceRecord]) -> None:
         outputs: dict[tuple[str, int | None], list[OutputRecord]] = {}
+        started = self.services.clock.monotonic()
         for start in range(0, len(records), _SLICE_RECORDS):
             self._encode(records[start : start + _SLICE_RECORDS], outputs)
             await asyncio.sleep(0)
         places = latest_places(records)
         await self.uninterrupted(self.retrier.call("write", lambda: self._write(outputs, places)))
         self._polled = self._polled[len(records) :]
+        seconds = self.services.clock.monotonic() - started
+        self.counts.moved(len(records), sum(map(len, outputs.values())), seconds)
         await self.retrier.call("commit to the source", lambda: self._task.commit(places))
 
     def _encode(
@@ -111,7 +114,7 @@ class SourceRun(TaskRun):
     def failed(self, record: SourceRecord, failure: Failure) -> None:
         """One record could not be handled. Raises `ConnectError` where that is not tolerated."""
         which = f"{{source partition={dict(record.source_partition)}, source offset={dict(record.source_offset)}}}"
-        self.tolerance.judge(str(self.settings.name), failure, f"the source record {which}")
+        self.refused(failure, f"the source record {which}")
 
     def task_class(self) -> str:
         """Name of the connector's task, for messages."""
