@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from headwater.cases.model import Run
 from headwater.cluster.api import TopicSpec
 from headwater.core.errors import HeadwaterError, ParseError
 from headwater.formats.api import SerdeOptions
-from headwater.formats.capabilities import SCHEMA_ID
+from headwater.formats.capabilities import MATRIX, SCHEMA_ID
 from headwater.formats.registered import subject
 from headwater.formats.registration import register_columns
 from headwater.plan.catalog import MetaStore
@@ -22,6 +23,8 @@ from headwater.sql import ast
 from headwater.sql.parser import Dialect, iterate_statements
 
 DEFAULT_PARTITIONS = 4
+_REGISTERED = re.compile("|".join(name for name, row in MATRIX.items() if row.needs_registry), re.IGNORECASE)
+"""Matches every text that names a format whose schemas are registered."""
 _KINDS = {"AVRO": "AVRO", "JSON": "JSON", "JSON_SR": "JSON", "PROTOBUF": "PROTOBUF"}
 
 
@@ -38,7 +41,8 @@ async def prepare(run: Run, host: Host, partitions: int | None = None) -> None:
     supplied = {
         f"{topic['name']}-{side}" for topic in run.topics for side in ("key", "value") if f"{side}Schema" in topic
     }
-    _register_declared(statements, supplied, host)
+    if _REGISTERED.search(run.script) or any(_REGISTERED.search(str(value)) for value in run.properties.values()):
+        _register_declared(statements, supplied, host)
     for topic in run.topics:
         for side in ("key", "value"):
             _register(topic, side, host)

@@ -45,13 +45,19 @@ def map_children(node: Expression, rewrite: Rewrite) -> Expression:
 def children(node: Expression) -> tuple[Expression, ...]:
     """Direct child expressions, in order."""
     found: list[Expression] = []
-
-    def note(child: Expression) -> Expression:
-        found.append(child)
-        return child
-
-    map_children(node, note)
+    for name in _child_fields(node):
+        _collect(getattr(node, name), found)
     return tuple(found)
+
+
+def _collect(value: object, found: list[Expression]) -> None:
+    if isinstance(value, Expression):
+        found.append(value)
+    elif isinstance(value, When):
+        found += (value.condition, value.result)
+    elif isinstance(value, tuple):
+        for item in value:
+            _collect(item, found)
 
 
 def walk(node: Expression) -> Iterator[Expression]:

@@ -1,8 +1,7 @@
 """Plans as JSON and back, so that a stored query resumes under a newer version.
 
 The encoding follows the declared fields of the classes in `steps`: a field added later with a default is simply
-absent in
-older documents. Expressions and types are SQL text, enums their names, steps carry the name of their class.
+absent in older documents. Expressions and types are SQL text, enums their names, steps carry the name of their class.
 """
 
 from __future__ import annotations
@@ -25,6 +24,8 @@ from headwater.sql.parser import parse_expression, parse_type
 
 VERSION = 1
 """Raised when a reader of older documents would misread newer ones."""
+
+_PLAIN = frozenset({type(None), bool, int, float, str})
 
 _STEPS: dict[str, type[Step]] = {
     name: found for name, found in vars(steps).items() if isinstance(found, type) and issubclass(found, Step)
@@ -54,8 +55,10 @@ def plan_from_json(document: Mapping[str, Any]) -> QueryPlan:
 
 
 def _encode(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
+    if type(value) in _PLAIN:
         return value
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
     if isinstance(value, Expression):
         return format_expression(value)
     if isinstance(value, SqlType):
@@ -66,9 +69,7 @@ def _encode(value: Any) -> Any:
         return value.name
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, tuple):
-        return [_encode(item) for item in value]
-    encoded = {f.name: _encode(getattr(value, f.name)) for f in fields(value)}
+    encoded = {name: _encode(getattr(value, name)) for name in _names(value.__class__)}
     return {"step": type(value).__name__} | encoded if isinstance(value, Step) else encoded
 
 
@@ -129,3 +130,8 @@ def _decode_fields(kind: Any, document: Mapping[str, Any]) -> Any:
 def _declared(kind: Any) -> tuple[tuple[Field[Any], Any], ...]:
     hints = get_type_hints(kind)
     return tuple((f, hints[f.name]) for f in fields(kind))
+
+
+@lru_cache(maxsize=64)
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
