@@ -112,6 +112,8 @@ class PersistentQuery:
         self._paused = asyncio.Event()
         self._paused.set()
         self._failed = False
+        self._owned: set[str] = set()
+        """Transactional ids that the query has taken over."""
         self._runner: asyncio.Task[None] | None = None
         self._commit: asyncio.Task[list[int]] | None = None
         self._retry_ms = context.retry_initial_ms
@@ -275,10 +277,23 @@ class PersistentQuery:
                     disk=DiskState(context.state_folder) if context.state_folder is not None and unit.stores else None,
                 )  # fmt: skip
                 tasks.append(task)
+                await self._own(task)
                 if unit.stores:
                     await self._restore(task)
         await self._position(tasks)
         return tasks
+
+    async def _own(self, task: Task) -> None:
+        """Before anything of the task is read: a former owner's last commit is in by then, and it makes no more.
+
+        That is done once: a query whose tasks another node has taken over fails, and does not take them back.
+        """
+        name, cluster = self._transactional_id(task), self._context.cluster
+        if name in self._owned:
+            await cluster.regain(name)
+        elif name is not None:
+            await cluster.take_over(name)
+            self._owned.add(name)
 
     async def _restore(self, task: Task) -> None:
         cluster = self._context.cluster
