@@ -24,7 +24,7 @@ def door(node: CatalogNode) -> httpx.AsyncClient:
     """A client whose header `who` names its key."""
     access = Access(Keys({}), required=True)
 
-    def identify(connection: HTTPConnection) -> Principal | None:
+    async def identify(connection: HTTPConnection) -> Principal | None:
         name = connection.headers.get("who")
         return None if name is None else Principal(name, "127.0.0.1", access)
 

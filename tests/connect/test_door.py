@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import HTTPConnection
 
 from headwater.broker.access import Access, Principal
 from headwater.http.connect.door import ConnectDoor
@@ -196,8 +197,11 @@ async def test_what_is_sent_elsewhere_keeps_the_path_as_it_was_sent(client: http
 
 async def test_who_may_not_change_connectors_cannot_have_the_node_look_around(rig: ConnectRig) -> None:
     """A check of a configuration connects to whatever address is in it."""
-    reader = Principal("reader", "127.0.0.1", Access(required=True))
-    transport = httpx.ASGITransport(app=ConnectDoor(rig.worker, lambda _: reader))
+
+    async def identify(connection: HTTPConnection) -> Principal:
+        return Principal("reader", "127.0.0.1", Access(required=True))
+
+    transport = httpx.ASGITransport(app=ConnectDoor(rig.worker, identify))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8083") as client:
         answer = await client.put("/connector-plugins/Numbers/config/validate", json=SOURCE)
     assert answer.status_code == 403

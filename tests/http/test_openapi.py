@@ -7,18 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from starlette.routing import Route
 
-from headwater.http.information import InformationEndpoints
-from headwater.http.inserts import InsertEndpoints
-from headwater.http.openapi import CONSOLE, KSQL
-from headwater.http.operations import OperationsDoor
-from headwater.http.queries import QueryEndpoints
-from headwater.http.statements import StatementEndpoints
 from tests.app.processes import Running, headwater_up
 
 EXAMPLES = int(os.environ.get("HEADWATER_EXAMPLES", "0"))
@@ -39,20 +31,6 @@ LEFT_OUT = ("--exclude-path", "/ksql/terminate", "--exclude-path", "/inserts-str
 def node() -> Iterator[Running]:
     with headwater_up("--memory", expect=("kafka", "ksqldb", "registry", "connect", "console")) as running:
         yield running
-
-
-def paths(routes: list[Route]) -> set[tuple[str, str]]:
-    return {(method, route.path) for route in routes for method in route.methods or () if method != "HEAD"}
-
-
-def test_every_endpoint_of_ksqldb_and_of_the_console_is_described() -> None:
-    engine: Any = None
-    guard: Any = lambda endpoint: endpoint  # noqa: E731
-    kinds = (StatementEndpoints, QueryEndpoints, InsertEndpoints, InformationEndpoints)
-    served = [route for kind in kinds for route in kind(engine).routes(guard)]
-    assert {(o.method, o.path) for o in KSQL} == paths(served)
-    console = [route for route in OperationsDoor(list, dict).app().routes if isinstance(route, Route)]
-    assert {(o.method, o.path) for o in CONSOLE} == paths(console)
 
 
 @pytest.mark.slow

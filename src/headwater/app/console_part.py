@@ -14,6 +14,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.metrics import engine_metrics
 from headwater.http.listener import RestListener
 from headwater.http.operations import OperationsDoor
+from headwater.http.origins import Origins
 
 
 class ConsolePart:
@@ -31,8 +32,8 @@ class ConsolePart:
         self._more_metrics = more_metrics
         self._engine = engine
         self._broker = broker
-        door = OperationsDoor(self._metrics, endpoints, RestAccess(access).identify)
-        self._listener = RestListener("the console", door.app(), settings.node.host, settings.console.port)
+        door = OperationsDoor(self._metrics, endpoints, RestAccess(access).identify, Origins.at(settings.node.host))
+        self._listener = RestListener("the console", door, settings.node.host, settings.console.port)
 
     @property
     def port(self) -> int:

@@ -77,7 +77,7 @@ class SqlPart:
             self._broker.reserved_topics.add(settings.command_topic)
         if listen:
             server = KsqlServer(
-                engine, host, ksql.port, RestAccess(self._access).authorize_ksql, ksql.max_request_bytes
+                engine, host, ksql.port, RestAccess(self._access).identify, ksql.max_request_bytes
             )
             await server.start()
             self._stack.push_async_callback(server.close)

@@ -1,39 +1,31 @@
-"""Bodies of requests: too large ones are refused, and what an answer left unread is read over, so that the connection
-can go on."""
+"""Bodies of requests: the error for too large ones; and what an answer left unread is read over."""
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headwater.engine.errors import ErrorCode, RequestError
 
 DEFAULT_LIMIT_BYTES = 16 << 20
-STREAMED = frozenset({"/inserts-stream"})
-"""Paths whose requests have no end; the limit holds for each of their lines."""
 DRAINED_BYTES = 1 << 20
 """How much of a body nobody wants is read before the connection is given up."""
 
 
-class Bodies:
-    """ASGI middleware. Reading more than `limit` bytes raises `RequestError`.
+class Drained:
+    """ASGI middleware for HTTP/2: the end of a complete answer waits for the end of the request.
 
-    An HTTP/2 stream must not end before its request has: hypercorn would close the connection, and the other requests
-    on it with it. So the end of a complete answer waits for the end of the request.
-
-    Answers without a length are streams; their clients may wait for the end before they end the request.
+    A stream must not end before its request has: hypercorn would close the connection, and the other requests on it
+    with it. Answers without a length are streams; their clients may wait for the end before they end the request.
     """
 
-    def __init__(self, app: ASGIApp, limit: int = DEFAULT_LIMIT_BYTES) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "")
-        body = _Body(receive, int(declared) if declared.isdecimal() else 0, self._limit)
+        body = _Body(receive)
         complete = False
 
         async def send_last_late(message: Message) -> None:
@@ -46,25 +38,13 @@ class Bodies:
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
-        await self._app(scope, body.receive if scope["path"] in STREAMED else body.limited, send_last_late)
+        await self._app(scope, body.receive, send_last_late)
 
 
 class _Body:
-    def __init__(self, receive: Receive, declared: int, limit: int) -> None:
+    def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._seen = 0
-        self._declared = declared
-        self._limit = limit
         self.ended = False
-
-    async def limited(self) -> Message:
-        if self._declared > self._limit:
-            raise too_large(self._limit)
-        message = await self.receive()
-        self._seen += len(message.get("body", b""))
-        if self._seen > self._limit:
-            raise too_large(self._limit)
-        return message
 
     async def receive(self) -> Message:
         message = await self._receive()

@@ -1,8 +1,10 @@
-"""The one table from errors to answers (section 9 of the REST sheet)."""
+"""Refusals of any door, and the table of ksqlDB's from errors to answers (section 9 of the REST sheet)."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from http import HTTPStatus
 
 import msgspec
 from starlette.responses import Response
@@ -18,6 +20,15 @@ _HEADERS = {
     ErrorCode.UNAUTHORIZED: {"WWW-Authenticate": 'Basic realm="headwater"'},
 }
 """What goes with some codes besides the body."""
+
+
+class HttpError(HeadwaterError):
+    """A request is refused with a status of HTTP. Without a message it says what Jersey says, as the originals do."""
+
+    def __init__(self, status: int, message: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message or f"HTTP {status} {HTTPStatus(status).phrase}")
+        self.status = status
+        self.headers = dict(headers or {})
 
 
 class GenericError(msgspec.Struct, tag_field="@type", tag="generic_error"):
@@ -40,6 +51,8 @@ def error_body(error: Exception) -> GenericError | StatementErrorBody:
         return StatementErrorBody(error.code, message_of(error), error.statement, list(error.entities))
     if isinstance(error, RequestError):
         return GenericError(error.code, message_of(error))
+    if isinstance(error, HttpError):
+        return GenericError(ErrorCode(error.status * 100), str(error))
     if isinstance(error, PropertyError):
         return GenericError(ErrorCode.BAD_REQUEST, message_of(error))
     if isinstance(error, HeadwaterError):
@@ -51,5 +64,6 @@ def error_body(error: Exception) -> GenericError | StatementErrorBody:
 def error_response(error: Exception) -> Response:
     """The answer to a request that failed before the first byte of its result."""
     body = error_body(error)
-    status, headers = body.error_code // 100, _HEADERS.get(body.error_code)
+    status = body.error_code // 100
+    headers = error.headers if isinstance(error, HttpError) else _HEADERS.get(body.error_code)
     return Response(msgspec.json.encode(body), status_code=status, headers=headers, media_type="application/json")

@@ -6,19 +6,19 @@ Every door asks `Identify`; None means that the client has to log in, which each
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import HTTPConnection
 
 from headwater.broker.access import ANONYMOUS, Access, Principal
 
-Identify = Callable[[HTTPConnection], Principal | None]
+Identify = Callable[[HTTPConnection], Awaitable[Principal | None]]
 """A request to who sent it; None if it has no credentials, or wrong ones, where they are needed."""
 
 _OPEN = Access()
 
 
-def anybody(connection: HTTPConnection) -> Principal:
+async def anybody(connection: HTTPConnection) -> Principal:
     """Nobody has to log in, and everybody may do everything: for a listener bound to loopback."""
     return Principal(ANONYMOUS, address_of(connection), _OPEN)
 

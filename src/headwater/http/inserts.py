@@ -8,18 +8,19 @@ from decimal import Decimal
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from headwater.broker.acls import Operation
 from headwater.core.errors import DataError, HeadwaterError, SqlError
 from headwater.engine.engine import Engine
 from headwater.engine.errors import ErrorCode, RequestError, message_of
 from headwater.engine.insert import InsertChannel, OutputRecord
 from headwater.http.bodies import DEFAULT_LIMIT_BYTES, too_large
+from headwater.http.door import Call
 from headwater.http.framing import DELIMITED, JSON
-from headwater.http.guard import Guard
 from headwater.http.negotiation import choose
 from headwater.http.requests import InsertsStreamArgs, decode
+from headwater.http.routes import Route
 
 
 class InsertEndpoints:
@@ -29,7 +30,8 @@ class InsertEndpoints:
         self._engine = engine
         self._line_limit = line_limit
 
-    async def inserts_stream(self, request: Request) -> Response:
+    async def inserts_stream(self, call: Call) -> Response:
+        request = call.request
         content_type = choose(request.headers.get("accept"), (DELIMITED, JSON))
         if request.scope["http_version"] != "2":
             raise RequestError("/inserts-stream needs HTTP/2.", ErrorCode.HTTP2_ONLY)
@@ -41,8 +43,12 @@ class InsertEndpoints:
         channel = self._engine.open_inserts(arguments.target, arguments.properties)
         return _InsertResponse(lines, channel, content_type)
 
-    def routes(self, guard: Guard) -> list[Route]:
-        return [Route("/inserts-stream", guard(self.inserts_stream), methods=["POST"])]
+    def routes(self) -> list[Route]:
+        about = "Insert rows: the target in the first line, a row in each further one (HTTP/2 only)"
+        return [
+            Route("POST", "/inserts-stream", self.inserts_stream, about, Operation.WRITE, body=InsertsStreamArgs,
+                  takes=(DELIMITED,), answers=(DELIMITED, JSON), streamed=True)
+        ]  # fmt: skip
 
 
 class _Lines:

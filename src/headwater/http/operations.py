@@ -2,59 +2,67 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
+from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
+from headwater.broker.access import Principal
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.core.metrics import CONTENT_TYPE, Metric, render
+from headwater.http.door import Call, Door
+from headwater.http.errors import HttpError
 from headwater.http.identity import Identify, anybody
-from headwater.http.responses import json_response
+from headwater.http.origins import Origins
+from headwater.http.routes import OPENAPI, Route
 
+_LOGGER = logging.getLogger(__name__)
 Collect = Callable[[], Iterable[Metric]]
 
 
-class OperationsDoor:
+class OperationsDoor(Door[Call]):
     """Answers from what the node's parts count; `endpoints` gives their names and addresses."""
 
     def __init__(
-        self, collect: Collect, endpoints: Callable[[], Mapping[str, str]], identify: Identify = anybody
+        self,
+        collect: Collect,
+        endpoints: Callable[[], Mapping[str, str]],
+        identify: Identify = anybody,
+        origins: Origins | None = None,
     ) -> None:
         self._collect = collect
         self._endpoints = endpoints
-        self._identify = identify
-
-    def app(self) -> Starlette:
-        """The ASGI application."""
-        return Starlette(
-            routes=[
-                Route("/", self._overview),
-                Route("/metrics", self._metrics),
-                Route("/openapi.json", self._openapi),
-            ]
+        routes = (
+            Route("GET", "/", self._overview, "What listens where", answers=("text/plain",)),
+            Route("GET", "/metrics", self._metrics, "Metrics in Prometheus's text format", answers=(CONTENT_TYPE,)),
+            Route("GET", OPENAPI, self._describe, "This document"),
         )
+        super().__init__(routes, identify, origins or Origins())
 
-    async def _overview(self, request: Request) -> Response:
+    def begin(self, request: Request, route: Route, parameters: dict[str, str], caller: Principal) -> Call:
+        return Call(request, route, parameters, caller)
+
+    def permit(self, call: Call) -> None:
+        if not call.caller.may(Operation.DESCRIBE, Resource.CLUSTER, CLUSTER_NAME):
+            raise HttpError(403, f"{call.caller.name} may not describe the cluster.")
+
+    def refuse(self, error: Exception, request: Request) -> Response:
+        if isinstance(error, HttpError):
+            return PlainTextResponse(f"{error}\n", error.status, error.headers)
+        _LOGGER.error("Unexpected error while answering a request", exc_info=error)
+        return PlainTextResponse("The server encountered an internal error.\n", 500)
+
+    def _overview(self, call: Call) -> Response:
         lines = [f"{name:<9} {address}" for name, address in self._endpoints().items()]
-        return self._refusal(request) or PlainTextResponse("\n".join(["Headwater", *lines, ""]))
+        return PlainTextResponse("\n".join(["Headwater", *lines, ""]))
 
-    async def _metrics(self, request: Request) -> Response:
-        return self._refusal(request) or Response(render(self._collect()), media_type=CONTENT_TYPE)
+    def _metrics(self, call: Call) -> Response:
+        return Response(render(self._collect()), media_type=CONTENT_TYPE)
 
-    async def _openapi(self, request: Request) -> Response:
-        from headwater.http.openapi import console_document  # seldom needed, and it would lengthen every start
+    def _describe(self, call: Call) -> dict[str, Any]:
+        from headwater.http.openapi import Api, document  # seldom needed, and it would lengthen every start
 
-        return self._refusal(request) or json_response(console_document(version("headwater")))
-
-    def _refusal(self, request: Request) -> Response | None:
-        principal = self._identify(request)
-        if principal is None:
-            headers = {"WWW-Authenticate": 'Basic realm="headwater"'}
-            return PlainTextResponse("Give an API key with HTTP Basic authentication.\n", 401, headers)
-        if not principal.may(Operation.DESCRIBE, Resource.CLUSTER, CLUSTER_NAME):
-            return PlainTextResponse(f"{principal.name} may not describe the cluster.\n", 403)
-        return None
+        return document(Api("Headwater console", version("headwater")), self.routes)

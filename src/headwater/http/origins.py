@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from headwater.engine.errors import ErrorCode, RequestError
 from headwater.engine.settings import EngineSettings
+from headwater.http.errors import HttpError
 
 ALLOWED_ORIGINS = "access.control.allow.origin"
 ADVERTISED = "ksql.advertised.listener"
@@ -43,22 +43,22 @@ class Origins:
         return cls(hosts=frozenset({bound_host.lower()}) if _is_loopback(bound_host) else None)
 
     def check(self, connection: HTTPConnection) -> None:
-        """Raise `RequestError` (FORBIDDEN) for a request that a page of another origin made."""
+        """Raise `HttpError` (403) for a request that a page of another origin made."""
         hosts = connection.headers.getlist("host")
         for host in hosts:
             name = _host_of(host)
             if not self._knows(name):
-                raise RequestError(
+                raise HttpError(
+                    403,
                     f"This server is not called {name}: requests must name localhost or a loopback address as their "
                     f"host. If it is reached under this name on purpose, set {ADVERTISED}=http://{host}.",
-                    ErrorCode.FORBIDDEN,
                 )
         for origin in connection.headers.getlist("origin"):
             if not self.allowed & {"*", origin} and urlsplit(origin).netloc.lower() not in map(str.lower, hosts):
-                raise RequestError(
+                raise HttpError(
+                    403,
                     f"Pages of {origin} may not use this server. If they are trusted with everything on it, set "
                     f"{ALLOWED_ORIGINS}={origin}.",
-                    ErrorCode.FORBIDDEN,
                 )
 
     def _knows(self, host: str) -> bool:

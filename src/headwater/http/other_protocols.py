@@ -13,6 +13,7 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from starlette.types import ASGIApp
 
+from headwater.http.bodies import Drained
 from headwater.http.connections import end, wait_for
 
 _REQUESTS_PER_CONNECTION = 1 << 31
@@ -25,7 +26,7 @@ class OtherProtocols:
     """Those of one door."""
 
     def __init__(self, app: ASGIApp, idle_seconds: int) -> None:
-        self._app = ASGIWrapper(app)  # type: ignore[arg-type]  # starlette's types for ASGI are wider
+        self._app = ASGIWrapper(Drained(app))  # type: ignore[arg-type]  # starlette's types for ASGI are wider
         self._context = WorkerContext(None)
         self._connections: dict[asyncio.Task[object], asyncio.WriteTransport] = {}
         self._config = config = Config()

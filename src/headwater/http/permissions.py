@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.requests import Request
-
 from headwater.broker.access import Principal
 from headwater.broker.acls import CLUSTER_NAME, KSQL_NAME, Operation, Resource
 from headwater.core.errors import SqlError
@@ -31,15 +29,24 @@ _ASKING = (
 _CONNECTING = (ast.CreateConnector, ast.DropConnector)
 
 
-def check_statements(request: Request, text: str, variables: Mapping[str, str]) -> None:
+def demand(principal: Principal, operation: Operation, resource: Resource, name: str) -> None:
+    """Raise `RequestError` (403) unless the principal may do it."""
+    if not principal.may(operation, resource, name):
+        raise RequestError(
+            f"Forbidden: {principal.name} may not do this. It takes {operation.name} on {resource.name} {name}: "
+            "see `headwater acls add`, or use another API key",
+            ErrorCode.FORBIDDEN,
+        )
+
+
+def check_statements(principal: Principal, text: str, variables: Mapping[str, str]) -> None:
     """Raise `RequestError` (403) for statements that change something, from someone who may only ask, and for those
     about connectors from someone who may not change connectors.
 
     Text that cannot be parsed passes: the engine refuses it with its own words. It is parsed both ways, because whether
     variables are substituted depends on settings that are not known here.
     """
-    principal: Principal | None = getattr(request.state, "principal", None)
-    if principal is None or principal.is_super:
+    if principal.is_super:
         return
     may_write = principal.may(Operation.WRITE, Resource.KSQL, KSQL_NAME)
     may_connect = principal.may(Operation.ALTER, Resource.CLUSTER, CLUSTER_NAME)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from headwater.engine.engine import Engine
 from headwater.engine.errors import ErrorCode, RequestError
 from headwater.engine.results import PrintResult, ResultKind, RowResult
+from headwater.http.door import Call
 from headwater.http.errors import error_body
 from headwater.http.framing import (
     DELIMITED,
@@ -23,10 +22,10 @@ from headwater.http.framing import (
     ProtobufRows,
     StreamedRows,
 )
-from headwater.http.guard import Guard
 from headwater.http.negotiation import choose
 from headwater.http.requests import CloseQueryArgs, KsqlRequest, QueryStreamArgs, decode
 from headwater.http.responses import StreamedResponse
+from headwater.http.routes import Route
 from headwater.http.values import Row
 
 _QUERY_TYPES = (KSQL_JSON, DELIMITED, JSON, KSQL_PROTOBUF)
@@ -39,9 +38,9 @@ class QueryEndpoints:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def query(self, request: Request) -> Response:
-        chosen = choose(request.headers.get("accept"), _QUERY_TYPES)
-        body = decode(await request.body(), KsqlRequest)
+    async def query(self, call: Call) -> Response:
+        chosen = choose(call.request.headers.get("accept"), _QUERY_TYPES)
+        body = decode(call.body, KsqlRequest)
         if body.command_sequence_number is not None:
             await self._engine.wait_for_command(body.command_sequence_number)
         result = await self._engine.query(body.ksql, body.streams_properties, body.variables)
@@ -49,9 +48,9 @@ class QueryEndpoints:
             return _text_response(result, DELIMITED if chosen == DELIMITED else KSQL_JSON)
         return await rows_response(result, KSQL_JSON if chosen == JSON else chosen)
 
-    async def query_stream(self, request: Request) -> Response:
-        chosen = choose(request.headers.get("accept"), _QUERY_STREAM_TYPES)
-        body = decode(await request.body(), QueryStreamArgs)
+    async def query_stream(self, call: Call) -> Response:
+        chosen = choose(call.request.headers.get("accept"), _QUERY_STREAM_TYPES)
+        body = decode(call.body, QueryStreamArgs)
         result = await self._engine.query(body.sql, body.properties, body.variables)
         if isinstance(result, PrintResult):
             if chosen != DELIMITED:
@@ -60,18 +59,19 @@ class QueryEndpoints:
             return _text_response(result, DELIMITED)
         return await rows_response(result, chosen)
 
-    async def close_query(self, request: Request) -> Response:
-        body = decode(await request.body(), CloseQueryArgs)
+    async def close_query(self, call: Call) -> Response:
+        body = decode(call.body, CloseQueryArgs)
         if not await self._engine.close_query(body.query_id):
             raise RequestError(f"No query with id {body.query_id}", ErrorCode.BAD_REQUEST)
         return Response()
 
-    def routes(self, guard: Guard) -> list[Route]:
+    def routes(self) -> list[Route]:
         return [
-            Route("/query", guard(self.query), methods=["POST"]),
-            Route("/query-stream", guard(self.query_stream), methods=["POST"]),
-            Route("/close-query", guard(self.close_query), methods=["POST"]),
-        ]
+            Route("POST", "/query", self.query, "Rows of a query", body=KsqlRequest, answers=_QUERY_TYPES),
+            Route("POST", "/query-stream", self.query_stream, "Rows of a query, by line", body=QueryStreamArgs,
+                  answers=_QUERY_STREAM_TYPES),
+            Route("POST", "/close-query", self.close_query, "End a push query", body=CloseQueryArgs),
+        ]  # fmt: skip
 
 
 def framing_for(result: RowResult, content_type: str) -> Framing:

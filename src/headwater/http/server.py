@@ -1,75 +1,96 @@
-"""ksqlDB's REST API over an engine: the application, and the listener that serves it."""
+"""ksqlDB's REST API over an engine: the door, and the listener that serves it."""
 
 from __future__ import annotations
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from typing import Any
+
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
+from headwater.broker.access import Principal
+from headwater.broker.acls import KSQL_NAME, Operation, Resource
 from headwater.engine.engine import Engine
+from headwater.engine.errors import NotReadyError
 from headwater.engine.settings import EngineSettings
-from headwater.http.bodies import DEFAULT_LIMIT_BYTES, Bodies
-from headwater.http.guard import Authorize, Guard, allow_all
+from headwater.http.bodies import DEFAULT_LIMIT_BYTES, too_large
+from headwater.http.door import Call, Door
+from headwater.http.errors import HttpError, error_response
+from headwater.http.identity import Identify, anybody
 from headwater.http.information import InformationEndpoints
 from headwater.http.inserts import InsertEndpoints
 from headwater.http.listener import RestListener
 from headwater.http.origins import ALLOWED_ORIGINS, Origins
+from headwater.http.permissions import demand
 from headwater.http.queries import QueryEndpoints
+from headwater.http.routes import OPENAPI, Route
 from headwater.http.statements import StatementEndpoints
 from headwater.http.websocket import WebSocketEndpoint
 
 
-def build_app(
-    engine: Engine,
-    authorize: Authorize = allow_all,
-    host: str = "127.0.0.1",
-    max_request_bytes: int = DEFAULT_LIMIT_BYTES,
-) -> ASGIApp:
-    """The REST API of an engine as an ASGI application, for a listener bound to `host`."""
-    guard = Guard(engine, authorize, Origins.of(engine.settings, host))
-    routes = [
-        *StatementEndpoints(engine).routes(guard),
-        *QueryEndpoints(engine).routes(guard),
-        *InsertEndpoints(engine, max_request_bytes).routes(guard),
-        *InformationEndpoints(engine).routes(guard),
-        WebSocketEndpoint(engine, guard).route(),
-    ]
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(Bodies, limit=max_request_bytes), *_cors(engine.settings)],
-        exception_handlers={404: _not_found, 405: _wrong_method},
-    )
+class KsqlDoor(Door[Call]):
+    """Serves one engine: whoever may read the SQL engine may ask, `right` of a route is what else it takes."""
+
+    def __init__(self, engine: Engine, identify: Identify, origins: Origins, most_bytes: int) -> None:
+        self._engine = engine
+        self._sockets = WebSocketEndpoint(engine, self._admit_socket)
+        self.most_bytes, self.too_large = most_bytes, str(too_large(most_bytes))
+        endpoints = (StatementEndpoints(engine), QueryEndpoints(engine), InformationEndpoints(engine))
+        routes = [route for kind in endpoints for route in kind.routes()]
+        routes += InsertEndpoints(engine, most_bytes).routes()
+        routes.append(Route("GET", OPENAPI, self._describe, "This document"))
+        super().__init__(routes, identify, origins)
+
+    def begin(self, request: Request, route: Route, parameters: dict[str, str], caller: Principal) -> Call:
+        return Call(request, route, parameters, caller)
+
+    def permit(self, call: Call) -> None:
+        if not call.route.open:
+            self._permit(call.caller, call.route.right)
+
+    def _permit(self, caller: Principal, right: Operation | None = None) -> None:
+        for operation in filter(None, (Operation.READ, right)):
+            demand(caller, operation, Resource.KSQL, KSQL_NAME)
+        if not self._engine.ready:
+            raise NotReadyError
+
+    def refuse(self, error: Exception, request: Request) -> Response:
+        if isinstance(error, HttpError) and error.status in (404, 405):
+            phrase = {404: "Not Found", 405: "Method Not Allowed"}[error.status]
+            return PlainTextResponse(phrase, error.status, headers=error.headers)
+        return error_response(error)
+
+    async def socket(self, socket: WebSocket) -> None:
+        if socket.url.path == "/ws/query":
+            await self._sockets.query(socket)
+        else:
+            await socket.close()
+
+    async def _admit_socket(self, socket: HTTPConnection) -> None:
+        self._permit(await self.admit(socket))
+
+    def _describe(self, call: Call) -> dict[str, Any]:
+        from headwater.http.openapi import Api, document  # seldom needed, and it would lengthen every start
+
+        return document(Api("ksqlDB REST API", self._engine.settings.version), self.routes)
 
 
-def _cors(settings: EngineSettings) -> list[Middleware]:
+def _with_cors(app: ASGIApp, settings: EngineSettings) -> ASGIApp:
     origin = settings.text(ALLOWED_ORIGINS)
     if not origin:
-        return []
+        return app
     listed = {
         name: [part.strip() for part in settings.text(f"access.control.allow.{name}").split(",") if part.strip()]
         for name in ("methods", "headers")
     }
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=[part.strip() for part in origin.split(",")],
-            allow_methods=listed["methods"] or ["GET", "POST", "HEAD"],
-            allow_headers=listed["headers"],
-        )
-    ]
-
-
-async def _not_found(request: Request, error: Exception) -> Response:
-    return PlainTextResponse("Not Found", 404)
-
-
-async def _wrong_method(request: Request, error: Exception) -> Response:
-    headers = error.headers if isinstance(error, HTTPException) else None
-    return PlainTextResponse("Method Not Allowed", 405, headers=headers)
+    return CORSMiddleware(
+        app,
+        allow_origins=[part.strip() for part in origin.split(",")],
+        allow_methods=listed["methods"] or ["GET", "POST", "HEAD"],
+        allow_headers=listed["headers"],
+    )
 
 
 class KsqlServer:
@@ -80,13 +101,14 @@ class KsqlServer:
         engine: Engine,
         host: str = "127.0.0.1",
         port: int = 8088,
-        authorize: Authorize = allow_all,
+        identify: Identify = anybody,
         max_request_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
         self._engine = engine
+        door = KsqlDoor(engine, identify, Origins.of(engine.settings, host), max_request_bytes)
         self._listener = RestListener(
             "ksqlDB's REST API",
-            build_app(engine, authorize, host, max_request_bytes),
+            _with_cors(door, engine.settings),
             host,
             port,
             idle_seconds=engine.settings.integer("ksql.idle.connection.timeout.seconds"),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from headwater.broker.acls import Operation
 from headwater.engine.engine import Engine
 from headwater.engine.entities import encode
 from headwater.engine.errors import ErrorCode, RequestError
+from headwater.http.door import Call
 from headwater.http.framing import JSON, KSQL_JSON
-from headwater.http.guard import Guard
 from headwater.http.negotiation import choose
 from headwater.http.permissions import check_statements
 from headwater.http.requests import KsqlRequest, TerminateRequest, decode
-from headwater.http.responses import json_response
+from headwater.http.routes import Route
 
 CLASSIC_TYPES = (JSON, KSQL_JSON)
 """What endpoints with plain JSON answers offer; the answer is `application/json` either way."""
@@ -26,40 +25,41 @@ class StatementEndpoints:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def ksql(self, request: Request) -> Response:
-        choose(request.headers.get("accept"), CLASSIC_TYPES)
-        body = decode(await request.body(), KsqlRequest)
-        check_statements(request, body.ksql, body.variables)
+    async def ksql(self, call: Call) -> Response:
+        choose(call.request.headers.get("accept"), CLASSIC_TYPES)
+        body = decode(call.body, KsqlRequest)
+        check_statements(call.caller, body.ksql, body.variables)
         if body.command_sequence_number is not None:
             await self._engine.wait_for_command(body.command_sequence_number)
         entities = await self._engine.execute(body.ksql, body.streams_properties, body.variables)
         return Response(encode(entities), media_type=JSON)
 
-    async def terminate(self, request: Request) -> Response:
-        body = decode(await request.body(), TerminateRequest)
+    async def terminate(self, call: Call) -> Response:
+        body = decode(call.body, TerminateRequest)
         entities = await self._engine.terminate_cluster(body.delete_topic_list)
         return Response(encode(entities), media_type=JSON)
 
-    async def statuses(self, request: Request) -> Response:
+    def statuses(self, call: Call) -> object:
         statuses = {name: status.status for name, status in self._engine.statuses.items()}
-        return json_response({"commandStatuses": statuses})
+        return {"commandStatuses": statuses}
 
-    async def status(self, request: Request) -> Response:
-        name = "/".join(request.path_params[part] for part in ("type", "entity", "action"))
+    def status(self, call: Call) -> object:
+        name = "/".join(call.parameters[part] for part in ("type", "entity", "action"))
         found = self._engine.statuses.get(name)
         if found is None:
             raise RequestError(f"Command not found: {name}", ErrorCode.NOT_FOUND)
-        return json_response(found)
+        return found
 
-    async def is_valid_property(self, request: Request) -> Response:
-        self._engine.check_property(request.path_params["name"])
-        return json_response(True)
+    def is_valid_property(self, call: Call) -> bool:
+        self._engine.check_property(call.parameters["name"])
+        return True
 
-    def routes(self, guard: Guard) -> list[Route]:
+    def routes(self) -> list[Route]:
         return [
-            Route("/ksql", guard(self.ksql), methods=["POST"]),
-            Route("/ksql/terminate", guard(self.terminate), methods=["POST"]),
-            Route("/status", guard(self.statuses), methods=["GET"]),
-            Route("/status/{type}/{entity}/{action}", guard(self.status), methods=["GET"]),
-            Route("/is_valid_property/{name}", guard(self.is_valid_property), methods=["GET"]),
-        ]
+            Route("POST", "/ksql", self.ksql, "Run statements", body=KsqlRequest),
+            Route("POST", "/ksql/terminate", self.terminate, "Stop all queries and drop everything", Operation.WRITE,
+                  body=TerminateRequest),
+            Route("GET", "/status", self.statuses, "The status of every command"),
+            Route("GET", "/status/{type}/{entity}/{action}", self.status, "The status of a command"),
+            Route("GET", "/is_valid_property/{name}", self.is_valid_property, "Whether a property may be set"),
+        ]  # fmt: skip

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import msgspec
-from starlette.routing import WebSocketRoute
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from headwater.core.errors import HeadwaterError
@@ -16,7 +17,6 @@ from headwater.engine.errors import ErrorCode, RequestError
 from headwater.engine.results import PrintResult, RowResult
 from headwater.http.errors import error_body
 from headwater.http.framing import RowEncoder
-from headwater.http.guard import Guard
 from headwater.http.queries import final_message
 from headwater.http.requests import KsqlRequest, decode
 from headwater.http.values import compile_converter
@@ -27,16 +27,16 @@ _REASON_BYTES = 123
 
 
 class WebSocketEndpoint:
-    """The endpoint over one engine."""
+    """The endpoint over one engine; `admit` raises an error for whom it is not."""
 
-    def __init__(self, engine: Engine, guard: Guard) -> None:
+    def __init__(self, engine: Engine, admit: Callable[[HTTPConnection], Awaitable[None]]) -> None:
         self._engine = engine
-        self._guard = guard
+        self._admit = admit
 
     async def query(self, socket: WebSocket) -> None:
         await socket.accept()
         try:
-            self._guard.admit(socket)
+            await self._admit(socket)
             body = decode(socket.query_params.get("request", "").encode(), KsqlRequest)
             if body.command_sequence_number is not None:
                 await self._engine.wait_for_command(body.command_sequence_number)
@@ -66,9 +66,6 @@ class WebSocketEndpoint:
                 with contextlib.suppress(BaseException):
                     await task
             await result.close()
-
-    def route(self) -> WebSocketRoute:
-        return WebSocketRoute("/ws/query", self.query)
 
 
 async def _send_rows(socket: WebSocket, result: RowResult) -> None:

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.core.errors import HeadwaterError
-from headwater.engine.errors import RequestError
 from headwater.http.asgi import read_body
+from headwater.http.errors import HttpError
 from headwater.http.identity import Identify
 from headwater.http.origins import Origins
 from headwater.http.registry.access import Action, allows
@@ -40,7 +40,7 @@ class CatalogGuard:
     def __call__(self, endpoint: Endpoint) -> Endpoint:
         async def guarded(request: Request) -> Response:
             try:
-                self._admit(request)
+                await self._admit(request)
                 return await endpoint(request)
             except HeadwaterError as error:
                 return error_response(error)
@@ -49,13 +49,13 @@ class CatalogGuard:
 
         return guarded
 
-    def _admit(self, request: Request) -> None:
+    async def _admit(self, request: Request) -> None:
         """Whoever may log in may read; changing something needs the right to write to the registry itself."""
         try:
             self._origins.check(request)
-        except RequestError as error:
+        except HttpError as error:
             raise CatalogError(CatalogCode.FORBIDDEN, str(error)) from None
-        principal = self._identify(request)
+        principal = await self._identify(request)
         if principal is None:
             raise CatalogError(CatalogCode.UNAUTHORIZED, "Unauthorized")
         writes = request.method not in ("GET", "HEAD")

@@ -14,11 +14,11 @@ from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.connect.errors import UsageError
 from headwater.connect.worker import Worker
 from headwater.core.errors import HeadwaterError
-from headwater.engine.errors import RequestError
 from headwater.http.asgi import live, read_body
 from headwater.http.connect.call import Answer, Call
 from headwater.http.connect.openapi import document
 from headwater.http.connect.routes import Paths, Route
+from headwater.http.errors import HttpError
 from headwater.http.identity import Identify, anybody
 from headwater.http.origins import Origins
 
@@ -57,7 +57,7 @@ class ConnectDoor:
             if request.url.path == "/openapi.json":
                 return Response(self._document, media_type="application/json")
             route, parameters = self._route(request)
-            self._admit(request, route)
+            await self._admit(request, route)
             if self._worker.leader_url is not None and route.path.startswith("/connectors"):
                 return _elsewhere(self._worker.leader_url, request)
             query = parse_qs(request.url.query, keep_blank_values=True)
@@ -79,8 +79,8 @@ class ConnectDoor:
             raise UsageError("HTTP 405 Method Not Allowed", 405)
         return route, parameters
 
-    def _admit(self, request: Request, route: Route) -> None:
-        principal = self._identify(request)
+    async def _admit(self, request: Request, route: Route) -> None:
+        principal = await self._identify(request)
         if principal is None:
             raise UsageError("User cannot access the resource.", 401)
         if route.changes and not principal.may(Operation.ALTER, Resource.CLUSTER, CLUSTER_NAME):
@@ -112,10 +112,8 @@ async def _body(request: Request) -> bytes:
 
 def _refusal(error: Exception) -> Response:
     status, message = 500, str(error)
-    if isinstance(error, UsageError):
+    if isinstance(error, UsageError | HttpError):
         status = error.status
-    elif isinstance(error, RequestError):
-        status = error.code // 100
     elif not isinstance(error, HeadwaterError):
         _LOGGER.error("Unexpected error while answering a request", exc_info=error)
         message = "Internal Server Error"

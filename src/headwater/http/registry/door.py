@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from headwater.core.errors import HeadwaterError
 from headwater.engine.errors import RequestError
 from headwater.http.asgi import live, read_body
+from headwater.http.errors import HttpError
 from headwater.http.identity import Identify, anybody
 from headwater.http.origins import Origins
 from headwater.http.registry.call import Call
@@ -99,7 +100,7 @@ class RegistryDoor:
             return _refusal(error, media_type)
 
     async def _carry_out(self, route: Route, match: Match, request: Request, media_type: str) -> Response:
-        principal = self._identify(request)
+        principal = await self._identify(request)
         if principal is None:
             raise RegistryError(Code.UNAUTHORIZED, "Unauthorized")
         body = await _body(route, request)
@@ -172,7 +173,7 @@ def negotiated(accept: str | None) -> str:
 def _refusal(error: Exception, media_type: str) -> Response:
     if isinstance(error, RegistryError):
         code, message = error.code, str(error)
-    elif isinstance(error, RequestError):  # of a web page that may not use this server
+    elif isinstance(error, HttpError):  # of a web page that may not use this server
         code, message = Code.FORBIDDEN, str(error)
     elif isinstance(error, HeadwaterError):
         code, message = Code.STORE, str(error)
