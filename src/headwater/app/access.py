@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from headwater.app.listeners import Listener, login_required
 from headwater.core.errors import ConfigError
@@ -58,6 +59,17 @@ def is_loopback(host: str) -> bool:
     except OSError as error:
         raise ConfigError(f"the setting node.host, `{host}`, is not an address of this machine: {error}") from error
     return bool(host) and all(ip_address(str(address).partition("%")[0]).is_loopback for address in addresses)
+
+
+def advertised_url(given: str, host: str, port: int) -> str:
+    """Where other nodes reach a REST door at `host` and `port`: as `given`, if it is. Raises `ConfigError`."""
+    if given:
+        parts = urlsplit(given)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise ConfigError(f"the advertised_url `{given}` is not `http://host:port` or `https://host:port`")
+        return given.rstrip("/")
+    everywhere = host in ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
+    return f"http://{address(socket.gethostname() if everywhere else host, port)}"
 
 
 def address(host: str, port: int) -> str:

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from headwater.app.access import address
+from headwater.app.access import address, advertised_url
 from headwater.app.rest_access import RestAccess
 from headwater.app.sql_connectors import SqlConnectors
 from headwater.broker.access import Access
@@ -82,7 +82,7 @@ class ConnectPart:
 
         if not isinstance(self._cluster, KafkaCluster):
             return False
-        url = f"http://{address(self._settings.node.host, port)}"
+        url = advertised_url(self._settings.connect.advertised_url, self._settings.node.host, port)
         election = ConnectElection(self.worker, self._cluster, url)
         self.background = [election.background]
         self._stack.push_async_callback(election.close)

@@ -27,6 +27,8 @@ from headwater.core.errors import ConfigError, HeadwaterError, StartupError
 from headwater.core.settings import Settings
 
 FILE = "keys.json"
+NODE_USER = "headwater-node"
+"""Who the nodes on one Apache Kafka are to each other (`cluster.node_secret`)."""
 _VERSION = 1
 _ITERATIONS = 4_096
 """As Kafka's own tools have it. A generated secret has 256 bits, so guessing is hopeless whatever this is."""
@@ -36,6 +38,16 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 class KeyRefusedError(HeadwaterError):
     """A key cannot be made or revoked; says why."""
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The keys of a node with these settings. Raises `ConfigError` or `StartupError`."""
+    fixed = dict(settings.node.api_keys)
+    if settings.cluster.node_secret:
+        if NODE_USER in fixed:
+            raise ConfigError(f"an API key in the setting node.api_keys must not be named `{NODE_USER}`")
+        fixed[NODE_USER] = settings.cluster.node_secret
+    return KeyRing(fixed, key_file(settings))
 
 
 def key_file(settings: Settings) -> KeyFile:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import logging
-import socket
 from functools import partial
 
-from headwater.app.access import is_loopback
+from headwater.app.access import advertised_url
+from headwater.app.keys import NODE_USER
 from headwater.cluster.kafka import KafkaCluster
 from headwater.cluster.remote.membership import GroupProtocol
+from headwater.core.settings import ClusterSettings, Settings
 from headwater.http.registry.forwarding import register_with_writer
 from headwater.registry import election
 from headwater.registry.registry import Registry
@@ -17,11 +19,12 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class RegistryElection:
-    """A member of the registries' group on behalf of one registry, whose door is at `host` and `port`."""
+    """A member of the registries' group on behalf of one registry, whose door is at `port`. Raises `ConfigError`."""
 
-    def __init__(self, registry: Registry, cluster: KafkaCluster, host: str, port: int) -> None:
+    def __init__(self, registry: Registry, cluster: KafkaCluster, settings: Settings, port: int) -> None:
         self._registry = registry
-        self._identity = election.Identity(_reachable(host), port)
+        url = advertised_url(settings.registry.advertised_url, settings.node.host, port)
+        self._identity = election.Identity.at(url)
         protocol = GroupProtocol(
             election.GROUP,
             election.PROTOCOL_TYPE,
@@ -33,6 +36,7 @@ class RegistryElection:
         )
         self._member = cluster.member(protocol)
         registry.defer(None)
+        registry.peers = _peers(settings.cluster)
         registry.forward = partial(register_with_writer, registry)
         self.background = self._member.background
 
@@ -49,7 +53,7 @@ class RegistryElection:
         if assignment.error == election.DUPLICATE_URLS:
             _LOGGER.error(
                 "Two schema registries of group %s say that they are at one URL (ours: %s): set registry.port and "
-                "node.host so that each can be reached by the others",
+                "node.host, or registry.advertised_url, so that each can be reached by the others",
                 election.GROUP,
                 self._identity.url,
             )
@@ -63,6 +67,7 @@ class RegistryElection:
         self._registry.defer(None)
 
 
-def _reachable(host: str) -> str:
-    """The address that other nodes can use: a wildcard address is none."""
-    return socket.gethostname() if host in ("0.0.0.0", "::", "") and not is_loopback(host or "0.0.0.0") else host  # noqa: S104
+def _peers(settings: ClusterSettings) -> election.Peers:
+    login = f"{NODE_USER}:{settings.node_secret}".encode()
+    authorization = f"Basic {base64.b64encode(login).decode()}" if settings.node_secret else None
+    return election.Peers(authorization, settings.ssl_ca_file)

@@ -58,7 +58,7 @@ class RegistryPart:
         from headwater.cluster.kafka import KafkaCluster
 
         if isinstance(self.registry.cluster, KafkaCluster):
-            election = RegistryElection(self.registry, self.registry.cluster, self._settings.node.host, port)
+            election = RegistryElection(self.registry, self.registry.cluster, self._settings, port)
             self.background = [*self.background, election.background]
             self._stack.push_async_callback(election.close)
             election.start()

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 
 from headwater.app.access import check_exposure
-from headwater.app.keys import KeyRing, key_file
+from headwater.app.keys import key_ring
 from headwater.app.listeners import Listener, listeners, login_required
 from headwater.app.tls import ServerTls
 from headwater.app.tokens import token_validator
@@ -33,7 +33,7 @@ class NodeSecurity:
         self._clock = clock
         self.listeners = listeners(settings)
         check_exposure(settings, self.listeners)
-        self.keys = KeyRing(settings.node.api_keys, key_file(settings))
+        self.keys = key_ring(settings)
         self.login_required = login_required(settings)
         self.tokens = token_validator(settings.oauthbearer, clock)
         self._tls: ServerTls | None = None

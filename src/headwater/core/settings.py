@@ -221,6 +221,11 @@ class RegistrySettings:
     """The schema registry and the catalog, on one port."""
 
     port: int = port(8081, "Port of the schema registry's and the catalog's REST API.")
+    advertised_url: str = setting(
+        "",
+        """URL at which the other nodes on one Apache Kafka reach this door, where that is not
+        `http://node.host:port`: behind a proxy with TLS, for example.""",
+    )
     max_schema_bytes: int = setting(
         1_000_000,
         "Largest text of a schema in UTF-8; more is answered 422 with code 42209. A record of _schemas holds no more.",
@@ -233,6 +238,11 @@ class ConnectSettings:
     """Connectors and their REST API."""
 
     port: int = port(8083, "Port of Kafka Connect's REST API.")
+    advertised_url: str = setting(
+        "",
+        """URL to which the other nodes on one Apache Kafka send clients of this door, where that is not
+        `http://node.host:port`.""",
+    )
     services: str = setting(
         "",
         """Folder of the embedded services: tables, documents and objects that stand in for outside ones. Empty:
@@ -311,6 +321,12 @@ class ClusterSettings:
     ssl_certificate_file: str = setting("", "PEM file with the client's certificate, where brokers ask for one.")
     ssl_key_file: str = setting("", "PEM file with the key of `ssl_certificate_file`.")
     ssl_check_hostname: bool = setting(True, "Whether a broker's certificate must name the host connected to.")
+    node_secret: str = setting(
+        "",
+        """What the nodes on one Apache Kafka know each other by, the same at all of them: with it a node asks the one
+        that writes schemas as the user `headwater-node`. Needed where nodes ask for logins.""",
+        secret=True,
+    )
     client_id: str = setting("headwater", "Name under which brokers log and count this client.")
     connect_timeout_ms: int = setting(10_000, "Longest wait for one connection, and for the first at start.", minimum=1)
     request_timeout_ms: int = setting(30_000, "Longest wait for an answer, retries included.", minimum=1)

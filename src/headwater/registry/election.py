@@ -7,13 +7,17 @@ URL, as Confluent's does, so that both kinds of registry can be members of one g
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
+from msgspec import field as member
 
 PROTOCOL_TYPE = "sr"
 PROTOCOL = "v0"
 GROUP = "schema-registry"
+HTTP_PORT, HTTPS_PORT = 80, 443
 
 
 class Identity(Struct, frozen=True):
@@ -21,7 +25,7 @@ class Identity(Struct, frozen=True):
 
     host: str
     port: int
-    eligible: bool = field(default=True, name="master_eligibility")
+    eligible: bool = member(default=True, name="master_eligibility")
     scheme: str = "http"
     version: int = 1
 
@@ -32,13 +36,30 @@ class Identity(Struct, frozen=True):
         return f"{self.scheme}://{host}:{self.port}"
 
 
+    @classmethod
+    def at(cls, url: str) -> Identity:
+        """The registry at `http://host:port` or `https://host:port`."""
+        parts = urlsplit(url)
+        default = HTTPS_PORT if parts.scheme == "https" else HTTP_PORT
+        return cls(parts.hostname or "", parts.port or default, scheme=parts.scheme)
+
+
+@dataclass(frozen=True)
+class Peers:
+    """How this registry asks the one that writes: with which `Authorization`, if not with its clients' own, and (https)
+    trusting which authorities, a PEM file, or the system's."""
+
+    authorization: str | None = field(default=None, repr=False)
+    ca_file: str = ""
+
+
 class Assignment(Struct, frozen=True, omit_defaults=True):
     """What every member is told. `error` 1: two members have one URL."""
 
     version: int = 1
     error: int = 0
-    writer_id: str | None = field(default=None, name="master")
-    writer: Identity | None = field(default=None, name="master_identity")
+    writer_id: str | None = member(default=None, name="master")
+    writer: Identity | None = member(default=None, name="master_identity")
 
 
 DUPLICATE_URLS = 1

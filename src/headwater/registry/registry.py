@@ -19,6 +19,7 @@ from headwater.cluster.remote.errors import FencedError
 from headwater.core.clock import Clock
 from headwater.core.errors import TopicExistsError
 from headwater.registry.decisions import Candidate, Decision
+from headwater.registry.election import Peers
 from headwater.registry.errors import Code, RegistryError
 from headwater.registry.records import Change, decode, encode
 from headwater.registry.schemas import DEFAULT_LARGEST_BYTES, Schemas
@@ -58,6 +59,7 @@ class Registry:
         self.writer_known.set()
         self.forward: Callable[[str, Candidate], Awaitable[None]] | None = None
         """Registers a schema with the node that writes; set where there may be another one."""
+        self.peers = Peers()
         self._place = TopicPartition(TOPIC, 0)
         self._position = 0
         self._turn = asyncio.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from urllib.parse import quote, urlsplit
 
 import h11
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headwater.registry.decisions import Candidate
+from headwater.registry.election import HTTP_PORT, HTTPS_PORT
 from headwater.registry.errors import Code, RegistryError
 from headwater.registry.registry import Registry
 
@@ -19,7 +21,7 @@ FORWARDED = "x-forward"
 TAKES_MORE = "confluent-accept-unknown-properties"
 """By which a client says that answers may have members that it does not know (Confluent's header, since 8)."""
 _PASSED_ON = ("accept", "content-type", "authorization", TAKES_MORE)
-HTTP_OK = 200
+HTTP_OK, HTTP_UNAUTHORIZED = 200, 401
 _SECONDS = 30.0
 _READ_BYTES = 1 << 16
 
@@ -32,15 +34,9 @@ async def forward(registry: Registry, request: Request, body: bytes) -> Response
     target = request.scope["raw_path"].decode("latin-1")
     if request.url.query:
         target += f"?{request.url.query}"
-    headers = [(name, request.headers[name]) for name in _PASSED_ON if name in request.headers]
-    try:
-        async with asyncio.timeout(_SECONDS):
-            response = await exchange(url, request.method, target, [*headers, (FORWARDED, "true")], body)
-            await registry.catch_up()
-    except (OSError, TimeoutError, h11.ProtocolError, EOFError) as error:
-        reason = str(error) or type(error).__name__
-        message = f"Error while forwarding the request to the leader at {url}: {reason}"
-        raise RegistryError(Code.FORWARDING_FAILED, message) from error
+    headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+    response = await _ask_writer(registry, url, request.method, target, headers, body)
+    await registry.catch_up()
     return response
 
 
@@ -52,15 +48,29 @@ async def register_with_writer(registry: Registry, subject: str, candidate: Cand
     body: dict[str, object] = {"schema": candidate.schema, "schemaType": candidate.kind}
     body |= {"references": candidate.references, "metadata": candidate.metadata, "ruleSet": candidate.rules}
     target = f"/subjects/{quote(subject, safe='')}/versions"
-    headers = [("content-type", "application/json"), (FORWARDED, "true")]
-    try:
-        async with asyncio.timeout(_SECONDS):
-            response = await exchange(url, "POST", target, headers, msgspec.json.encode(body))
-    except (OSError, TimeoutError, h11.ProtocolError, EOFError) as error:
-        message = f"Error while forwarding the request to the leader at {url}: {str(error) or type(error).__name__}"
-        raise RegistryError(Code.FORWARDING_FAILED, message) from error
+    headers = {"content-type": "application/json"}
+    response = await _ask_writer(registry, url, "POST", target, headers, msgspec.json.encode(body))
+    if response.status_code == HTTP_UNAUTHORIZED:
+        message = f"The leader at {url} asks for a login: set cluster.node_secret to the same at all nodes"
+        raise RegistryError(Code.FORWARDING_FAILED, message)
     if response.status_code != HTTP_OK:
         raise _as_refusal(bytes(response.body))
+
+
+async def _ask_writer(
+    registry: Registry, url: str, method: str, target: str, headers: dict[str, str], body: bytes
+) -> Response:
+    """As the node, where nodes know each other: what the client may do has been checked here."""
+    own = registry.peers.authorization
+    login = {} if own is None else {"authorization": own}
+    try:
+        async with asyncio.timeout(_SECONDS):
+            fields = {**headers, **login, FORWARDED: "true"}
+            return await exchange(url, method, target, list(fields.items()), body, registry.peers.ca_file)
+    except (OSError, TimeoutError, h11.ProtocolError, EOFError) as error:
+        reason = str(error) or type(error).__name__
+        message = f"Error while forwarding the request to the leader at {url}: {reason}"
+        raise RegistryError(Code.FORWARDING_FAILED, message) from error
 
 
 class _Refusal(msgspec.Struct):
@@ -76,10 +86,17 @@ def _as_refusal(body: bytes) -> RegistryError:
         return RegistryError(Code.FORWARDING_FAILED, "The leader gave an answer that is not understood")
 
 
-async def exchange(url: str, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> Response:
-    """One request over a connection of its own. Raises `OSError`, `EOFError`, `h11.ProtocolError`."""
+async def exchange(
+    url: str, method: str, target: str, headers: list[tuple[str, str]], body: bytes, ca_file: str = ""
+) -> Response:
+    """One request over a connection of its own; https trusts the authorities in `ca_file`, or the system's.
+
+    Raises `OSError`, `EOFError`, `h11.ProtocolError`.
+    """
     address = urlsplit(url)
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    tls = ssl.create_default_context(cafile=ca_file or None) if address.scheme == "https" else None
+    default = HTTP_PORT if tls is None else HTTPS_PORT
+    reader, writer = await asyncio.open_connection(address.hostname, address.port or default, ssl=tls)
     try:
         connection = h11.Connection(h11.CLIENT)
         fields = [*headers, ("host", address.netloc), ("content-length", str(len(body))), ("connection", "close")]
