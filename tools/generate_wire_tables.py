@@ -34,6 +34,8 @@ APIS = """
     DescribeUserScramCredentials
     AlterUserScramCredentials DescribeCluster DescribeProducers DescribeTransactions ListTransactions
     DescribeTopicPartitions
+    ElectLeaders AlterPartitionReassignments ListPartitionReassignments AlterReplicaLogDirs DescribeQuorum
+    ListConfigResources
 """.split()
 DATA = ["ConsumerProtocolSubscription", "ConsumerProtocolAssignment"]
 

@@ -77,6 +77,8 @@ def broker_settings(kafka: KafkaSettings) -> BrokerSettings:
     """What the broker takes, from the node's settings."""
     names = kafka.super_users.split(";")
     return BrokerSettings(
+        node_id=kafka.node_id,
+        group_min_session_timeout_ms=kafka.group_min_session_timeout_ms,
         default_partitions=kafka.default_partitions,
         auto_create_topics=kafka.auto_create_topics,
         super_users=frozenset(name.strip().removeprefix("User:") for name in names if name.strip()),

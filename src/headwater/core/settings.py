@@ -141,6 +141,10 @@ class KafkaSettings:
     connections_max_reauth_ms: int = setting(
         0, "After so long a client has to log in again on its connection (KIP-368); 0: never.", minimum=0
     )
+    node_id: int = setting(1, "The number by which clients know the node (`node.id`).", minimum=0, maximum=2**31 - 1)
+    group_min_session_timeout_ms: int = setting(
+        6_000, "Shortest `session.timeout.ms` that a consumer of a classic group may ask for.", minimum=1
+    )
     default_partitions: int = setting(
         1, "Partitions of a topic whose creator names no number, or that is created by being used.", minimum=1
     )

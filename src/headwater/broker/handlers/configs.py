@@ -1,4 +1,4 @@
-"""Configs of topics and of the broker: DescribeConfigs, AlterConfigs, IncrementalAlterConfigs."""
+"""Configs of topics and of the broker: which there are, their values, and changes of them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from headwater.wire.messages import (
     DescribeConfigsResponse,
     IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResponse,
+    ListConfigResourcesRequest,
+    ListConfigResourcesResponse,
 )
 
 if TYPE_CHECKING:
     from headwater.broker.broker import Broker
 
-TOPIC, BROKER = 2, 4
-"""Resource types."""
+TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
+"""Resource types; those after the second have no configs here."""
+_TYPES = [TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP]
 SET, DELETE, APPEND, SUBTRACT = range(4)
 """Operations of IncrementalAlterConfigs (KIP-339)."""
 DYNAMIC_TOPIC, STATIC_BROKER, DEFAULT = 1, 4, 5
@@ -44,6 +47,26 @@ _WIRE_TYPES = {
 Entry = DescribeConfigsResponse.DescribeConfigsResourceResult
 Result = DescribeConfigsResponse.DescribeConfigsResult
 Changes = dict[str, str | None]
+
+
+def list_config_resources(
+    broker: Broker, context: Context, request: ListConfigResourcesRequest
+) -> ListConfigResourcesResponse:
+    """What has configs (KIP-1142): of the types asked for, or of all. Version 0 asks for subscriptions to clients'
+    metrics, of which there are none."""
+    if not broker.allows(context, Operation.DESCRIBE_CONFIGS, Resource.CLUSTER, CLUSTER_NAME):
+        return ListConfigResourcesResponse(error_code=Code.CLUSTER_AUTHORIZATION_FAILED)
+    wanted = request.resource_types or ([] if context.version == 0 else _TYPES)
+    if not set(wanted) <= set(_TYPES):
+        return ListConfigResourcesResponse(error_code=Code.UNSUPPORTED_VERSION)
+    names = {TOPIC: list(broker.log.topics()), BROKER: [str(broker.settings.node_id)]}
+    return ListConfigResourcesResponse(
+        config_resources=[
+            ListConfigResourcesResponse.ConfigResource(resource_name=name, resource_type=kind)
+            for kind in wanted
+            for name in names.get(kind, [])
+        ]
+    )
 
 
 def describe_configs(broker: Broker, context: Context, request: DescribeConfigsRequest) -> DescribeConfigsResponse:

@@ -1,10 +1,10 @@
-"""What the cluster looks like: ApiVersions, Metadata, DescribeCluster, FindCoordinator, DescribeLogDirs."""
+"""What the cluster looks like: ApiVersions, Metadata, DescribeCluster, FindCoordinator."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
+from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.broker.transactions.coordinator import TV2
@@ -15,8 +15,6 @@ from headwater.wire.messages import (
     ApiVersionsResponse,
     DescribeClusterRequest,
     DescribeClusterResponse,
-    DescribeLogDirsRequest,
-    DescribeLogDirsResponse,
     DescribeTopicPartitionsRequest,
     DescribeTopicPartitionsResponse,
     FindCoordinatorRequest,
@@ -229,24 +227,3 @@ def _may_find(broker: Broker, context: Context, kind: int, key: str) -> Code:
         return Code.NONE if allowed else Code.GROUP_AUTHORIZATION_FAILED
     allowed = broker.allows(context, Operation.DESCRIBE, Resource.TRANSACTIONAL_ID, key)
     return Code.NONE if allowed else Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-
-
-def describe_log_dirs(broker: Broker, context: Context, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse:
-    """One log directory and the size of each partition in it."""
-    if not broker.allows(context, Operation.DESCRIBE, Resource.CLUSTER, CLUSTER_NAME):
-        return DescribeLogDirsResponse(error_code=Code.CLUSTER_AUTHORIZATION_FAILED)
-    wanted = None if request.topics is None else {t.topic: set(t.partitions) for t in request.topics}
-    topics = []
-    for topic in broker.log.topics().values():
-        if wanted is not None and topic.name not in wanted:
-            continue
-        partitions = [
-            DescribeLogDirsResponse.DescribeLogDirsPartition(
-                partition_index=partition.index, partition_size=partition.size_bytes
-            )
-            for partition in topic.partitions
-            if wanted is None or partition.index in wanted[topic.name]
-        ]
-        topics.append(DescribeLogDirsResponse.DescribeLogDirsTopic(name=topic.name, partitions=partitions))
-    result = DescribeLogDirsResponse.DescribeLogDirsResult(log_dir="/data", topics=topics)
-    return DescribeLogDirsResponse(results=[result])
