@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -193,6 +194,25 @@ async def test_what_is_sent_elsewhere_keeps_the_path_as_it_was_sent(client: http
     for path in ("/connectors/a%0d%0aSet-Cookie:%20b=c/status", "/connectors/%E2%82%AC%2F?expand=info"):
         answer = await client.get(path)
         assert (answer.status_code, answer.headers["location"]) == (307, f"http://127.0.0.1:8084{path}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (None, 201),
+        ("application/json", 201),
+        ("Application/JSON; charset=utf-8", 201),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+    ],
+)
+async def test_bodies_are_json(client: httpx.AsyncClient, kind: str | None, status: int) -> None:
+    """As with the original; what web pages may send without asking first is no JSON."""
+    body = json.dumps({"name": "n", "config": SOURCE})
+    answer = await client.post("/connectors", content=body, headers={} if kind is None else {"content-type": kind})
+    assert answer.status_code == status
+    if status == 415:
+        assert answer.json() == {"error_code": 415, "message": "HTTP 415 Unsupported Media Type"}
 
 
 async def test_who_may_not_change_connectors_cannot_have_the_node_look_around(rig: ConnectRig) -> None:

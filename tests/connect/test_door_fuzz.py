@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headwater.http.connect.door import ConnectDoor
-from headwater.http.connect.routes import ROUTES, Route
+from headwater.http.connect.routes import ROUTES
+from headwater.http.routes import Route
 from headwater.testing.connect_rig import ConnectRig
 from tests.connect.toy import SINK, SOURCE, HeldConnector, NumbersConnector
 

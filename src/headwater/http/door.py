@@ -38,7 +38,7 @@ class Call:
     route: Route
     parameters: dict[str, str]
     caller: Principal
-    body: bytes = field(default=b"", init=False)
+    body: bytes = field(default=b"", init=False, kw_only=True)
 
     @cached_property
     def query(self) -> dict[str, list[str]]:

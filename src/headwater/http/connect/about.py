@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from headwater.connect.errors import UsageError
 from headwater.connect.plugins import is_source
-from headwater.http.connect.call import Answer, Call, set_texts
+from headwater.http.connect.call import ConnectCall, set_texts
+from headwater.http.door import Answer
 
 _LEVELS = {
     "TRACE": logging.DEBUG, "DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING,
@@ -25,20 +26,20 @@ class LevelBody(Struct):
     level: str
 
 
-async def root(call: Call) -> Answer:
+async def root(call: ConnectCall) -> object:
     version = call.worker.settings.version
-    return Answer(body={"version": version, "commit": version, "kafka_cluster_id": call.worker.cluster_id})
+    return {"version": version, "commit": version, "kafka_cluster_id": call.worker.cluster_id}
 
 
-async def health(call: Call) -> Answer:
+async def health(call: ConnectCall) -> object:
     """KIP-1017."""
     if not call.worker.ready:
         return Answer(503, {"status": "starting", "message": "Worker is still starting up."})
     told = "Worker has completed startup and is ready to handle requests."
-    return Answer(body={"status": "healthy", "message": told})
+    return {"status": "healthy", "message": told}
 
 
-async def plugins(call: Call) -> Answer:
+async def plugins(call: ConnectCall) -> object:
     """Connectors; with `connectorsOnly=false` converters, transformations and predicates too (KIP-769)."""
     version = call.worker.settings.version
     found = [
@@ -53,46 +54,46 @@ async def plugins(call: Call) -> Answer:
         found += [{"class": cls.names[0], "type": "converter", "version": version} for cls in CONVERTERS]
         found += [{"class": name, "type": "transformation", "version": version} for name in class_names()]
         found += [{"class": cls.names[0], "type": "predicate", "version": version} for cls in PREDICATES]
-    return Answer(body=found)
+    return found
 
 
-async def plugin_config(call: Call) -> Answer:
-    return Answer(body=call.worker.plugin_keys(call.parameters["plugin"]))
+async def plugin_config(call: ConnectCall) -> object:
+    return call.worker.plugin_keys(call.parameters["plugin"])
 
 
-async def plugin_form(call: Call) -> Answer:
+async def plugin_form(call: ConnectCall) -> object:
     """Headwater's own: the console asks it."""
-    return Answer(body=call.worker.plugin_form(call.parameters["plugin"], {}))
+    return call.worker.plugin_form(call.parameters["plugin"], {})
 
 
-async def validate(call: Call) -> Answer:
+async def validate(call: ConnectCall) -> object:
     config = set_texts(call.read(dict[str, Any]))
-    return Answer(body=await call.worker.validate(call.parameters["plugin"], config))
+    return await call.worker.validate(call.parameters["plugin"], config)
 
 
-async def loggers(call: Call) -> Answer:
+async def loggers(call: ConnectCall) -> object:
     every = logging.root.manager.loggerDict.items()
     known = {name: logger for name, logger in every if isinstance(logger, logging.Logger)}
     set_ones = {name: _level(logger) for name, logger in sorted(known.items()) if logger.level != logging.NOTSET}
-    return Answer(body={"root": _level(logging.root), **set_ones})
+    return {"root": _level(logging.root), **set_ones}
 
 
-async def logger(call: Call) -> Answer:
+async def logger(call: ConnectCall) -> object:
     name = call.parameters["logger"]
     if name != "root" and name not in logging.root.manager.loggerDict:
         raise UsageError(f"Logger {name} not found.", 404)
-    return Answer(body=_level(_logger(name)))
+    return _level(_logger(name))
 
 
-async def set_level(call: Call) -> Answer:
+async def set_level(call: ConnectCall) -> object:
     name, level = call.parameters["logger"], call.read(LevelBody).level.upper()
     if level not in _LEVELS:
         raise UsageError(f"invalid log level '{level}'.", 404)
     _logger(name).setLevel(_LEVELS[level])
     if call.text("scope") == "cluster":
-        return Answer(204)
+        return None
     below = [other for other in logging.root.manager.loggerDict if other.startswith(f"{name}.")]
-    return Answer(body=sorted([name, *below]))
+    return sorted([name, *below])
 
 
 def _logger(name: str) -> logging.Logger:

@@ -1,35 +1,24 @@
-"""`Call`: one request as a handler sees it, and `Answer`: what it gives back."""
+"""`ConnectCall`: one request as a handler sees it, and configurations as JSON has them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
 from headwater.connect.errors import UsageError
 from headwater.connect.worker import Worker
+from headwater.http.door import Call
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Answer:
-    """`body` None is no body at all."""
-
-    status: int = 200
-    body: object = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Call:
-    """Parameters of the path and of the query, decoded, and the bytes of the body."""
+@dataclass
+class ConnectCall(Call):
+    """`worker` is who is asked."""
 
     worker: Worker
-    parameters: dict[str, str]
-    query: dict[str, list[str]]
-    body: bytes = b""
 
     @property
     def name(self) -> str:
@@ -43,9 +32,6 @@ class Call:
         if not (text.isascii() and text.isdigit() and len(text) < 10):
             raise UsageError("HTTP 404 Not Found", 404)
         return int(text)
-
-    def text(self, name: str, default: str = "") -> str:
-        return self.query.get(name, [default])[0]
 
     def flag(self, name: str, default: bool = False) -> bool:
         """Java's idea of a Boolean in a query: `true`, or anything else."""

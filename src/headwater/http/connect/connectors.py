@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from headwater.connect.errors import UsageError
 from headwater.connect.state.configs import TargetState
-from headwater.http.connect.call import Answer, Call, set_texts, texts
+from headwater.http.connect.call import ConnectCall, set_texts, texts
+from headwater.http.door import Answer
 
 
 class CreateBody(Struct):
@@ -33,11 +34,11 @@ class OffsetsBody(Struct):
     offsets: list[OffsetEntry]
 
 
-async def listed(call: Call) -> Answer:
+async def listed(call: ConnectCall) -> object:
     """Names, or with `expand` what is known of each (KIP-465)."""
     expand = call.query.get("expand", [])
     if not expand:
-        return Answer(body=call.worker.names())
+        return call.worker.names()
     out: dict[str, Any] = {}
     for name in call.worker.names():
         entry = out.setdefault(name, {})
@@ -45,10 +46,10 @@ async def listed(call: Call) -> Answer:
             entry["info"] = call.worker.info(name)
         if "status" in expand:
             entry["status"] = call.worker.status(name)
-    return Answer(body=out)
+    return out
 
 
-async def create(call: Call) -> Answer:
+async def create(call: ConnectCall) -> object:
     body = call.read(CreateBody)
     name, config = body.name.strip(), set_texts(body.config)
     if not name:
@@ -70,92 +71,92 @@ def _initial(text: str | None) -> TargetState | None:
     return states[text.upper()]
 
 
-async def info(call: Call) -> Answer:
-    return Answer(body=call.worker.info(call.name))
+async def info(call: ConnectCall) -> object:
+    return call.worker.info(call.name)
 
 
-async def delete(call: Call) -> Answer:
+async def delete(call: ConnectCall) -> object:
     await call.worker.delete(call.name)
-    return Answer(204)
+    return None
 
 
-async def config(call: Call) -> Answer:
-    return Answer(body=call.worker.config(call.name))
+async def config(call: ConnectCall) -> object:
+    return call.worker.config(call.name)
 
 
-async def put_config(call: Call) -> Answer:
+async def put_config(call: ConnectCall) -> object:
     created, told = await call.worker.put_config(call.name, set_texts(call.read(dict[str, Any])))
     return Answer(201 if created else 200, told)
 
 
-async def patch_config(call: Call) -> Answer:
-    return Answer(body=await call.worker.patch_config(call.name, texts(call.read(dict[str, Any]))))
+async def patch_config(call: ConnectCall) -> object:
+    return await call.worker.patch_config(call.name, texts(call.read(dict[str, Any])))
 
 
-async def status(call: Call) -> Answer:
-    return Answer(body=call.worker.status(call.name))
+async def status(call: ConnectCall) -> object:
+    return call.worker.status(call.name)
 
 
-async def tasks(call: Call) -> Answer:
-    return Answer(body=call.worker.tasks(call.name))
+async def tasks(call: ConnectCall) -> object:
+    return call.worker.tasks(call.name)
 
 
-async def tasks_config(call: Call) -> Answer:
+async def tasks_config(call: ConnectCall) -> object:
     """The same by the tasks' ids (KIP-661)."""
-    return Answer(body={f"{call.name}-{task['id']['task']}": task["config"] for task in call.worker.tasks(call.name)})
+    return {f"{call.name}-{task['id']['task']}": task["config"] for task in call.worker.tasks(call.name)}
 
 
-async def task_status(call: Call) -> Answer:
-    return Answer(body=call.worker.task_status(call.name, call.task))
+async def task_status(call: ConnectCall) -> object:
+    return call.worker.task_status(call.name, call.task)
 
 
-async def restart_task(call: Call) -> Answer:
+async def restart_task(call: ConnectCall) -> object:
     await call.worker.restart_task(call.name, call.task)
-    return Answer(204)
+    return None
 
 
-async def restart(call: Call) -> Answer:
+async def restart(call: ConnectCall) -> object:
     include, only = call.flag("includeTasks"), call.flag("onlyFailed")
     told = await call.worker.restart(call.name, include_tasks=include, only_failed=only)
-    return Answer(202, told) if include or only else Answer(204)
+    return Answer(202, told) if include or only else None
 
 
-async def pause(call: Call) -> Answer:
+async def pause(call: ConnectCall) -> object:
     await call.worker.pause(call.name)
     return Answer(202)
 
 
-async def resume(call: Call) -> Answer:
+async def resume(call: ConnectCall) -> object:
     await call.worker.resume(call.name)
     return Answer(202)
 
 
-async def stop(call: Call) -> Answer:
+async def stop(call: ConnectCall) -> object:
     await call.worker.stop(call.name)
-    return Answer(204)
+    return None
 
 
-async def topics(call: Call) -> Answer:
-    return Answer(body={call.name: {"topics": call.worker.topics(call.name)}})
+async def topics(call: ConnectCall) -> object:
+    return {call.name: {"topics": call.worker.topics(call.name)}}
 
 
-async def reset_topics(call: Call) -> Answer:
+async def reset_topics(call: ConnectCall) -> object:
     call.worker.reset_topics(call.name)
     return Answer(200)
 
 
-async def offsets(call: Call) -> Answer:
-    return Answer(body={"offsets": await call.worker.offsets(call.name)})
+async def offsets(call: ConnectCall) -> object:
+    return {"offsets": await call.worker.offsets(call.name)}
 
 
-async def alter_offsets(call: Call) -> Answer:
+async def alter_offsets(call: ConnectCall) -> object:
     body = call.read(OffsetsBody)
     return _message(await call.worker.alter_offsets(call.name, [(e.partition, e.offset) for e in body.offsets]))
 
 
-async def reset_offsets(call: Call) -> Answer:
+async def reset_offsets(call: ConnectCall) -> object:
     return _message(await call.worker.reset_offsets(call.name))
 
 
-def _message(text: str) -> Answer:
-    return Answer(body={"message": text})
+def _message(text: str) -> dict[str, str]:
+    return {"message": text}

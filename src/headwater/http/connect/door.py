@@ -1,122 +1,79 @@
-"""Connect's door as an ASGI application: dispatch, who may do what, errors as answers."""
+"""Connect's door: who may do what, errors as answers, and the way to the worker that has the connectors."""
 
 from __future__ import annotations
 
 import logging
-from urllib.parse import parse_qs, quote
+from typing import Any
+from urllib.parse import quote
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
+from headwater.broker.access import Principal
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.connect.errors import UsageError
 from headwater.connect.worker import Worker
 from headwater.core.errors import HeadwaterError
-from headwater.http.asgi import live, read_body
-from headwater.http.connect.call import Answer, Call
-from headwater.http.connect.openapi import document
-from headwater.http.connect.routes import Paths, Route
+from headwater.http.connect.call import ConnectCall
+from headwater.http.connect.routes import ROUTES
+from headwater.http.door import Answer, Door
 from headwater.http.errors import HttpError
 from headwater.http.identity import Identify, anybody
 from headwater.http.origins import Origins
+from headwater.http.routes import JSON, OPENAPI, Route
 
 _LOGGER = logging.getLogger(__name__)
-LARGEST_BODY = 4 << 20
-"""Bytes of a request's body: more than any configuration."""
+_EARLY = frozenset({"/", "/health", OPENAPI})
 
 
-class ConnectDoor:
+class ConnectDoor(Door[ConnectCall]):
     """Serves one worker: it answers 503 until that has replayed its topics."""
+
+    most_bytes = 4 << 20  # more than any configuration
+    too_large = f"The request is too large: at most {most_bytes} bytes"
+    taken = frozenset({JSON})  # as in the original, so that `curl -d` has to say what it sends
 
     def __init__(self, worker: Worker, identify: Identify = anybody, origins: Origins | None = None) -> None:
         self._worker = worker
-        self._identify = identify
-        self._origins = origins or Origins()
-        self._paths = Paths()
-        self._document = msgspec.json.encode(document(worker.settings.version))
+        described = Route("GET", OPENAPI, self._describe, "This document", open=True)
+        super().__init__((*ROUTES, described), identify, origins or Origins())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await live(receive, send)
-            return
-        if scope["type"] != "http":
-            await Response(status_code=404)(scope, receive, send)
-            return
-        request = Request(scope, receive)
-        try:
-            response = await self._answer(request)
-        except ClientDisconnect:
-            return
-        await response(scope, receive, send)
+    def begin(self, request: Request, route: Route, parameters: dict[str, str], caller: Principal) -> ConnectCall:
+        return ConnectCall(request, route, parameters, caller, self._worker)
 
-    async def _answer(self, request: Request) -> Response:
-        try:
-            self._origins.check(request)
-            if request.url.path == "/openapi.json":
-                return Response(self._document, media_type="application/json")
-            route, parameters = self._route(request)
-            await self._admit(request, route)
-            if self._worker.leader_url is not None and route.path.startswith("/connectors"):
-                return _elsewhere(self._worker.leader_url, request)
-            query = parse_qs(request.url.query, keep_blank_values=True)
-            call = Call(self._worker, parameters, query, await _body(request))
-            return _response(await route.handler(call))
-        except ClientDisconnect:
-            raise
-        except Exception as error:  # noqa: BLE001 - a defect must answer the one request and end nothing else
-            return _refusal(error)
+    def permit(self, call: ConnectCall) -> None:
+        if call.route.right is Operation.ALTER and not call.caller.may(Operation.ALTER, Resource.CLUSTER, CLUSTER_NAME):
+            raise HttpError(403, f"{call.caller.name} may not change connectors: it takes ALTER on the cluster")
+        if not self._worker.ready and call.route.path not in _EARLY:
+            raise HttpError(503, "The worker is still starting up.")
 
-    def _route(self, request: Request) -> tuple[Route, dict[str, str]]:
-        path = (request.scope.get("raw_path") or request.url.path.encode()).decode("latin-1").partition("?")[0]
-        found = self._paths.find(path)
-        if found is None:
-            raise UsageError("HTTP 404 Not Found", 404)
-        routes, parameters = found
-        route = routes.get("GET" if request.method == "HEAD" else request.method)
-        if route is None:
-            raise UsageError("HTTP 405 Method Not Allowed", 405)
-        return route, parameters
+    async def carry_out(self, call: ConnectCall) -> Any:
+        leader = self._worker.leader_url
+        if leader is not None and call.route.path.startswith("/connectors"):
+            return _elsewhere(leader, call.request)
+        return await super().carry_out(call)
 
-    async def _admit(self, request: Request, route: Route) -> None:
-        principal = await self._identify(request)
-        if principal is None:
-            raise UsageError("User cannot access the resource.", 401)
-        if route.changes and not principal.may(Operation.ALTER, Resource.CLUSTER, CLUSTER_NAME):
-            raise UsageError(f"{principal.name} may not change connectors: it takes ALTER on the cluster", 403)
-        if not self._worker.ready and route.path not in ("/", "/health"):
-            raise UsageError("The worker is still starting up.", 503)
+    def refuse(self, error: Exception, request: Request) -> Response:
+        headers = error.headers if isinstance(error, HttpError) else None
+        status, message = 500, str(error)
+        if isinstance(error, UsageError | HttpError):
+            status = error.status
+        elif not isinstance(error, HeadwaterError):
+            _LOGGER.error("Unexpected error while answering a request", exc_info=error)
+            message = "Internal Server Error"
+        return Response(msgspec.json.encode({"error_code": status, "message": message}), status, headers, JSON)
+
+    def _describe(self, call: ConnectCall) -> dict[str, Any]:
+        from headwater.http.openapi import Api, document  # seldom needed, and it would lengthen every start
+
+        return document(Api("Kafka Connect REST API", self._worker.settings.version), ROUTES)
 
 
-def _response(answer: Answer) -> Response:
-    if answer.body is None:
-        return Response(status_code=answer.status, headers=answer.headers)
-    return Response(msgspec.json.encode(answer.body), answer.status, answer.headers, "application/json")
-
-
-def _elsewhere(leader_url: str, request: Request) -> Response:
+def _elsewhere(leader_url: str, request: Request) -> Answer:
     """Another worker runs the connectors: clients that follow redirects send the same there."""
     # As it was sent, percent-encoded: decoded, a name could end the header and begin another one.
     path = (request.scope.get("raw_path") or quote(request.scope["path"]).encode()).decode("latin-1").partition("?")[0]
     query = f"?{request.url.query}" if request.url.query else ""
     told = {"error_code": 307, "message": f"Connectors run at {leader_url}"}
-    headers = {"Location": f"{leader_url}{path}{query}"}
-    return Response(msgspec.json.encode(told), 307, headers, "application/json")
-
-
-async def _body(request: Request) -> bytes:
-    refusal = UsageError(f"The request is too large: at most {LARGEST_BODY} bytes", 413)
-    return await read_body(request, LARGEST_BODY, refusal)
-
-
-def _refusal(error: Exception) -> Response:
-    status, message = 500, str(error)
-    if isinstance(error, UsageError | HttpError):
-        status = error.status
-    elif not isinstance(error, HeadwaterError):
-        _LOGGER.error("Unexpected error while answering a request", exc_info=error)
-        message = "Internal Server Error"
-    headers = {"WWW-Authenticate": 'Basic realm="connect"'} if status == 401 else None
-    body = msgspec.json.encode({"error_code": status, "message": message})
-    return Response(body, status, headers, "application/json")
+    return Answer(307, told, {"Location": f"{leader_url}{path}{query}"})
