@@ -84,7 +84,7 @@ def forget(args: argparse.Namespace) -> None:
 
         args.services.mkdir(parents=True, exist_ok=True)
         store = DocumentStore(args.services, "search")
-        store.write([Write(INDEX, key, None) for key, _ in store.find(INDEX)], 0)
+        store.write([Write(INDEX, key, None) for key, _ in store.find(INDEX)], statuses.now_ms())
     else:
         try:
             call("DELETE", f"{args.elasticsearch}/{INDEX}")

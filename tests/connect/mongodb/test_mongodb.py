@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from headwater.connect.connectors.mongodb.json_text import DEFAULT, EXTENDED, SIMPLIFIED, to_plain
 from headwater.connect.connectors.mongodb.writes import Kind, bson_value, write_of
 from headwater.connect.embedded.documents import DocumentStore, Write
+from headwater.connect.embedded.history import History
 from headwater.connect.record import SinkRecord
 from headwater.testing.connect_rig import ConnectRig
 from headwater.testing.connector_suite import SinkConnectorSuite, SourceConnectorSuite
@@ -140,6 +141,22 @@ async def test_a_server_that_is_not_there_is_an_error_of_its_field(rig: ConnectR
     found = await rig.worker.validate(config["connector.class"], config)
     (wrong,) = [entry["value"] for entry in found["configs"] if entry["value"]["errors"]]
     assert wrong["name"] == "connection.host"
+
+
+async def test_a_source_that_comes_back_too_late_fails_as_with_a_server(rig: ConnectRig, tmp_path: Path) -> None:
+    (tmp_path / "services").mkdir(exist_ok=True)
+    store = DocumentStore(tmp_path / "services", "abc", History("sequence", "at_ms", "space", most=10))
+    await rig.create("abc", {"connector.class": "MongoDbAtlasSource", "database": "abc"})
+    store.write([Write("clicks", "first", {})], 5)
+
+    async def followed() -> bool:
+        return len(await rig.values("abc.clicks")) == 1
+
+    await rig.until(followed)
+    await rig.worker.stop("abc")
+    store.write([Write("clicks", str(number), {}) for number in range(3_000)], 5)
+    await rig.worker.resume("abc")
+    assert "does not have the changes since the last one read any more" in await rig.failed("abc")
 
 
 async def test_deletions_and_replacements_are_change_events(rig: ConnectRig, tmp_path: Path) -> None:

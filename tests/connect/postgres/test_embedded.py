@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from headwater.connect.connectors.postgres.embedded import column
+from headwater.connect.embedded.history import History
 from headwater.connect.embedded.tables import TableError, TableStore, TableTransaction
 from headwater.connect.errors import ConnectError
 from headwater.connect.record import SourceRecord
 from tests.connect.postgres.comparison import difference
-from tests.connect.postgres.running import as_json, running, settings
+from tests.connect.postgres.running import StoredOffsets, as_json, running, settings
 from tests.postgres_fixture import Database
 
 COLUMNS = {
@@ -89,16 +90,47 @@ async def test_writes_of_a_transaction_are_captured_together_or_not_at_all(tmp_p
 
     with pytest.raises(TableError, match=r"public\.orders has a row with the key"):
         twice()
-    with store.transaction() as transaction:
-        transaction.insert("orders", {"id": 1})
-        transaction.update("orders", 1, {"v": "x"})
-        transaction.update("orders", 1, {"v": "y"})
     async with running(config, folder=tmp_path) as task:
+        with store.transaction() as transaction:
+            transaction.insert("orders", {"id": 1})
+            transaction.update("orders", 1, {"v": "x"})
+            transaction.update("orders", 1, {"v": "y"})
         records = await task.until(5)
     blocks = [record.value["transaction"]["total_order"] for record in records if record.topic == "data.public.orders"]
     assert blocks == [1, 2, 3]
     ends = [record.value for record in records if record.topic == "data.transaction"]
     assert [(end["status"], end["event_count"]) for end in ends] == [("BEGIN", None), ("END", 3)]
+
+
+async def test_changes_that_are_not_kept_any_more_are_told_or_the_tables_are_read_again(tmp_path: Path) -> None:
+    store = TableStore(tmp_path, History("lsn", "at_us / 1000", "namespace || '.' || name", most=3))
+    for table in ("orders", "others"):
+        store.create_table(table, {"id": "int"}, key=["id"])
+    config = {"database.hostname": "embedded", "topic.prefix": "d", "poll.interval.ms": "10", "name": "cdc",
+              "table.include.list": "public.orders"}  # fmt: skip
+    stored = StoredOffsets()
+    with store.transaction() as transaction:
+        transaction.insert("orders", {"id": 0})
+    async with running(config, stored, tmp_path) as task:
+        await task.until(1)
+        with store.transaction() as transaction:
+            transaction.insert("orders", {"id": 1})
+        await task.until(2)
+    with store.transaction() as transaction:
+        for number in range(2_000):
+            transaction.insert("others", {"id": number})
+    async with running(config, stored, tmp_path) as task:  # nothing of what it reads is lost
+        with store.transaction() as transaction:
+            transaction.insert("orders", {"id": 2})
+        assert [record.key for record in await task.until(1)] == [{"id": 2}]
+    with store.transaction() as transaction:
+        for number in range(3, 2_000):
+            transaction.insert("orders", {"id": number})
+    async with running(config, stored, tmp_path) as task:
+        with pytest.raises(ConnectError, match=r"Changes are lost: Changes of public\.orders up to"):
+            await task.poll()
+    async with running({**config, "snapshot.mode": "when_needed"}, stored, tmp_path) as task:
+        assert len(await task.until(2_000)) == 2_000
 
 
 @pytest.mark.parametrize(

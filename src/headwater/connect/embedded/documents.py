@@ -1,7 +1,8 @@
 """A document store in one SQLite file: what a document database or a search index is to a connector, with no install.
 
-Documents are JSON objects by id, in collections of a space (a database, or the search indexes). Every change is kept in
-order too, so that a source can follow them. Calls block as long as SQLite does: use them through `asyncio.to_thread`.
+Documents are JSON objects by id, in collections of a space (a database, or the search indexes). Changes are kept in
+order too, for a while (`embedded/history.py`), so that a source can follow them. Calls block as long as SQLite does:
+use them through `asyncio.to_thread`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from headwater.connect.embedded import history
+from headwater.connect.embedded.history import History
 from headwater.connect.embedded.sqlite import connected, writing
 
 FILE = "documents.db"
@@ -29,6 +32,7 @@ CREATE TABLE IF NOT EXISTS changes (
   operation TEXT NOT NULL, body TEXT, at_ms INTEGER NOT NULL
 );
 """
+_HISTORY = History("sequence", "at_ms", "space")
 
 
 @dataclass(frozen=True)
@@ -80,17 +84,18 @@ def plain(value: Any, *, compact_maps: bool = True) -> Any:
 class DocumentStore:
     """The documents of one space; several may share a file, and several processes too."""
 
-    def __init__(self, folder: Path, space: str) -> None:
+    def __init__(self, folder: Path, space: str, kept: History = _HISTORY) -> None:
         self.space = space
-        self._path = folder / FILE
+        self._path, self._history = folder / FILE, kept
         with connected(self._path) as connection:
-            connection.executescript(_SCHEMA)
+            connection.executescript(_SCHEMA + history.SCHEMA)
 
     def write(self, writes: Iterable[Write], now_ms: int) -> None:
         """All or nothing, in order."""
         with writing(self._path) as connection:
             for write in writes:
                 self._write(connection, write, now_ms)
+            self._history.trim(connection, now_ms)
 
     def _write(self, connection: sqlite3.Connection, write: Write, now_ms: int) -> None:
         place = (self.space, write.collection, write.id)
@@ -132,15 +137,16 @@ class DocumentStore:
             return dict(connection.execute(query, (self.space,)))
 
     def changes(self, after: int, limit: int = 1000) -> list[Change]:
-        """Changes behind a sequence number, in order."""
+        """Changes behind a sequence number, in order. Raises `HistoryLostError` if some are not kept any more."""
         query = """SELECT sequence, collection, id, operation, body, at_ms FROM changes
                    WHERE space = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
         with connected(self._path) as connection:
+            connection.execute("BEGIN")
+            self._history.check(connection, after, {self.space})
             rows = connection.execute(query, (self.space, after, limit)).fetchall()
         return [Change(n, name, key, kind, body and json.loads(body), at) for n, name, key, kind, body, at in rows]
 
     def last_change(self) -> int:
-        """The sequence number of the newest change; 0 if there is none."""
+        """The sequence number of the newest change, of any space; 0 if there has been none."""
         with connected(self._path) as connection:
-            row = connection.execute("SELECT MAX(sequence) FROM changes WHERE space = ?", (self.space,)).fetchone()
-        return row[0] or 0
+            return history.last_number(connection)

@@ -1,7 +1,8 @@
 """Relational tables in one SQLite file: what a PostgreSQL database is to the CDC connector, with no install.
 
-Columns have PostgreSQL's types and values its text forms, so that a captured change looks the same from either. Every
-change is kept in the order of its commit. Calls block as long as SQLite does: use them through `asyncio.to_thread`.
+Columns have PostgreSQL's types and values its text forms, so that a captured change looks the same from either. Changes
+are kept in the order of their commit, for a while (`embedded/history.py`). Calls block as long as SQLite does: use them
+through `asyncio.to_thread`.
 
     store = TableStore(folder)
     store.create_table("orders", {"id": "bigint", "total": "numeric(10,2)", "placed": "timestamptz"}, key=["id"])
@@ -14,13 +15,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from headwater.connect.embedded import history
+from headwater.connect.embedded.history import History
 from headwater.connect.embedded.sqlite import connected, writing
 from headwater.core.errors import HeadwaterError
 
@@ -39,6 +42,7 @@ CREATE TABLE IF NOT EXISTS changes (
 );
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
+_HISTORY = History("lsn", "at_us / 1000", "namespace || '.' || name")
 
 Texts = dict[str, str | None]
 """A row: PostgreSQL's text form of each value, by column."""
@@ -97,11 +101,11 @@ def text_form(value: Any) -> str | None:
 class TableStore:
     """The tables in a folder. Several processes may use one at the same time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept: History = _HISTORY) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / FILE
+        self._path, self._history = folder / FILE, kept
         with connected(self._path) as connection:
-            connection.executescript(_SCHEMA)
+            connection.executescript(_SCHEMA + history.SCHEMA)
 
     def create_table(
         self, name: str, columns: Mapping[str, str], key: Sequence[str], *, namespace: str = "public"
@@ -119,6 +123,7 @@ class TableStore:
             for table in ("tables", "rows", "changes"):
                 connection.execute(f"DELETE FROM {table} WHERE namespace = ? AND name = ?", (namespace, name))
             connection.execute("DELETE FROM counters WHERE name = ?", (f"{namespace}.{name}",))
+            connection.execute("DELETE FROM forgotten WHERE scope = ?", (f"{namespace}.{name}",))
 
     def definitions(self) -> list[TableDefinition]:
         """All tables, by name."""
@@ -130,7 +135,9 @@ class TableStore:
     def transaction(self) -> Iterator[TableTransaction]:
         """Writes that become visible, and are captured, together; an exception takes them back."""
         with writing(self._path) as connection:
-            yield TableTransaction(connection, _next(connection, "xid"), time.time_ns() // 1000)
+            now_us = time.time_ns() // 1000
+            yield TableTransaction(connection, _next(connection, "xid"), now_us)
+            self._history.trim(connection, now_us // 1000)
 
     def rows(self, name: str, *, namespace: str = "public") -> list[Texts]:
         """All rows of a table, in the order they came."""
@@ -144,7 +151,7 @@ class TableStore:
         """The place of the last change, and all rows of these tables at that place."""
         with connected(self._path) as connection:
             connection.execute("BEGIN")
-            lsn = connection.execute("SELECT coalesce(max(lsn), 0) FROM changes").fetchone()[0]
+            lsn = history.last_number(connection)
             now = time.time_ns() // 1000
             found = [
                 RowChange(lsn, 0, now, namespace, name, "r", None, json.loads(body))
@@ -155,9 +162,11 @@ class TableStore:
             ]
         return lsn, found
 
-    def changes(self, after: int, limit: int) -> list[RowChange]:
-        """Changes after a place, in order."""
+    def changes(self, after: int, limit: int, tables: Collection[str] = ()) -> list[RowChange]:
+        """Changes after a place, in order. Raises `HistoryLostError` if some of these tables are not kept any more."""
         with connected(self._path) as connection:
+            connection.execute("BEGIN")
+            self._history.check(connection, after, tables)
             rows = connection.execute("SELECT * FROM changes WHERE lsn > ? ORDER BY lsn LIMIT ?", (after, limit))
             return [
                 RowChange(lsn, xid, at_us, namespace, name, operation, _row(before), _row(now))

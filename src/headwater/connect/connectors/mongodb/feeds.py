@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from headwater.connect.config import Config
 from headwater.connect.connectors.mongodb.server import connect, server_errors
 from headwater.connect.embedded.documents import Change, DocumentStore
+from headwater.connect.embedded.history import HistoryLostError
 from headwater.connect.errors import ConnectError
 from headwater.core.clock import Clock
 
@@ -28,6 +29,10 @@ Token = Mapping[str, Any]
 _IDLE_S = 0.1
 """Pause between two looks at the node's own documents."""
 _HISTORY_LOST = (280, 286)
+_LOST = (
+    "The server does not have the changes since the last one read any more. Reset the connector's offsets "
+    "(headwater connect offsets NAME --reset) and let it copy what is there (startup.mode=copy_existing)"
+)
 
 
 class Feed(Protocol):
@@ -67,7 +72,10 @@ class EmbeddedFeed:
         return {"_data": str(self._at)}
 
     async def next(self, limit: int) -> list[Event]:
-        changes = await asyncio.to_thread(self._store.changes, self._at, limit)
+        try:
+            changes = await asyncio.to_thread(self._store.changes, self._at, limit)
+        except HistoryLostError as error:
+            raise ConnectError(f"{_LOST}: {error}") from error
         if not changes:
             await self._clock.sleep(_IDLE_S)
             return []
@@ -184,7 +192,4 @@ def _stream_errors() -> Iterator[None]:
         except OperationFailure as error:
             if error.code not in _HISTORY_LOST:
                 raise
-            raise ConnectError(
-                "The server does not have the changes since the last one read any more. Reset the connector's "
-                "offsets (DELETE /connectors/…/offsets) and let it copy what is there (startup.mode=copy_existing)"
-            ) from error
+            raise ConnectError(_LOST) from error

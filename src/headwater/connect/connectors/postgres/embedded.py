@@ -17,6 +17,7 @@ from headwater.connect.connectors.postgres.records import record_maker
 from headwater.connect.connectors.postgres.settings import options, snapshot_mode
 from headwater.connect.connectors.postgres.snapshot import Moment
 from headwater.connect.connectors.postgres.types import TypeMap
+from headwater.connect.embedded.history import HistoryLostError
 from headwater.connect.embedded.tables import RowChange, TableDefinition, TableStore, Texts
 from headwater.connect.errors import ConnectError
 from headwater.connect.record import SourceRecord
@@ -86,16 +87,15 @@ class EmbeddedCapture:
         """Open the store, and read the tables if that is due."""
         self._store = await asyncio.to_thread(TableStore, self._context.folder)
         await self._learn()
-        stored = self._context.offset(self._maker.partition)
-        position = None if stored is None else read_position(stored)
-        if position is not None and not position.snapshot_done:
-            position = None
+        position = await self._resumed()
         if self._mode == "always" or (position is None and self._mode != "no_data"):
             position = await self._begin_snapshot()
-        self._changes = configured_changes(self._maker, position or Position(0), self._config)
+        elif position is None:
+            position = Position((await asyncio.to_thread(self._store.snapshot, ()))[0])
+        self._changes = configured_changes(self._maker, position, self._config)
         for oid, table in self._tables.values():
             self._changes.learn(_relation(oid, table), table if self._filters.takes_table(table.table.id) else None)
-        self._read_to = position.commit_lsn if position is not None else 0
+        self._read_to = position.commit_lsn
 
     async def poll(self) -> list[SourceRecord]:
         """The next records; none after `poll.interval.ms` without any."""
@@ -106,7 +106,7 @@ class EmbeddedCapture:
         while True:
             found: Sequence[RowChange] = ()
             if self._mode != "initial_only":
-                found = await asyncio.to_thread(self._store.changes, self._read_to, self._limit)
+                found = await self._next()
             if found:
                 await self._learn()
                 self._maker.now_ms = self._clock.now_ms()
@@ -116,6 +116,41 @@ class EmbeddedCapture:
                 return records
             if not found:
                 await self._clock.sleep(_IDLE_SECONDS)
+
+    async def _resumed(self) -> Position | None:
+        """Where to go on; None where nothing is to be gone on from."""
+        stored = self._context.offset(self._maker.partition)
+        position = None if stored is None else read_position(stored)
+        if stored is None or position is None or not position.snapshot_done:
+            return None
+        if not await self._has_all(position.commit_lsn):
+            # What was delivered of the last transaction need not be there.
+            position = Position(max(position.commit_lsn, int(stored.get("lsn") or 0)))
+            if self._mode == "when_needed" and not await self._has_all(position.commit_lsn):
+                return None
+        return position
+
+    async def _next(self) -> Sequence[RowChange]:
+        """Changes behind what was read. Raises `ConnectError` if they are not kept any more."""
+        try:
+            return await asyncio.to_thread(self._store.changes, self._read_to, self._limit, self._taken())
+        except HistoryLostError as error:
+            raise ConnectError(
+                f"Changes are lost: {error}. snapshot.mode=when_needed reads the tables again; or reset the "
+                "connector's offsets"
+            ) from error
+
+    async def _has_all(self, place: int) -> bool:
+        """Whether all changes behind a place are kept."""
+        try:
+            await asyncio.to_thread(self._store.changes, place, 1, self._taken())
+        except HistoryLostError:
+            return False
+        return True
+
+    def _taken(self) -> list[str]:
+        """The tables that are captured."""
+        return [str(table.table.id) for _, table in self._tables.values() if self._filters.takes_table(table.table.id)]
 
     def commit(self, offsets: Sequence[tuple[SourceOffset, SourceOffset]]) -> None:
         """Nothing to give back: the store keeps its changes."""
