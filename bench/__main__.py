@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import broker_node, cdc, kafka_peer, startup, throughput
-from headwater.app.loop import collect_seldom
+from headwater.app.loop import tune_process
 
 PARTS = ["queries", "startup", "broker", "kafka", "cdc"]
 
@@ -32,7 +32,7 @@ def main() -> None:
     if "kafka" in parts:
         show(console, f"Beside Apache Kafka, {args.peer_records:,} records of 150 bytes, median of {args.peer_rounds}",
              kafka_peer.measure(args.peer_records, args.peer_rounds))  # fmt: skip
-    collect_seldom()  # as a node's process does; it holds for the hand-written loops, too
+    tune_process()  # as a node's process does; it holds for the hand-written loops, too
     if "queries" in parts:
         show(console, f"Queries, {args.records:,} records of about 140 bytes, median of {args.rounds}",
              throughput.measure(args.records, args.rounds, args.pipeline))  # fmt: skip

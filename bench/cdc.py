@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 
-from headwater.app.loop import collect_seldom
+from headwater.app.loop import tune_process
 from headwater.cluster.api import LATEST, TopicPartition
 from headwater.cluster.local import LocalCluster
 from headwater.core.clock import SystemClock
@@ -184,6 +184,6 @@ def measure(changes: int, seconds: int = 20) -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    collect_seldom()  # as a node's process does
+    tune_process()  # as a node's process does
     for line in measure(200_000):
         print(line["measure"], line["value"])

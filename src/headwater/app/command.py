@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headwater.app.logs import log_to_stderr
-from headwater.app.loop import collect_seldom, loop_factory
+from headwater.app.loop import loop_factory, tune_process
 from headwater.app.node import Node
 from headwater.core.config import load
 from headwater.core.settings import Settings
@@ -26,7 +26,7 @@ def run_node(config: Path | None, overrides: Mapping[str, Any]) -> None:
     """
     settings = load(config, os.environ, overrides)
     log_to_stderr(settings.node.log_level, settings.node.log_format)
-    collect_seldom()
+    tune_process()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(settings))
 

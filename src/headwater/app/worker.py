@@ -15,7 +15,7 @@ from headwater.agents.loading import load_app
 from headwater.agents.runner import Runner
 from headwater.app.command import until_stopped
 from headwater.app.logs import log_to_stderr
-from headwater.app.loop import collect_seldom, loop_factory
+from headwater.app.loop import loop_factory, tune_process
 from headwater.cluster.kafka import KafkaCluster
 from headwater.core.clock import SystemClock
 from headwater.core.config import load
@@ -32,7 +32,7 @@ def run_worker(target: str, config: Path | None, overrides: Mapping[str, Any]) -
     """
     settings = load(config, os.environ, overrides)
     log_to_stderr(settings.node.log_level, settings.node.log_format)
-    collect_seldom()
+    tune_process()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_run(target, settings))
 

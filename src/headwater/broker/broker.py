@@ -11,7 +11,6 @@ from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
 from headwater.broker.apis import APIS
 from headwater.broker.auth import Verifier
 from headwater.broker.dispatch import Dispatcher
-from headwater.broker.durability import DurabilityGate
 from headwater.broker.errors import Code
 from headwater.broker.fetch_sessions import FetchSessions
 from headwater.broker.groups.coordinator import GroupCoordinator
@@ -80,7 +79,6 @@ class Broker:
         self.quotas = Quotas(log, clock)
         self.fetch_sessions = FetchSessions(clock.monotonic, self.statistics.session_evicted)
         self.dispatcher = Dispatcher(self)
-        self.durability = DurabilityGate(log)
         self.advertised_versions = {key: api.advertised for key, api in sorted(APIS.items())}
         self._groups: GroupCoordinator | None = None
         self._transactions: TransactionCoordinator | None = None
@@ -102,7 +100,6 @@ class Broker:
 
     async def close(self) -> None:
         """Stop timers. Listeners are to be closed before, the log after."""
-        self.durability.close()
         if self._expiry is not None:
             self._expiry.cancel()
         if self._groups is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
@@ -17,6 +16,7 @@ from headwater.engine.task import Task
 from headwater.engine.text import SourceText, compile_functions
 from headwater.formats import registry as formats
 from headwater.formats.api import SchemaRegistry, SerdeOptions
+from headwater.log.slices import next_turn
 from headwater.plan.expressions import Binding, NameSpace, compile_expression
 from headwater.plan.functions import FunctionRegistry
 from headwater.plan.pull import PullPlan
@@ -80,7 +80,7 @@ async def read_rows(
             if row is not None:
                 rows.append(row)
             if number % _SLICE == _SLICE - 1:
-                await asyncio.sleep(0)
+                await next_turn()
     return rows
 
 
@@ -90,7 +90,7 @@ async def _sorted(entries: list[Entry], order: Callable[[Entry], tuple[bytes, in
     for number, entry in enumerate(entries):
         places.append((order(entry), number))
         if number % _SLICE == _SLICE - 1:
-            await asyncio.sleep(0)
+            await next_turn()
     places.sort()
     return [entries[number] for _, number in places]
 

@@ -16,17 +16,17 @@ from headwater.engine.disk_state import DiskState
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import Program, QueryFailedError, Stage, Unit
 from headwater.engine.task import Task
+from headwater.log.slices import SLICE_SECONDS, next_turn, run_in_slices
 from headwater.plan.steps import QueryPlan
 from headwater.wire.records import read_records
 
 _LOGGER = logging.getLogger(__name__)
-SLICE_SECONDS = 0.005
-"""How long one task may hold the loop: 5 ms keeps the p99 of everything else on the loop below some 15 ms."""
 _COMMIT_SECONDS = 0.05
 """A busy query commits so often: its output is that much late while there is a backlog, and at once when there is
 none."""
-_COMMIT_RECORDS = 50_000
-"""Output records that wait for a commit at the most: some 10 MB."""
+_COMMIT_RECORDS = 20_000
+"""Output records and changes of state that wait for a commit at the most: some 3 MB, which are written in one go, in a
+ms or two."""
 _FETCH_BYTES = 1 << 20
 _RESTORE_BYTES = 1 << 19
 """Restored in one go: some 10 ms of the loop's time."""
@@ -303,7 +303,7 @@ class PersistentQuery:
             for fetched in await cluster.fetch({place: position}, _RESTORE_BYTES):
                 task.restore(read_records(fetched.data, position))
                 position = fetched.next_offset
-            await asyncio.sleep(0)
+            await next_turn()
 
     def _input_partitions(self, topic: str, task: Task) -> Sequence[int]:
         """What a task reads of a topic."""
@@ -375,6 +375,7 @@ class PersistentQuery:
             if wanted:
                 for fetched in await cluster.fetch(wanted, _FETCH_BYTES):
                     self._task_of[fetched.partition].accept(fetched)
+                    await next_turn()
             busy = False
             for task in self.tasks:
                 if task.has_input:
@@ -382,7 +383,7 @@ class PersistentQuery:
                     self.processed += task.run(SLICE_SECONDS)
                     if self._is_due(task):
                         await self._begin_commit(task)
-                    await asyncio.sleep(0)
+                    await next_turn()
                 elif task.uncommitted_since is not None:
                     busy = True
                     await self._begin_commit(task)
@@ -409,8 +410,11 @@ class PersistentQuery:
         neither of a slice's output and positions.
         """
         await self._committed()
+        await next_turn()
         changelog = self._changelog(task.unit) if task.stores else None
-        appended = task.take_output(self._context.clock.now_ms(), changelog)
+        now = self._context.clock.now_ms()
+        await run_in_slices(task.settle(now, changelog))
+        appended = task.take_output(now, changelog)
         task.uncommitted_since = None
         work = Commit(appended, self.group, task.positions(), self._transactional_id(task))
         self._commit = asyncio.create_task(self._context.cluster.commit(work), name=f"commit of {self.id}")

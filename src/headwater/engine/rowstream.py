@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 from headwater.cluster.api import EARLIEST, LATEST, TopicPartition
 from headwater.core.schema import Schema
 from headwater.engine.program import Program
-from headwater.engine.query import SLICE_SECONDS, QueryContext
+from headwater.engine.query import QueryContext
 from headwater.engine.task import Feed, Task
+from headwater.log.slices import SLICE_SECONDS, next_turn
 
 _FETCH_BYTES = 1 << 20
 _IDLE_SECONDS = 5.0
@@ -112,7 +113,7 @@ class TransientQuery:
                     pass
             rows = [ResultRow(values, tombstone) for values, tombstone in task.rows]
             task.rows.clear()
-            await self._context.clock.sleep(0)
+            await next_turn()
             return rows
         if not (self._bounded and self._finished()):
             await cluster.wait(self._wanted(), _IDLE_SECONDS)

@@ -99,6 +99,11 @@ class Store(Protocol):
 
     time: StreamTime
 
+    @property
+    def changed(self) -> int:
+        """How many records `changes` would give."""
+        ...
+
     def changes(self) -> Iterator[ChangelogRecord]:
         """What changed since the last call, as changelog records; forgets it."""
         ...
@@ -139,6 +144,10 @@ class KeyValueStore:
         else:
             self.data[key] = value
         self.dirty[key] = value
+
+    @property
+    def changed(self) -> int:
+        return len(self.dirty)
 
     def changes(self) -> Iterator[ChangelogRecord]:
         for key, value in self.dirty.items():
@@ -206,6 +215,10 @@ class WindowStore:
     def expired(self, start: int) -> bool:
         """Whether the window that starts at `start` is out of the retention time."""
         return start < self.newest_start - self.retention_ms
+
+    @property
+    def changed(self) -> int:
+        return len(self.dirty)
 
     def changes(self) -> Iterator[ChangelogRecord]:
         for key, value in self.dirty.items():
@@ -345,6 +358,10 @@ class JoinBuffer:
         for stretch in [s for s in self._counts if (s + 1) * self._stretch <= horizon]:
             self._gone.append((stretch, self._counts.pop(stretch)))
 
+    @property
+    def changed(self) -> int:
+        return len(self._added) + sum(count for _, count in self._gone)
+
     def changes(self) -> Iterator[ChangelogRecord]:
         for stretch, number, item in self._added:
             yield pack((stretch, number)), pack(item)
@@ -417,6 +434,10 @@ class PendingOuter:
                     found += [(time, side, key, row) for row in rows]
         found.sort(key=_time_of)
         return iter(found)
+
+    @property
+    def changed(self) -> int:
+        return len(self._dirty)
 
     def changes(self) -> Iterator[ChangelogRecord]:
         for place, rows in self._dirty.items():

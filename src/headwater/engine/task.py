@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headwater.cluster.api import Append, Fetched, TopicPartition
-from headwater.cluster.batches import Partitioner, appends
+from headwater.cluster.batches import Partitioner, each_append
 from headwater.engine.changelog import Changelog
 from headwater.engine.disk_state import DiskState
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import InputRecord, OutputRecord, Program, QueryFailedError, Report, Stage, TaskContext
+from headwater.log.slices import run
 from headwater.wire.records import read_records
 
 _LOGGER = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Task:
         self.uncommitted_since: float | None = None
         """Monotonic time of the first slice that is not committed yet."""
         self._chunk = _FIRST_CHUNK
+        self._settled: list[Append] = []
         self._changelog = Changelog([spec.role for spec in unit.stores], self.stores, self.disk)
 
     # --- called by generated code -------------------------------------------------------------------------------
@@ -133,8 +135,8 @@ class Task:
 
     @property
     def pending_records(self) -> int:
-        """Output records not taken yet."""
-        return sum(map(len, self.outputs))
+        """Output records and changes of the state that are not taken yet."""
+        return sum(map(len, self.outputs)) + sum(store.changed for store in self.stores)
 
     # --- work ---------------------------------------------------------------------------------------------------
 
@@ -160,8 +162,9 @@ class Task:
             empty = feed.empty
             if unmeasured >= self._chunk or empty:
                 now = clock()
-                self._adapt(unmeasured, now - before, seconds)
-                if now - started > seconds or empty:
+                took = now - before
+                self._adapt(unmeasured, took, seconds)
+                if now + took - started > seconds or empty:
                     break
                 before, unmeasured = now, 0
         return done
@@ -201,19 +204,35 @@ class Task:
 
     # --- output -------------------------------------------------------------------------------------------------
 
-    def take_output(self, now_ms: int, changelog: str | None) -> list[Append]:
-        """Everything to append since the last call: results, then the changelog (if there is one); forgets it."""
-        result: list[Append] = []
+    def settle(self, now_ms: int, changelog: str | None) -> Generator[None, None, None]:
+        """Encode what is to be appended, in steps: results, then the changelog (if there is one).
+
+        Nothing may be processed between the steps. If they are given up, what is left is encoded the next time.
+        """
         outputs = self.program.units[self.unit].outputs
         for output, partitioner, records in zip(outputs, self.partitioners, self.outputs, strict=True):
-            if records:
-                topic = self.topic_names[output.topic] if output.internal else output.topic
-                for partition, part in partitioner.split(records):
-                    result += appends(topic, partition, part)
-                records.clear()
+            topic = self.topic_names[output.topic] if output.internal else output.topic
+            made: list[Append] = []
+            for partition, part in partitioner.split(records):
+                for append in each_append(topic, partition, part):
+                    made.append(append)
+                    yield
+            self._settled += made
+            records.clear()
         if changelog is not None:
-            result += appends(changelog, self.number, self._changelog.records(now_ms))
-        return result
+            yield from self._changelog.collect(now_ms)
+            made = []
+            for append in each_append(changelog, self.number, self._changelog.collected):
+                made.append(append)
+                yield
+            self._settled += made
+            self._changelog.take()
+
+    def take_output(self, now_ms: int, changelog: str | None) -> list[Append]:
+        """Everything to append since the last call; forgets it. Takes no time worth mentioning after `settle`."""
+        run(self.settle(now_ms, changelog))
+        taken, self._settled = self._settled, []
+        return taken
 
     def restore(self, records: Sequence[InputRecord]) -> None:
         """Apply changelog records."""

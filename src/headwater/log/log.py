@@ -18,14 +18,14 @@ from headwater.core.errors import HeadwaterError, LogError, StartupError, TopicE
 from headwater.log.checkpoint import Recovered, decode_checkpoint, encode_checkpoint
 from headwater.log.configs import check_topic_name, limits_of
 from headwater.log.errors import InvalidPartitionsError, StorageError
-from headwater.log.journal import JOURNAL, Journal, Span
+from headwater.log.journal import Journal, Span
 from headwater.log.meta import META, Meta, TopicMeta, decode_meta, encode_meta
 from headwater.log.partition import Partition, PartitionHost, Prepared
 from headwater.log.segments import Place
 from headwater.log.settings import FsyncPolicy, LogSettings
 from headwater.log.slices import run
 from headwater.log.storage import Storage
-from headwater.log.sync import Syncer
+from headwater.log.sync import Syncer, Then
 from headwater.log.topic import NewTopic, Topic
 from headwater.log.write_health import WriteHealth
 
@@ -98,6 +98,10 @@ class Log:
     async def durable(self) -> None:
         """Return when everything appended so far is as safe as the fsync policy promises. Raises `StorageError`."""
         await self._syncer.durable()
+
+    def when_durable(self, then: Then) -> None:
+        """Call `then` when `durable` would return, with None, or with the error that it would raise."""
+        self._syncer.when_durable(then)
 
     @property
     def write_failure(self) -> StorageError | None:
@@ -397,7 +401,7 @@ class Log:
                 self._journal.clear()
             spans = [Span(p.topic_id, p.index, p.log_end, batches.end) for p, batches in prepared]
             mark = self._journal.begin(spans)
-            self._syncer.journal_size = self._journal.size
+            self._syncer.journal_written(self._journal.size)
         places = [partition.place() for partition, _ in prepared]
         written: list[int] = []
         try:
@@ -418,7 +422,7 @@ class Log:
         try:
             if mark >= 0 and failure is None:
                 self._journal.void(mark)
-                self._syncer.journal_size = self._journal.size
+                self._syncer.journal_written(self._journal.size)
         except StorageError as error:
             failure = error
         if failure is not None:
@@ -486,7 +490,6 @@ class Log:
             except StorageError as error:  # a full disk: reading and deleting must still be possible
                 logger.warning("No checkpoint could be written, so the next start has to scan as much: %s", error)
         self._journal.clear()
-        self._syncer.before = JOURNAL if self._storage.durable else None
         self._syncer.on_synced = self._shorten_journal
 
     def _read_meta(self) -> Meta:
@@ -520,11 +523,13 @@ class Log:
                     partition.rollback(span.start, notes.get((partition.topic_id, partition.index)))
 
     def _shorten_journal(self, safe: int) -> None:
+        before = self._journal.size
         try:
             self._journal.shorten(safe)
         except StorageError as error:
             logger.warning("The journal could not be shortened: %s", error)
-        self._syncer.journal_size = self._journal.size
+        if self._journal.size != before:
+            self._syncer.journal_written(self._journal.size)
 
     # Upkeep
 

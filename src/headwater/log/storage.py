@@ -10,7 +10,9 @@ import errno
 import fcntl
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from headwater.core.errors import StartupError
@@ -92,6 +94,11 @@ class DiskStorage:
         self._fds: dict[str, int] = {}
         self._lock_fd: int | None = None
         self._fresh: set[str] = set()
+        self._lock = Lock()
+        self._pinned: Counter[int] = Counter()
+        """Descriptors in use by other threads, by how many: see `sync`."""
+        self._doomed: set[int] = set()
+        """Those of them to be closed after that."""
 
     def lock(self) -> None:
         path = self._full(LOCK_FILE)
@@ -233,24 +240,19 @@ class DiskStorage:
             raise self._failure("remove", folder, error) from error
 
     def sync(self, path: str) -> None:
-        # A descriptor of its own: another thread may close a cached one meanwhile, and syncing any descriptor of a
-        # file writes all of the file.
-        full = self._full(path)
         try:
-            fd = os.open(full, os.O_RDWR | os.O_CLOEXEC)
+            fd = self._pin(path)
+            try:
+                _force(fd)
+                if path in self._fresh:
+                    self._fresh.discard(path)
+                    _force_folder(os.path.dirname(self._full(path)))
+            finally:
+                self._unpin(fd)
         except FileNotFoundError:
             return
         except OSError as error:
             raise self._failure("sync", path, error) from error
-        try:
-            _force(fd)
-            if path in self._fresh:
-                self._fresh.discard(path)
-                _force_folder(os.path.dirname(full))
-        except OSError as error:
-            raise self._failure("sync", path, error) from error
-        finally:
-            os.close(fd)
 
     def _full(self, path: str) -> str:
         return f"{self.root}/{path}"
@@ -273,9 +275,34 @@ class DiskStorage:
         return fd
 
     def _forget(self, path: str) -> None:
-        fd = self._fds.pop(path, None)
+        with self._lock:
+            fd = self._fds.pop(path, None)
+            if fd is not None and fd in self._pinned:
+                self._doomed.add(fd)
+                return
         if fd is not None:
             os.close(fd)
+
+    def _pin(self, path: str) -> int:
+        """A descriptor of the file that nobody closes until `_unpin`."""
+        with self._lock:
+            fd = self._fds.get(path)
+            if fd is None:
+                fd = os.open(self._full(path), os.O_RDWR | os.O_CLOEXEC)
+                self._doomed.add(fd)
+            self._pinned[fd] += 1
+        return fd
+
+    def _unpin(self, fd: int) -> None:
+        with self._lock:
+            self._pinned[fd] -= 1
+            if self._pinned[fd]:
+                return
+            del self._pinned[fd]
+            if fd not in self._doomed:
+                return
+            self._doomed.discard(fd)
+        os.close(fd)
 
     def _failure(self, verb: str, path: str, error: OSError) -> StorageError:
         advice = {

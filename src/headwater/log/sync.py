@@ -1,35 +1,50 @@
-"""Forcing appended bytes to the disk as `FsyncPolicy` says, one sync at a time, off the event loop.
-
-Threads do nothing here but wait for the disk: everything else runs in the loop.
-"""
+"""Forcing appended bytes to the disk as `FsyncPolicy` says, one round of syncs at a time, off the event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headwater.core.clock import Clock
 from headwater.log.errors import StorageError
+from headwater.log.journal import JOURNAL
 from headwater.log.settings import FsyncPolicy
 from headwater.log.storage import Storage
+from headwater.log.sync_threads import SyncThreads
 
 if TYPE_CHECKING:
     from headwater.log.partition import Partition, Stable
 
 logger = logging.getLogger(__name__)
 
-_THREADS = 5
-"""One leads a sync, the others wait for a file each: file systems write several files' syncs together, so that four at
-a time take a quarter of the time (measured on ext4)."""
+Then = Callable[[StorageError | None], None]
+"""Called when something is on disk, or cannot be brought there."""
 
-_Targets = dict["Partition", "Stable"]
+
+@dataclass(slots=True)
+class _Round:
+    """What one round brings to the disk."""
+
+    dirty: dict[str, Partition]
+    """Files, with their partitions."""
+    targets: dict[Partition, Stable]
+    """Up to where."""
+    appends: int
+    """How many appends there had been."""
+    journal: int
+    """The size of the journal."""
+    journal_writes: int
+    """How often the journal had been written to."""
+    error: StorageError | None = None
+    """What went wrong, once that is known."""
 
 
 class Syncer:
-    """Collects what was written and syncs it, one round at a time.
+    """Collects what was written and syncs it.
 
     Without a running event loop (tools, tests, the start of the node) an adaptive sync happens at once and blocks.
     After a failed sync nobody knows what is on disk, so nothing is appended any more until the log is opened again.
@@ -40,24 +55,20 @@ class Syncer:
         self.gated = self.policy is FsyncPolicy.ADAPTIVE
         """Whether records are hidden from readers until they are on disk."""
         self.failure: StorageError | None = None
-        self.before: str | None = None
-        """A file to sync before all others whenever anything is synced: the journal."""
         self.on_synced: Callable[[int], None] | None = None
-        """Called after a sync with the `journal_size` of its begin."""
-        self.journal_size = 0
+        """Called after a sync with the journal's size at its begin."""
         self._storage = storage
         self._clock = clock
         self._interval = interval_ms / 1000
         self._last = clock.monotonic()
         self._dirty: dict[str, Partition] = {}
-        self._appends = 0
-        self._synced = 0
+        self._appends = self._synced = 0
+        self._journal_size = self._journal_writes = self._journal_synced = 0
         self._scheduled: asyncio.AbstractEventLoop | None = None
-        self._in_flight: asyncio.Future[None] | None = None
-        self._syncing: dict[str, Partition] = {}
+        self._under_way: _Round | None = None
         self._closed = False
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
-        self._threads: ThreadPoolExecutor | None = None
+        self._waiters: list[tuple[int, Then]] = []
+        self._threads = SyncThreads(storage)
 
     def add(self, path: str, partition: Partition) -> None:
         """The file of the partition was appended to."""
@@ -67,43 +78,79 @@ class Syncer:
         if self.policy is not FsyncPolicy.NONE and (scheduled is None or scheduled.is_closed()):
             self._schedule()
 
+    def journal_written(self, size: int) -> None:
+        """The journal was changed and has this size now: it is synced before any file that is written from now on."""
+        self._journal_size = size
+        self._journal_writes += 1
+
     def check(self) -> None:
         """Raises the error of a failed sync."""
         if self.failure is not None:
-            raise StorageError(f"{self.failure} Appends are refused until the log is opened again.") from self.failure
+            raise self._refusal() from self.failure
+
+    def _refusal(self) -> StorageError:
+        return StorageError(f"{self.failure} Appends are refused until the log is opened again.")
 
     async def durable(self) -> None:
-        """Return when all appended so far is on disk; at once unless the policy promises it."""
-        self.check()
-        if not self.gated or self._synced >= self._appends:
-            return
+        """Return when all appended so far is on disk; at once where the policy does not promise it. Raises
+        `StorageError`."""
         loop = asyncio.get_running_loop()
-        if self._scheduled is not loop:
-            self._schedule()
-        future: asyncio.Future[None] = loop.create_future()
-        self._waiters.append((self._appends, future))
-        await future
+        done: asyncio.Future[None] = loop.create_future()
+
+        def then(error: StorageError | None) -> None:
+            if done.done() or loop.is_closed():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+        self.when_durable(then)
+        await done
+
+    def when_durable(self, then: Then) -> None:
+        """Call `then` when all appended so far is on disk, with None, or with the error if it cannot be brought there;
+        at once where the policy does not promise it."""
+        if self.failure is not None:
+            then(self._refusal())
+        elif not self.gated or self._synced >= self._appends:
+            then(None)
+        else:
+            if self._scheduled is not asyncio.get_running_loop():
+                self._schedule()
+            self._waiters.append((self._appends, then))
 
     def flush(self) -> None:
         """Sync everything now, blocking. Raises `StorageError`."""
         self.check()
-        dirty, targets, appends, journal = self._take()
+        taken = self._take()
         try:
-            self._sync(list(dirty))
+            before = self._before(taken)
+            for path in [*([] if before is None else [before]), *taken.dirty]:
+                self._storage.sync(path)
         except StorageError as error:
             self.fail(error)
             raise
-        self._done(targets, appends, journal)
+        self._done(taken)
 
     def close(self) -> None:
-        """Sync what is left, unless a sync has failed, and end the thread. Raises `StorageError`."""
+        """Sync what is left, unless a sync has failed, and end the threads. Raises `StorageError`."""
         self._closed = True
-        if self._threads is not None:
-            self._threads.shutdown(wait=True)
-            self._threads = None
+        self._threads.close()
+        if self._under_way is not None and self._under_way.error is not None:
+            self.fail(self._under_way.error)
         if self.failure is None:
-            self._dirty = {**self._syncing, **self._dirty}
+            self._take_back()
             self.flush()
+
+    def fail(self, error: StorageError) -> None:
+        """From now on refuse appends: what is on disk is not what it should be."""
+        if self.failure is None:
+            logger.error("The log takes no more writes until it is opened again: %s", error)
+        self.failure = error
+        waiters, self._waiters = self._waiters, []
+        for _, then in waiters:
+            then(error)
 
     def _schedule(self) -> None:
         try:
@@ -112,84 +159,71 @@ class Syncer:
             if self.gated or self._clock.monotonic() - self._last >= self._interval:
                 self.flush()
             return
-        if self._scheduled is not loop:  # the first time, or the loop of before has ended with a sync under way
-            self._dirty = {**self._syncing, **self._dirty}
-            self._syncing, self._in_flight = {}, None
+        if self._scheduled is not loop:  # the first time, or the loop of before has ended with a round under way
+            self._take_back()
         self._scheduled = loop
         if self.gated:
             loop.call_soon(self._begin, loop)
         else:
             loop.call_later(self._interval, self._begin, loop)
 
-    def _take(self) -> tuple[dict[str, Partition], _Targets, int, int]:
+    def _take(self) -> _Round:
         dirty, self._dirty = self._dirty, {}
-        return dirty, {partition: partition.written() for partition in dirty.values()}, self._appends, self.journal_size
+        targets = {partition: partition.written() for partition in dirty.values()}
+        return _Round(dirty, targets, self._appends, self._journal_size, self._journal_writes)
+
+    def _take_back(self) -> None:
+        """Forget that a round is under way: nobody will tell of its end."""
+        if self._under_way is not None:
+            self._dirty = {**self._under_way.dirty, **self._dirty}
+            self._under_way = None
+
+    def _before(self, taken: _Round) -> str | None:
+        """The file to sync before all others: the journal, if it has changed."""
+        return JOURNAL if taken.dirty and taken.journal_writes > self._journal_synced else None
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._in_flight is not None:
+        if self._under_way is not None:
             return
         if not self._dirty or self.failure is not None or self._closed:
             self._scheduled = None
             return
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(_THREADS, "log-sync")
-        dirty, targets, appends, journal = self._take()
-        self._syncing = dirty
-        future = loop.run_in_executor(self._threads, self._sync, list(dirty))
-        self._in_flight = future
+        taken = self._under_way = self._take()
 
-        def finished(future: asyncio.Future[None]) -> None:
-            if self._closed or self._in_flight is not future:
-                return
-            self._syncing, self._in_flight, self._scheduled = {}, None, None
-            error = None if future.cancelled() else future.exception()
-            if future.cancelled() or (error is not None and not isinstance(error, StorageError)):
-                error = StorageError(f"Syncing was interrupted: {error or 'the event loop stopped'}.")
-            if isinstance(error, StorageError):
-                self.fail(error)
-                return
-            self._done(targets, appends, journal)
-            if self._dirty and self._scheduled is None:
-                self._scheduled = loop
-                if self.gated:
-                    self._begin(loop)
-                else:
-                    loop.call_later(self._interval, self._begin, loop)
+        def told(error: StorageError | None) -> None:
+            taken.error = error
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._finished, loop, taken)
 
-        future.add_done_callback(finished)
+        self._threads.sync(self._before(taken), list(taken.dirty), told)
 
-    def _sync(self, paths: list[str]) -> None:
-        try:
-            if self.before is not None and paths:
-                self._storage.sync(self.before)
-            if len(paths) > 1 and self._threads is not None:
-                list(self._threads.map(self._storage.sync, paths))  # which raises the first error
+    def _finished(self, loop: asyncio.AbstractEventLoop, taken: _Round) -> None:
+        if self._closed or self._under_way is not taken:
+            return
+        self._under_way = self._scheduled = None
+        if taken.error is not None:
+            self.fail(taken.error)
+            return
+        self._done(taken)
+        if self._dirty and self._scheduled is None:
+            self._scheduled = loop
+            if self.gated:
+                self._begin(loop)
             else:
-                for path in paths:
-                    self._storage.sync(path)
-        except StorageError as error:
-            self.failure = error  # at once, so that `close` knows it too
-            raise
+                loop.call_later(self._interval, self._begin, loop)
 
-    def _done(self, targets: _Targets, appends: int, journal: int) -> None:
+    def _done(self, taken: _Round) -> None:
         self._last = self._clock.monotonic()
-        self._synced = max(self._synced, appends)
+        self._synced = max(self._synced, taken.appends)
+        if taken.dirty:
+            self._journal_synced = taken.journal_writes
         if self.on_synced is not None:
-            self.on_synced(journal)
-        for partition, target in targets.items():
+            self.on_synced(taken.journal)
+        for partition, target in taken.targets.items():
             partition.synced(target)
-        ready = [future for ticket, future in self._waiters if ticket <= self._synced]
-        self._waiters = [waiter for waiter in self._waiters if waiter[0] > self._synced]
-        for future in ready:
-            if not future.done() and not future.get_loop().is_closed():
-                future.set_result(None)
-
-    def fail(self, error: StorageError) -> None:
-        """From now on refuse appends: what is on disk is not what it should be."""
-        if self.failure is None:
-            logger.error("The log takes no more writes until it is opened again: %s", error)
-        self.failure = error
         waiters, self._waiters = self._waiters, []
-        for _, future in waiters:
-            if not future.done():
-                future.set_exception(error)
+        for waiter in waiters:
+            if waiter[0] <= self._synced:
+                waiter[1](None)
+            else:
+                self._waiters.append(waiter)

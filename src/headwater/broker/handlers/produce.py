@@ -8,6 +8,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from headwater.broker.acls import Operation, Resource
+from headwater.broker.durability import when_durable
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.broker.transactions.coordinator import TV2
@@ -70,7 +71,7 @@ def produce(
         return None
     response = ProduceResponse(responses=topics)
     # What is visible to readers is as safe as the log promises, so there is nothing to wait for.
-    return response if visible or request.acks != ALL else broker.durability.hold(response, _not_durable)
+    return response if visible or request.acks != ALL else when_durable(broker.log, response, _not_durable)
 
 
 def _take(

@@ -6,6 +6,7 @@ from asyncio import Future
 from typing import TYPE_CHECKING
 
 from headwater.broker.acls import Operation, Resource
+from headwater.broker.durability import when_durable
 from headwater.broker.errors import Code
 from headwater.broker.session import Context
 from headwater.broker.transactions.coordinator import NOBODY
@@ -54,7 +55,7 @@ def init_producer_id(
     if code is Code.PRODUCER_FENCED and context.version < FIRST_WITH_FENCED:
         code = Code.INVALID_PRODUCER_EPOCH
     response = InitProducerIdResponse(error_code=code, producer_id=producer.id, producer_epoch=producer.epoch)
-    return response if code else broker.durability.hold(response, _not_durable)
+    return response if code else when_durable(broker.log, response, _not_durable)
 
 
 def _not_durable(_: InitProducerIdResponse, error: HeadwaterError) -> InitProducerIdResponse:

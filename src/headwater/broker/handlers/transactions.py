@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
+from headwater.broker.durability import when_durable
 from headwater.broker.errors import Code, code_of
 from headwater.broker.session import Context
 from headwater.broker.transactions.coordinator import NOBODY, TV2
@@ -168,7 +169,7 @@ def end_txn(broker: Broker, context: Context, request: EndTxnRequest) -> EndTxnR
     if code:
         return EndTxnResponse(error_code=_fenced_before(context.version, code), producer_id=-1, producer_epoch=-1)
     response = EndTxnResponse(producer_id=following.id, producer_epoch=following.epoch)
-    return broker.durability.hold(response, _end_not_durable)
+    return when_durable(broker.log, response, _end_not_durable)
 
 
 def _end_not_durable(_: EndTxnResponse, error: HeadwaterError) -> EndTxnResponse:
@@ -205,7 +206,7 @@ def txn_offset_commit(
         broker.commit_offsets_later(request.group_id, offsets, producer)
     except LogError as failure:
         return _commit_failed(response, failure)
-    return broker.durability.hold(response, _commit_failed)
+    return when_durable(broker.log, response, _commit_failed)
 
 
 def _check_offsets(broker: Broker, context: Context, request: TxnOffsetCommitRequest, producer: ProducerId) -> Code:
@@ -268,7 +269,7 @@ def write_txn_markers(
                 )
             topics.append(WriteTxnMarkersResponse.WritableTxnMarkerTopicResult(name=topic.name, partitions=partitions))
         results.append(WriteTxnMarkersResponse.WritableTxnMarkerResult(producer_id=wanted.producer_id, topics=topics))
-    return broker.durability.hold(WriteTxnMarkersResponse(markers=results), _markers_failed)
+    return when_durable(broker.log, WriteTxnMarkersResponse(markers=results), _markers_failed)
 
 
 def _markers_failed(response: WriteTxnMarkersResponse, error: HeadwaterError) -> WriteTxnMarkersResponse:

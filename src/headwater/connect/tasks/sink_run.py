@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,6 +16,7 @@ from headwater.connect.tasks.failures import Failure, Stage
 from headwater.connect.tasks.run import Context, TaskRun, TaskServices, TaskSettings
 from headwater.core.errors import ClusterError, LogError, UnknownTopicError
 from headwater.log.errors import OffsetOutOfRangeError
+from headwater.log.slices import next_turn
 from headwater.wire.records import Record, read_records
 
 _FETCH_BYTES = 1 << 20
@@ -172,7 +172,7 @@ class SinkRun(TaskRun):
         sought = self._apply_seeks()
         if self._is_flush_due(self._interval) or self.dead_letters.pending >= _MOST_DEAD_LETTERS:
             await self._flush()
-        await asyncio.sleep(0)
+        await next_turn()
         return not (sought or self._stopping or self._paused)
 
     def _apply_seeks(self) -> bool:

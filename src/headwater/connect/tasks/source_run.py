@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -15,6 +14,7 @@ from headwater.connect.spi import SourceOffset, SourceTask
 from headwater.connect.tasks.failures import Failure, Stage
 from headwater.connect.tasks.run import Context, TaskRun, TaskServices, TaskSettings, transactional_id
 from headwater.connect.tasks.topic_creation import TopicCreation
+from headwater.log.slices import next_turn
 
 _SLICE_RECORDS = 500
 """Converting so many takes about 2 ms."""
@@ -68,7 +68,7 @@ class SourceRun(TaskRun):
         started = self.services.clock.monotonic()
         for start in range(0, len(records), _SLICE_RECORDS):
             self._encode(records[start : start + _SLICE_RECORDS], outputs)
-            await asyncio.sleep(0)
+            await next_turn()
         places = latest_places(records)
         await self.uninterrupted(self.retrier.call("write", lambda: self._write(outputs, places)))
         self._polled = self._polled[len(records) :]

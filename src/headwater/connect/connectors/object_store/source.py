@@ -33,6 +33,7 @@ from headwater.connect.errors import ConnectError
 from headwater.connect.record import SourceRecord
 from headwater.connect.spi import SourceConnector, SourceContext, SourceTask
 from headwater.core.errors import DataError
+from headwater.log.slices import next_turn
 
 _SLICE = 200
 """Rows that are decoded between two pauses: a few ms."""
@@ -118,7 +119,7 @@ class ObjectStoreSourceTask(SourceTask):
             if self._open is None and not await self._next_object():
                 break
             await self._read_some()
-            await asyncio.sleep(0)
+            await next_turn()
         ready, self._ready = self._ready, []
         return ready
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from headwater.connect.connectors.postgres.types import TypeMap
 from headwater.connect.errors import ConnectError, RetriableError
 from headwater.connect.record import SourceRecord
 from headwater.connect.spi import SourceContext, SourceOffset
+from headwater.log.slices import next_turn
 
 if TYPE_CHECKING:
     from headwater.connect.connectors.postgres.connection import Connection
@@ -203,7 +203,7 @@ class Capture:
         while not reading.done and len(reading.records) < limit:
             self._maker.now_ms = self._clock.now_ms()
             await reading.read()
-            await asyncio.sleep(0)
+            await next_turn()
         if reading.done:  # at once: the transaction has a lock on each table, for which changes of its definition wait
             await self._disconnect(self._reading)
         records, reading.records = reading.records, []
@@ -260,7 +260,7 @@ class Capture:
             if len(changes.records) >= self._limit or (changes.records and not more):
                 break
             if more:
-                await asyncio.sleep(0)
+                await next_turn()
                 continue
             await self._keep_up(changes)
             left = until - self._clock.monotonic()
