@@ -23,6 +23,7 @@ from headwater.core.settings import Settings
 from headwater.core.supervisor import Supervised
 from headwater.log import DiskStorage, FsyncPolicy, Log, LogSettings, MemoryStorage
 from headwater.log.offsets import OffsetStore
+from headwater.log.slices import next_turn
 
 if TYPE_CHECKING:
     from headwater.app.catalog_part import CatalogPart
@@ -61,8 +62,8 @@ class Node:
         self.listeners = frozenset(listeners)
         self.endpoints: list[Endpoint] = []
         """What accepts connections; filled by `start`."""
-        self._clock = clock or SystemClock()
         self._more_metrics: list[Callable[[], Iterator[Metric]]] = []
+        self._clock = clock or SystemClock()
         self._stack = AsyncExitStack()
         self._background: list[Supervised] = []
         self._catalog: CatalogPart | None = None
@@ -167,8 +168,8 @@ class Node:
         part = ConnectPart(self.settings, cluster, self._clock, self.access, self.engine.registry, self.engine.connect)
         self._stack.push_async_callback(part.close)
         await part.start(listen=True)
-        if self._catalog is not None:
         self._more_metrics.append(part.metrics)
+        if self._catalog is not None:
             from headwater.app.connector_facts import connector_facts
 
             self._catalog.platform.read_connectors = partial(connector_facts, part.worker, cluster)
@@ -197,7 +198,7 @@ class Node:
     async def _maintain(self, log: Log) -> None:
         await self._clock.sleep(self.settings.node.maintenance_interval_ms / 1000)
         for _ in log.maintenance_steps():
-            await asyncio.sleep(0)
+            await next_turn()
 
 
 def log_settings(part: LogPart) -> LogSettings:
