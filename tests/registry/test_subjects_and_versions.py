@@ -13,6 +13,22 @@ Step = tuple[str, str, object, int, Any]
 
 NEVER: Any = object()
 
+RECORD_TEXT = '{"type":"record","name":"R","fields":[{"name":"f","type":"string"}]}'
+USER = {"type": "record", "name": "U", "fields": [{"name": "r", "type": "R"}]}
+USED = {"name": "R", "subject": "used", "version": 1}
+USER_WITH_ALL_IN_PLACE = {"type": "record", "name": "U", "fields": [{"name": "r", "type": RECORD}]}
+JSON_SCHEMA = {"schema": '{"type":"object","title":"a"}', "schemaType": "JSON"}
+JSON_SCHEMA_IN_ANOTHER_ORDER = {"schema": '{"title":"a","type":"object"}', "schemaType": "JSON"}
+ODD_DEFAULT = {**RECORD, "fields": [{"name": "f", "type": ["null", "string"], "default": 1}]}
+ODD_NAME = {**RECORD, "namespace": "my-company"}
+RESERVED = {"properties": {"confluent:reserved": "f, x"}}
+
+
+def version(number: str) -> dict[str, Any]:
+    """Metadata that says a version."""
+    return {"properties": {"confluent:version": number}}
+
+
 TABLES: dict[str, list[Step]] = {
     "the same schema has one id, whatever the subject": [
         ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
@@ -145,6 +161,57 @@ TABLES: dict[str, list[Step]] = {
         ("POST", "/subjects/a/versions", body(RECORD, version=1), 200, {"id", "metadata"}),
         ("POST", "/subjects/a/versions", body(RECORD, id=7), 422, 42205),
     ],
+    "a schema is found however it is written": [
+        ("POST", "/subjects/used/versions", body(RECORD), 200, {"id": 1}),
+        ("POST", "/subjects/a/versions", body(USER, references=[USED]), 200, {"id": 2}),
+        ("POST", "/subjects/a", body(USER, references=[USED]), 200, {"version"}),
+        ("POST", "/subjects/a", body(USER_WITH_ALL_IN_PLACE), 200, {"version"}),
+        ("POST", "/subjects/a/versions", body(USER_WITH_ALL_IN_PLACE), 200, {"id": 2}),
+        ("POST", "/subjects/a", body({**RECORD, "name": "U"}), 404, 40403),
+        ("POST", "/subjects/j/versions", JSON_SCHEMA, 200, {"id": 3}),
+        ("POST", "/subjects/j/versions", JSON_SCHEMA_IN_ANOTHER_ORDER, 200, {"id": 3}),
+    ],
+    "the metadata may say the version": [
+        ("POST", "/subjects/a/versions", body(RECORD), 200, {"id": 1}),
+        ("POST", "/subjects/a/versions", body(RECORD, version=-1), 200, {"id": 1}),
+        ("POST", "/subjects/a/versions", body(RECORD, version=2), 200, {"id", "metadata"}),
+        ("POST", "/subjects/a/versions", body(RECORD, version=-1), 200, {"id": 2}),
+        ("POST", "/subjects/a/versions", body(RECORD, version=2), 422, 42201),
+        ("POST", "/subjects/a", body(RECORD), 200, {"subject": "a", "version": 1, "id": 1, "schema": RECORD_TEXT}),
+        ("POST", "/subjects/a", body(RECORD, metadata=version("1")), 200, {"version"}),
+        ("POST", "/subjects/a", body(RECORD, metadata=version("2")), 200, {"version", "metadata"}),
+        ("POST", "/subjects/a", body(RECORD, metadata=version("3")), 404, 40403),
+        ("DELETE", "/subjects/a/versions/1", None, 200, 1),
+        ("POST", "/subjects/a", body(RECORD), 200, {"version", "metadata"}),
+        ("POST", "/subjects/a/versions", body(RECORD, metadata=version("-1")), 200, {"id", "metadata"}),
+        ("GET", "/subjects/a/versions", None, 200, [2, 3]),
+        ("POST", "/subjects/a/versions", body(RECORD, metadata={"properties": {"k": "v"}}), 200, {"id"}),
+        ("POST", "/subjects/a/versions", body(RECORD, version=-1), 200, {"id", "metadata"}),
+        ("POST", "/subjects/a", body(RECORD, metadata={"properties": {"k": "v"}}), 200, {"version", "metadata"}),
+        ("GET", "/subjects/a/versions", None, 200, [2, 3, 4, 5]),
+    ],
+    "a new schema cannot refer to a deleted one": [
+        ("POST", "/subjects/used/versions", body(RECORD), 200, {"id": 1}),
+        ("DELETE", "/subjects/used/versions/1", None, 200, 1),
+        ("POST", "/subjects/a/versions", body(USER, references=[USED]), 422, 42201),
+    ],
+    "fields may be reserved": [
+        ("PUT", "/config", {"validateFields": True}, 200, {"validateFields": True}),
+        ("POST", "/subjects/a/versions", body(RECORD, metadata=RESERVED), 409, 409),
+        ("POST", "/subjects/a/versions", body("string", metadata=RESERVED), 200, {"id"}),
+        ("POST", "/subjects/a/versions", body("bytes", metadata={"properties": {}}), 409, 409),
+        ("PUT", "/config", {"validateFields": False}, 200, {"validateFields": False}),
+        ("POST", "/subjects/b/versions", body(RECORD, metadata=RESERVED), 200, {"id"}),
+    ],
+    "defaults and names are checked as far as Confluent's registry does": [
+        ("POST", "/subjects/a/versions?normalize=true", body(ODD_DEFAULT), 422, 42201),
+        ("POST", "/subjects/a/versions", body(ODD_DEFAULT), 200, {"id": 1}),
+        ("POST", "/subjects/b/versions", body(ODD_NAME), 422, 42201),
+        ("POST", "/compatibility/subjects/b/versions", body(ODD_NAME), 422, 42201),
+        ("PUT", "/config/b", {"validateNames": False}, 200, {"validateNames": False}),
+        ("POST", "/subjects/b/versions", body(ODD_NAME), 200, {"id": 2}),
+        ("GET", "/subjects/b/versions/1?format=resolved", None, 200, {"schema"}),
+    ],
     "guids name schemas in every registry": [
         ("POST", "/subjects/a/versions", body("string"), 200, {"id": 1}),
         ("GET", "/schemas/guids/7c1d21d9-6d0f-4f5e-bc2b-51f1ed6e7e0e", None, 404, 40403),
@@ -170,12 +237,11 @@ async def test_answers_are_those_of_the_table(name: str) -> None:
 async def test_a_version_is_shown_as_confluents_registry_shows_it() -> None:
     async with opened() as door:
         await door.register("a", RECORD)
-        text = '{"type":"record","name":"R","fields":[{"name":"f","type":"string"}]}'
-        shown = {"subject": "a", "version": 1, "id": 1, "schema": text}
+        shown = {"subject": "a", "version": 1, "id": 1, "schema": RECORD_TEXT}
         assert await door.ask("GET", "/subjects/a/versions/1") == (200, shown)
         assert await door.ask("POST", "/subjects/a", body(RECORD)) == (200, shown)
-        assert await door.ask("GET", "/schemas/ids/1") == (200, {"schema": text})
-        assert await door.ask("GET", "/schemas/ids/1?fetchMaxId=true") == (200, {"schema": text, "maxId": 1})
+        assert await door.ask("GET", "/schemas/ids/1") == (200, {"schema": RECORD_TEXT})
+        assert await door.ask("GET", "/schemas/ids/1?fetchMaxId=true") == (200, {"schema": RECORD_TEXT, "maxId": 1})
         assert await door.ask("GET", "/schemas") == (200, [shown])
 
 
@@ -186,10 +252,9 @@ async def test_who_takes_unknown_members_is_shown_what_confluents_registry_8_has
     """Without guids in answers, its clients cannot put them into headers of records."""
     async with opened() as door:
         status, made = await door.ask("POST", "/subjects/a/versions", body(RECORD), **TAKES_MORE)
-        text = '{"type":"record","name":"R","fields":[{"name":"f","type":"string"}]}'
         more = {"guid": made["guid"], "ts": door.registry.clock.now_ms(), "deleted": False}
         assert (status, made) == (200, {"version": 1, "id": 1, **more})
-        shown = {"subject": "a", "schema": text, "schemaType": "AVRO", **made}
+        shown = {"subject": "a", "schema": RECORD_TEXT, "schemaType": "AVRO", **made}
         assert await door.ask("POST", "/subjects/a/versions", body(RECORD), **TAKES_MORE) == (200, made)
         assert await door.ask("GET", "/subjects/a/versions/1", **TAKES_MORE) == (200, shown)
         assert await door.ask("POST", "/subjects/a", body(RECORD), **TAKES_MORE) == (200, shown)
@@ -204,8 +269,7 @@ async def test_who_takes_unknown_members_is_shown_what_confluents_registry_8_has
 async def test_subjects_of_references_are_shown_with_their_contexts_where_that_is_asked_for() -> None:
     async with opened() as door:
         await door.register(":.c:used", RECORD)
-        user = {"type": "record", "name": "U", "fields": [{"name": "r", "type": "R"}]}
-        await door.register(":.c:user", user, references=[{"name": "R", "subject": "used", "version": 1}])
+        await door.register(":.c:user", USER, references=[{"name": "R", "subject": "used", "version": 1}])
         for path in ("/subjects/:.c:user/versions/1?a=b", "/schemas/ids/2?subject=:.c:user"):
             for wanted, subject in (("", "used"), ("&referenceFormat=qualified", ":.c:used")):
                 _, shown = await door.ask("GET", path + wanted)

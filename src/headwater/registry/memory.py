@@ -26,6 +26,17 @@ class ParsedAfar(Parsed):
     def normalised(self) -> str:
         return self.done.normalised
 
+    def top_level(self) -> frozenset[str]:
+        return self.done.top_level
+
+    @property
+    def bad_name(self) -> str | None:
+        return self.done.bad_name
+
+    @property
+    def bad_default(self) -> str | None:
+        return self.done.bad_default
+
     def formatted(self, name: str) -> str:
         return self.done.formats.get(name, self.done.canonical)
 

@@ -83,6 +83,58 @@ def contract(
     return metadata, rules
 
 
+def same_contract(metadata: Metadata | None, rules: RuleSet | None, held: SchemaValue) -> bool:
+    """Whether a version that is held has this metadata and these rules.
+
+    Where only one of them says its version, that does not count, but what is asked for must be the held one's.
+    """
+    asked, known = (_version_said(part) for part in (metadata, held.metadata))
+    if asked is not None and known is None and asked != str(held.version):
+        return False
+    if (asked is None) != (known is None):
+        metadata, held_metadata = (_without_version(part) for part in (metadata, held.metadata))
+        return rules == held.rule_set and metadata == held_metadata
+    return rules == held.rule_set and metadata == held.metadata
+
+
+def _version_said(metadata: Metadata | None) -> str | None:
+    return None if metadata is None else (metadata.properties or {}).get(VERSION_PROPERTY)
+
+
+def _without_version(metadata: Metadata | None) -> Metadata:
+    if metadata is None:
+        return Metadata()
+    kept = {name: value for name, value in (metadata.properties or {}).items() if name != VERSION_PROPERTY}
+    return Metadata(metadata.tags or None, kept or None, metadata.sensitive or None)
+
+
+RESERVED_PROPERTY = "confluent:reserved"
+"""Names, with commas between them, that no field may have."""
+
+
+def reserved_conflicts(metadata: Metadata | None, fields: frozenset[str], previous: SchemaValue | None) -> list[str]:
+    """How a schema with these fields at the top violates what it, and the version before, reserve."""
+    own = _reserved(metadata)
+    gone = _reserved(previous.metadata) - own if previous is not None else frozenset()
+    return [
+        *(
+            "{errorType:'RESERVED_FIELD_REMOVED', description:'The new schema does not reserve the field "
+            f"{name} any more, which the old schema reserves'}}"
+            for name in sorted(gone)
+        ),
+        *(
+            "{errorType:'FIELD_CONFLICTS_WITH_RESERVED_FIELD', description:'The new schema has the field "
+            f"{name}, which it reserves'}}"
+            for name in sorted(own & fields)
+        ),
+    ]
+
+
+def _reserved(metadata: Metadata | None) -> frozenset[str]:
+    said = "" if metadata is None else (metadata.properties or {}).get(RESERVED_PROPERTY, "")
+    return frozenset(filter(None, map(str.strip, said.split(","))))
+
+
 def has_contract(config: ConfigValue) -> bool:
     """Whether the configuration adds metadata or rules to schemas."""
     return any((config.default_metadata, config.override_metadata, config.default_rule_set, config.override_rule_set))

@@ -84,6 +84,9 @@ class ConfigValue(Struct, frozen=True, rename="camel", omit_defaults=True):
     alias: str | None = None
     normalize: bool | None = None
     validate_fields: bool | None = None
+    """Whether names of fields are checked against those that the metadata reserves."""
+    validate_names: bool | None = None
+    """Whether names must be ones that Avro allows; they must unless this is False."""
     compatibility_group: str | None = None
     default_metadata: Metadata | None = None
     override_metadata: Metadata | None = None

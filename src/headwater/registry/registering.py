@@ -1,14 +1,15 @@
-"""Registering a schema under a subject, and looking one up."""
+"""Registering a schema under a subject."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from headwater.registry import errors, merging, records
-from headwater.registry.decisions import NEW_ID, NEXT_VERSION, Candidate, Decision
+from headwater.registry.decisions import LATEST, NEW_ID, NEXT_VERSION, Candidate, Decision
 from headwater.registry.deleting import check_writable
 from headwater.registry.errors import Code, RegistryError
-from headwater.registry.records import Change, ContextValue, Reference, SchemaValue
+from headwater.registry.lookup import latest, lookup, prepare_lookup
+from headwater.registry.records import Change, ContextValue, SchemaValue
 from headwater.registry.schemas import Schemas
 from headwater.registry.subjects import DEFAULT_CONTEXT, qualified
 
@@ -37,8 +38,8 @@ def register(schemas: Schemas, subject: str, candidate: Candidate, normalize: bo
     merging.check_rules(candidate.rules)
     config = state.config(subject)
     normalize = normalize or bool(config.normalize)
-    if candidate.schema.strip() and candidate.version == NEXT_VERSION and not merging.has_contract(config):
-        found = lookup(schemas, subject, candidate, normalize)
+    if _may_be_held(candidate, config):
+        found = (latest if candidate.version == LATEST else lookup)(schemas, subject, candidate, normalize)
         if found is not None and candidate.id in (NEW_ID, found.id):
             return Decision(Registered(found))
     _check_mode(schemas, subject, candidate)
@@ -46,7 +47,7 @@ def register(schemas: Schemas, subject: str, candidate: Candidate, normalize: bo
         raise errors.invalid_schema("Empty schema")
     filled, populated, number = _filled(schemas, subject, candidate)
     given = filled
-    parsed, references = schemas.parse(subject, filled)
+    parsed, references = schemas.parse_new(subject, filled, normalize)
     text = _storable(parsed.normalised() if normalize else parsed.canonical())
     filled = replace(filled, schema=text, references=references)
     context = qualified(subject).context
@@ -71,7 +72,7 @@ async def prepare(schemas: Schemas, subject: str, candidate: Candidate, normaliz
     importing = state.mode(subject) == "IMPORT"
     if candidate.schema == "" and importing:
         return
-    if candidate.schema.strip() and candidate.version == NEXT_VERSION and not merging.has_contract(config):
+    if _may_be_held(candidate, config):
         await prepare_lookup(schemas, subject, candidate)
         if lookup(schemas, subject, candidate, normalize or bool(config.normalize)) is not None:
             return  # as mostly: clients register again whenever they start
@@ -80,17 +81,16 @@ async def prepare(schemas: Schemas, subject: str, candidate: Candidate, normaliz
     await prepare_check(schemas, subject, filled, olds)
 
 
+def _may_be_held(candidate: Candidate, config: records.ConfigValue) -> bool:
+    """Whether a version that is there already may be the answer: whoever names the next version wants a new one."""
+    asked = candidate.version in (NEXT_VERSION, LATEST)
+    return bool(candidate.schema.strip()) and asked and not merging.has_contract(config)
+
+
 async def prepare_check(schemas: Schemas, subject: str, candidate: Candidate, olds: list[SchemaValue]) -> None:
     """Have a large schema parsed and compared before `incompatibilities` is asked. Raises `RegistryError`."""
     schemas.check_size(candidate)
     await schemas.prepare(subject, candidate, *_compared_with(schemas, subject, candidate, olds))
-
-
-async def prepare_lookup(schemas: Schemas, subject: str, candidate: Candidate) -> None:
-    """Have a large schema parsed before it is looked up. Raises `RegistryError`."""
-    schemas.check_size(candidate)
-    if candidate.schema.strip() and _held_as_given(schemas, subject, candidate) is None:
-        await schemas.prepare(subject, candidate, "NONE", [])
 
 
 def _storable(text: str) -> str:
@@ -148,10 +148,14 @@ def _check_compatible(schemas: Schemas, subject: str, filled: Candidate, olds: l
 
 def incompatibilities(schemas: Schemas, subject: str, candidate: Candidate, olds: list[SchemaValue]) -> list[str]:
     """Why the schema may not follow `olds` (ascending) under the subject's configuration; empty if it may."""
+    checked = bool(schemas.state.config(subject).validate_fields)
     level, olds = _compared_with(schemas, subject, candidate, olds)
-    return schemas.incompatibilities(
-        level, subject, candidate, olds, bool(schemas.state.config(subject).validate_fields)
-    )
+    if checked:
+        fields = schemas.parse(subject, candidate)[0].top_level()
+        found = merging.reserved_conflicts(candidate.metadata, fields, olds[-1] if olds else None)
+        if found:
+            return found
+    return schemas.incompatibilities(level, subject, candidate, olds, checked)
 
 
 def _compared_with(
@@ -210,55 +214,3 @@ def _check_id_is_free(schemas: Schemas, value: SchemaValue) -> None:
 
 def _content(value: SchemaValue) -> tuple[str, bytes]:
     return value.schema_type, records.digest_of(value)
-
-
-def lookup(
-    schemas: Schemas, subject: str, candidate: Candidate, normalize: bool, deleted: bool = False
-) -> SchemaValue | None:
-    """The version of the subject that has this schema. Raises `RegistryError` for what is no schema."""
-    if not candidate.schema.strip():
-        return None
-    given = _held_as_given(schemas, subject, candidate)
-    if given is not None and not normalize and (deleted or not given.deleted):
-        return given  # what is held needs no parsing
-    parsed, references = schemas.parse(subject, candidate)
-    text = parsed.normalised() if normalize else parsed.canonical()
-    for found in (_held(schemas, subject, candidate, text, references), given):
-        if found is not None and (deleted or not found.deleted):
-            return found
-    return None
-
-
-def _held_as_given(schemas: Schemas, subject: str, candidate: Candidate) -> SchemaValue | None:
-    references = schemas.resolved(subject, candidate)[1]
-    return _held(schemas, subject, candidate, candidate.schema, references)
-
-
-def _held(
-    schemas: Schemas, subject: str, candidate: Candidate, text: str, references: tuple[Reference, ...]
-) -> SchemaValue | None:
-    try:
-        digest = records.digest(text, references, candidate.metadata, candidate.rules)
-    except UnicodeEncodeError:
-        return None  # half of a surrogate pair, which nothing that is held has
-    content = schemas.state.content(qualified(subject).context, candidate.kind, digest)
-    if content is None or subject not in content.versions:
-        return None
-    return schemas.state.version(subject, content.versions[subject], deleted=True)
-
-
-def in_any_context(
-    schemas: Schemas, subject: str, candidate: Candidate, normalize: bool, deleted: bool
-) -> SchemaValue | None:
-    """Like `lookup`; a name without a context is looked for in the others too."""
-    found = lookup(schemas, subject, candidate, normalize, deleted)
-    parts = qualified(subject)
-    if found is not None or parts.context != DEFAULT_CONTEXT:
-        return found
-    for context in schemas.state.contexts:
-        name = f":{context}:{parts.subject}"
-        if schemas.state.has(name, deleted):
-            found = lookup(schemas, name, candidate, normalize, deleted)
-            if found is not None:
-                return found
-    return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from headwater.registry.decisions import KINDS, LATEST, Candidate
+from headwater.registry.decisions import KINDS, LATEST, NEW_ID, Candidate
 from headwater.registry.errors import Code, RegistryError, invalid_schema
 from headwater.registry.memory import Memory, ParsedAfar
 from headwater.registry.parsing import Parsed, ParseError
@@ -49,6 +49,26 @@ class Schemas:
         """
         text, references = self.resolved(subject, candidate)
         return self._parse(text), references
+
+    def parse_new(self, subject: str, candidate: Candidate, normalize: bool) -> tuple[Parsed, tuple[Reference, ...]]:
+        """The same for one that is not held yet: what it refers to is not deleted, its names are ones that the
+        configuration allows and, where it is normalised, its defaults are of their fields' types. What comes from
+        another registry, with its id, is taken as it is.
+        """
+        text, references = self.resolved(subject, candidate)
+        parsed = self._parse(text)
+        if candidate.id == NEW_ID:
+            for reference in references:
+                if (
+                    self.state.version(in_context(qualified(subject).context, reference.subject), reference.version)
+                    is None
+                ):
+                    raise _no_reference(reference)
+            if parsed.bad_name is not None and self.state.config(subject).validate_names is not False:
+                raise _invalid(text, parsed.bad_name)
+            if parsed.bad_default is not None and normalize:
+                raise _invalid(text, parsed.bad_default)
+        return parsed, references
 
     def resolved(self, subject: str, candidate: Candidate) -> tuple[Text, tuple[Reference, ...]]:
         """The text with what it refers to, and its references with the versions that `latest` means now.
@@ -99,9 +119,7 @@ class Schemas:
         subject = in_context(context, reference.subject)
         value = self.state.version(subject, reference.version, deleted=True)
         if value is None:
-            raise invalid_schema(
-                f'No schema reference found for subject "{reference.subject}" and version {reference.version}'
-            )
+            raise _no_reference(reference)
         if depth > _DEEPEST_REFERENCE:
             raise invalid_schema(f'References go around in a circle, or are too deep, at subject "{reference.subject}"')
         for inner in value.references:
@@ -182,6 +200,12 @@ def _looked_at(level: str, olds: list[SchemaValue]) -> list[SchemaValue]:
     if level == "NONE":
         return []
     return olds[::-1] if level.endswith("_TRANSITIVE") else olds[-1:]
+
+
+def _no_reference(reference: Reference) -> RegistryError:
+    return invalid_schema(
+        f'No schema reference found for subject "{reference.subject}" and version {reference.version}'
+    )
 
 
 def _invalid(text: Text, why: str) -> RegistryError:

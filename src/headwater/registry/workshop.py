@@ -67,6 +67,9 @@ class Done(msgspec.Struct, frozen=True):
     """The texts of `FORMATS`, where they are others than the canonical one."""
     compared: tuple[Compared, ...] = ()
     invalid: str | None = None
+    bad_name: str | None = None
+    bad_default: str | None = None
+    top_level: frozenset[str] = frozenset()
 
 
 def compare(level: str, new: Parsed, old: Text | Parsed) -> Compared:
@@ -102,7 +105,7 @@ def carry_out(task: Task) -> Done:
         compared.append(compare(task.level, new, old))
         if compared[-1] != Compared():
             break
-    return Done(canonical, normalised, formats, tuple(compared))
+    return Done(canonical, normalised, formats, tuple(compared), None, new.bad_name, new.bad_default, new.top_level())
 
 
 class Workshop:

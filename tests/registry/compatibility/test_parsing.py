@@ -66,8 +66,7 @@ WRONG = [
     ("AVRO", "{", "line 1, column 2"),
     ("AVRO", '{"type":"recrd","name":"A"}', "undefined name: 'recrd'"),
     ("AVRO", '{"type":"record","name":"A"}', "no list of 'fields'"),
-    ("AVRO", '{"type":"record","name":"1A","fields":[]}', "illegal name '1A'"),
-    ("AVRO", '{"type":"record","name":"A","fields":[{"name":"a","type":"int","default":"x"}]}', "/fields/0"),
+    ("AVRO", '{"type":"record","name":"","fields":[]}', "an empty name"),
     ("AVRO", '["int","int"]', "'int' is twice"),
     ("AVRO", '[["int"]]', "directly in a union"),
     ("AVRO", '{"type":"enum","name":"E","symbols":["A","A"]}', "a symbol is twice"),
@@ -99,6 +98,48 @@ def test_what_is_no_schema_is_refused_with_place_and_reason(kind: str, text: str
     with pytest.raises(ParseError) as refused:
         parse(kind, text, {})
     assert says in str(refused.value)
+
+
+NOTED = [
+    ('{"type":"record","name":"1A","fields":[]}', "bad_name", "illegal name '1A'"),
+    ('{"type":"record","name":"A","namespace":"a-b","fields":[]}', "bad_name", "illegal name 'a-b'"),
+    ('{"type":"record","name":"A","fields":[{"name":"a b","type":"int"}]}', "bad_name", "field name 'a b'"),
+    ('{"type":"enum","name":"E","symbols":["A","B-C"]}', "bad_name", "/symbols/1"),
+    ('{"type":"record","name":"A","fields":[{"name":"a","type":"int","default":"x"}]}', "bad_default", "/fields/0"),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "says"), NOTED)
+def test_what_avro_refuses_only_where_it_is_told_to_is_noted(text: str, where: str, says: str) -> None:
+    parsed = parse("AVRO", text, {})
+    assert says in getattr(parsed, where)
+    assert json.loads(parsed.canonical()) == json.loads(text)
+
+
+MEANINGS = [
+    ("AVRO", '{"type":"array","items":"int","a":{"b":1,"c":2}}', '{"type":"array","items":"int","a":{"c":2,"b":1}}'),
+    ("AVRO", '{"type":"array","items":"I"}', '{"type":"array","items":{"type":"fixed","name":"I","size":1}}'),
+    ("JSON", '{"type":"object","title":"a"}', '{"title":"a","type":"object"}'),
+]
+
+
+@pytest.mark.parametrize(("kind", "one", "other"), MEANINGS)
+def test_a_meaning_may_be_written_in_several_ways(kind: str, one: str, other: str) -> None:
+    references = {"I": ("AVRO", '{"type":"fixed","name":"I","size":1}')} if '"I"}' in one else {}
+    assert parse(kind, one, references).meaning() == parse(kind, other, {}).meaning()
+
+
+TOPS = [
+    ("AVRO", '{"type":"record","name":"A","fields":[{"name":"a","type":"int"}]}', {"a"}),
+    ("AVRO", '"int"', set()),
+    ("JSON", '{"type":"object","properties":{"a":{"type":"object","properties":{"b":{}}}}}', {"a"}),
+    ("PROTOBUF", "message M { string a = 1; } message N { string b = 1; }", {"a"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "names"), TOPS)
+def test_fields_at_the_top(kind: str, text: str, names: set[str]) -> None:
+    assert parse(kind, text, {}).top_level() == names
 
 
 def test_a_schema_cannot_refer_to_another_type() -> None:

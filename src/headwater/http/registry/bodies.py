@@ -55,6 +55,7 @@ class ConfigBody(Struct, rename="camel", forbid_unknown_fields=True, omit_defaul
     alias: str | UnsetType | None = UNSET
     normalize: bool | UnsetType | None = UNSET
     validate_fields: bool | UnsetType | None = UNSET
+    validate_names: bool | UnsetType | None = UNSET
     compatibility_group: str | UnsetType | None = UNSET
     default_metadata: Metadata | UnsetType | None = UNSET
     override_metadata: Metadata | UnsetType | None = UNSET

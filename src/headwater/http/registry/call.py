@@ -111,6 +111,10 @@ class Call:
     def flag(self, name: str) -> bool:
         return self.text(name).strip().lower() == "true"
 
+    def normalizes(self, subject: str) -> bool:
+        """Whether schemas are taken for the same that differ in ways that do not matter: asked for, or configured."""
+        return self.flag("normalize") or bool(self.state.config(subject).normalize)
+
     def integer(self, name: str, default: int) -> int:
         """Raises `RegistryError` (404, as Jersey answers) for what is no whole number."""
         given = self.text(name)

@@ -33,7 +33,7 @@ async def _answer(call: Call, subject: str, body: SchemaBody, olds: list[SchemaV
         raise invalid_schema("Empty schema")
     try:
         await registering.prepare_check(call.schemas, subject, candidate, olds)
-        call.schemas.parse(subject, candidate)
+        call.schemas.parse_new(subject, candidate, call.normalizes(subject))
         reasons = registering.incompatibilities(call.schemas, subject, candidate, olds)
     except RegistryError as error:
         if error.code is not Code.INVALID_SCHEMA or not call.flag("verbose"):

@@ -9,7 +9,7 @@ from headwater.http.registry.access import Action
 from headwater.http.registry.bodies import SchemaBody
 from headwater.http.registry.call import Call, missing
 from headwater.http.registry.rendering import Text, formatted, version_shown
-from headwater.registry import deleting, registering
+from headwater.registry import deleting, lookup, registering
 from headwater.registry.decisions import Candidate
 from headwater.registry.errors import schema_not_found, subject_not_found
 from headwater.registry.records import SchemaValue, guid, shown_age, shown_schema
@@ -51,9 +51,8 @@ async def look_up(call: Call) -> dict[str, Any]:
     """The version of the subject that has the schema of the body."""
     subject, deleted = call.alias_of_subject, call.flag("deleted")
     candidate = call.read(SchemaBody).candidate()
-    normalize = call.flag("normalize") or bool(call.state.config(subject).normalize)
-    await registering.prepare_lookup(call.schemas, subject, candidate)
-    found = registering.in_any_context(call.schemas, subject, candidate, normalize, deleted)
+    await lookup.prepare_lookup(call.schemas, subject, candidate)
+    found = lookup.in_any_context(call.schemas, subject, candidate, call.normalizes(subject), deleted)
     if found is None:
         raise schema_not_found() if call.state.has(subject, deleted) else subject_not_found(subject)
     return await version_shown(call, found)

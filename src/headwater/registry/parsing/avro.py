@@ -65,12 +65,21 @@ class ParsedAvro(Parsed):
     root: Node
     referred: frozenset[str] = frozenset()
     """Full names of types that stand in referenced schemas."""
+    bad_name: str | None = None
+    bad_default: str | None = None
 
     def canonical(self) -> str:
         return _Printer(set(self.referred), in_order=False).text(self.root)
 
     def normalised(self) -> str:
         return _Printer(set(self.referred), in_order=True).text(self.root)
+
+    def meaning(self) -> str:
+        """Types of referenced schemas may as well stand in place."""
+        return _Printer(set(), in_order=True).text(self.root)
+
+    def top_level(self) -> frozenset[str]:
+        return frozenset(each.name for each in self.root.fields)
 
     def formatted(self, name: str) -> str:
         """`resolved` has the types of referenced schemas in place."""
@@ -85,8 +94,9 @@ def parse(text: str, references: References) -> ParsedAvro:
             raise ParseError(f"the reference '{name}' is of type {kind}: an Avro schema can only refer to Avro schemas")
         _Parser(names).node(_document(referred), "", "")
     referred_names = frozenset(names)
-    root = _Parser(names).node(_document(text), "", "")
-    return ParsedAvro("AVRO", text, root, referred_names)
+    parser = _Parser(names)
+    root = parser.node(_document(text), "", "")
+    return ParsedAvro("AVRO", text, root, referred_names, parser.bad_name, parser.bad_default)
 
 
 def _document(text: str) -> Any:
@@ -97,8 +107,20 @@ def _document(text: str) -> Any:
 
 
 class _Parser:
+    """What Avro's own library only refuses where it is told to, is noted."""
+
     def __init__(self, names: dict[str, Node]) -> None:
         self._names = names
+        self.bad_name: str | None = None
+        self.bad_default: str | None = None
+
+    def _check_name(self, name: str, what: str, path: str) -> None:
+        if not name:
+            raise _wrong(path, f"an empty {what}")
+        if self.bad_name is None and not _NAME.match(name):
+            self.bad_name = _at(
+                path, f"illegal {what} {show(name)}: letters, digits and underscores, not a digit first"
+            )
 
     def node(self, doc: Any, space: str, path: str) -> Node:
         if isinstance(doc, str):
@@ -164,8 +186,7 @@ class _Parser:
         if "." in name:
             own_space, _, name = name.rpartition(".")
         for part in (*filter(None, own_space.split(".")), name):
-            if not _NAME.match(part):
-                raise _wrong(path, f"illegal name '{part}': letters, digits and underscores, not a digit first")
+            self._check_name(part, "name", path)
         if not own_space and name in PRIMITIVES:
             raise _wrong(path, f"'{name}' is the name of a primitive type")
         return name, own_space
@@ -187,16 +208,16 @@ class _Parser:
         if not isinstance(doc, dict):
             raise _wrong(path, f"{show(doc)} is not a field: it is an object with 'name' and 'type'")
         name = doc.get("name")
-        if not isinstance(name, str) or not _NAME.match(name):
+        if not isinstance(name, str):
             raise _wrong(path, f"illegal field name {show(name)}")
+        self._check_name(name, "field name", path)
         if "type" not in doc:
             raise _wrong(path, f"the field '{name}' has no 'type'")
         made = self.node(doc["type"], record.namespace, f"{path}/type")
         default = doc.get("default", _NONE)
-        if default is not _NONE and not _fits(made, default):
-            raise _wrong(
-                path, f"invalid default for field {name}: {show(default)} is not a {made.full_name or made.kind}"
-            )
+        if self.bad_default is None and default is not _NONE and not _fits(made, default):
+            kind = made.full_name or made.kind
+            self.bad_default = _at(path, f"invalid default for field {name}: {show(default)} is not a {kind}")
         order = _text_of(doc, "order", path)
         if order not in (None, "ascending", "descending", "ignore"):
             raise _wrong(path, f"the order '{order}' is not ascending, descending or ignore")
@@ -208,8 +229,9 @@ class _Parser:
         if not isinstance(symbols, list):
             raise _wrong(path, f"the enum '{made.full_name}' has no list of 'symbols'")
         for i, symbol in enumerate(symbols):
-            if not isinstance(symbol, str) or not _NAME.match(symbol):
+            if not isinstance(symbol, str):
                 raise _wrong(f"{path}/symbols/{i}", f"illegal symbol {show(symbol)}")
+            self._check_name(symbol, "symbol", f"{path}/symbols/{i}")
         if len(set(symbols)) != len(symbols):
             raise _wrong(path, f"a symbol is twice in the enum '{made.full_name}'")
         made.symbols, made.default = tuple(symbols), _text_of(doc, "default", path)
@@ -224,7 +246,11 @@ class _Parser:
 
 
 def _wrong(path: str, reason: str) -> ParseError:
-    return ParseError(f"{reason}, at path '{path or '/'}'")
+    return ParseError(_at(path, reason))
+
+
+def _at(path: str, reason: str) -> str:
+    return f"{reason}, at path '{path or '/'}'"
 
 
 def _others(doc: dict[str, Any], reserved: set[str]) -> dict[str, Any]:
@@ -342,4 +368,10 @@ class _Printer:
         return made | self._sorted(each.properties)
 
     def _sorted(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(sorted(properties.items()) if self._in_order else properties)
+        return {key: _in_order(properties[key]) for key in sorted(properties)} if self._in_order else dict(properties)
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return list(map(_in_order, value)) if isinstance(value, list) else value

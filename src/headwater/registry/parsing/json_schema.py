@@ -64,6 +64,12 @@ class ParsedJson(Parsed):
     def normalised(self) -> str:
         return json.dumps(self.doc, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
 
+    def meaning(self) -> str:
+        return self.normalised()
+
+    def top_level(self) -> frozenset[str]:
+        return frozenset(self.root.properties)
+
 
 def parse(text: str, references: References) -> ParsedJson:
     """Raises `ParseError` with the path of what is wrong, or of a `$ref` that leads nowhere."""

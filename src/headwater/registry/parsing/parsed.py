@@ -35,6 +35,24 @@ class Parsed(ABC):
     def normalised(self) -> str:
         """Equal also for schemas whose parts stand in another order that means nothing."""
 
+    def meaning(self) -> str:
+        """Equal for schemas that are found by one another: differences of writing do not matter where they cannot."""
+        return self.canonical()
+
+    def top_level(self) -> frozenset[str]:
+        """Names of the fields at the top."""
+        return frozenset()
+
+    @property
+    def bad_name(self) -> str | None:
+        """A name that Avro forbids and readers get along with, if there is one: which, and where."""
+        return None
+
+    @property
+    def bad_default(self) -> str | None:
+        """A default that is no value of its field's type, if there is one: which, and where."""
+        return None
+
     def formatted(self, name: str) -> str:
         """The text in a format that a client asks for; an unknown one is the canonical text."""
         return self.canonical()

@@ -30,6 +30,10 @@ class ParsedProtobuf(Parsed):
     def normalised(self) -> str:
         return printed(sorted_statements(self.tree))
 
+    def top_level(self) -> frozenset[str]:
+        """Of the first message."""
+        return frozenset(each.name for message in self.file.messages[:1] for each in message.fields)
+
     def formatted(self, name: str) -> str:
         """`serialized` is the file descriptor in base64."""
         if name != "serialized":
