@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from starlette.applications import Starlette
 
 from headwater.app.catalog_part import CatalogPart
 from headwater.broker.broker import Broker
 from headwater.catalog.platform import ConnectorFact
 from headwater.cluster.api import Append, Commit, TopicPartition
 from headwater.core.clock import Clock
-from headwater.http.catalog.routes import routes
+from headwater.http.catalog.door import CatalogDoor
 from headwater.wire.records import build_batch
 from tests.engine.sql_node import EARLIEST_RESET, SqlNode, sql_node
 
@@ -36,7 +35,7 @@ class CatalogNode:
         return CatalogPart(self.sql.engine, self.broker, self.sql.clock, connectors=lambda: self.connectors)
 
     def _client(self) -> httpx.AsyncClient:
-        app = Starlette(routes=routes(self.part.governance))
+        app = CatalogDoor(self.part.governance)
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://catalog/catalog/v1")
 
     async def restart(self) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
 from headwater.broker.access import Access, Principal
 from headwater.broker.auth import ApiKeys, Role
-from headwater.http.catalog.routes import routes
+from headwater.http.catalog.door import CatalogDoor
 from tests.catalog.catalog_node import CatalogNode, catalog_node
 
 
@@ -28,7 +27,7 @@ def door(node: CatalogNode) -> httpx.AsyncClient:
         name = connection.headers.get("who")
         return None if name is None else Principal(name, "127.0.0.1", access)
 
-    app = Starlette(routes=routes(node.part.governance, identify))
+    app = CatalogDoor(node.part.governance, identify)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost/catalog/v1")
 
 

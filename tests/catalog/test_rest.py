@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headwater.catalog.schema_fields import schema_fields
-from headwater.http.catalog.answers import LARGEST_BODY
+from headwater.http.catalog.door import CatalogDoor
 from tests.catalog.catalog_node import CatalogNode, catalog_node, errors
 
 ORDERS = "entity/type/kafka_topic/name/lsrc-1:lkc-2:orders"
@@ -258,7 +258,7 @@ async def test_what_the_catalog_does_not_have_is_said_as_json(
 
 
 async def test_too_large_a_request_is_refused(node: CatalogNode) -> None:
-    response = await node.http.post("types/tagdefs", content=b" " * (LARGEST_BODY + 1))
+    response = await node.http.post("types/tagdefs", content=b" " * (CatalogDoor.most_bytes + 1))
     assert (response.status_code, response.json()["error_code"]) == (413, 413)
 
 

@@ -19,7 +19,7 @@ from headwater.core.supervisor import Supervised
 from headwater.engine.engine import Engine
 from headwater.engine.properties import PropertyError, check_server_property
 from headwater.engine.settings import EngineSettings
-from headwater.http.catalog.routes import routes
+from headwater.http.catalog.door import CatalogDoor
 from headwater.http.origins import Origins
 from headwater.http.server import KsqlServer
 from headwater.plan.functions.extensions import all_functions
@@ -76,9 +76,7 @@ class SqlPart:
         if self._broker is not None:  # a foreign record in it would stop the node's next start
             self._broker.reserved_topics.add(settings.command_topic)
         if listen:
-            server = KsqlServer(
-                engine, host, ksql.port, RestAccess(self._access).identify, ksql.max_request_bytes
-            )
+            server = KsqlServer(engine, host, ksql.port, RestAccess(self._access).identify, ksql.max_request_bytes)
             await server.start()
             self._stack.push_async_callback(server.close)
             self.port = server.port
@@ -95,7 +93,7 @@ class SqlPart:
         engine.background.append(self.catalog.governance.catalog.sweeping)
         if self.registry is not None:
             self.registry.door.share(
-                routes(
+                CatalogDoor(
                     self.catalog.governance,
                     RestAccess(self._access).identify,
                     Origins.of(engine.settings, self._settings.node.host),

@@ -6,13 +6,11 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from headwater.catalog.contracts import Contracts, Violation
 from headwater.catalog.state import Rule
-from headwater.http.catalog.answers import CatalogGuard, answer, body_as
+from headwater.http.catalog.call import CatalogCall
+from headwater.http.routes import Route
 
 
 class RuleBody(Struct, rename="camel"):
@@ -30,33 +28,33 @@ class RuleEndpoints:
     def __init__(self, contracts: Contracts) -> None:
         self._contracts = contracts
 
-    def routes(self, guard: CatalogGuard) -> list[Route]:
+    def routes(self) -> list[Route]:
         """The routes."""
-        one = "/catalog/v1/rules/{name:path}"
+        many, one = "/catalog/v1/rules", "/catalog/v1/rules/{name:path}"
         return [
-            Route("/catalog/v1/rules", guard(self._list), methods=["GET"]),
-            Route("/catalog/v1/rules", guard(self._make), methods=["POST"]),
-            Route(one, guard(self._get), methods=["GET"]),
-            Route(one, guard(self._drop), methods=["DELETE"]),
+            Route("GET", many, self._list, "All rules about tagged data"),
+            Route("POST", many, self._make, "Make or replace a rule", body=RuleBody),
+            Route("GET", one, self._get, "A rule, and what breaks it"),
+            Route("DELETE", one, self._drop, "Drop a rule", status=204),
         ]
 
-    async def _list(self, request: Request) -> Response:
-        return answer([_body(rule) for _, rule in sorted(self._contracts.rules.items())])
+    async def _list(self, call: CatalogCall) -> object:
+        return [_body(rule) for _, rule in sorted(self._contracts.rules.items())]
 
-    async def _make(self, request: Request) -> Response:
-        given = await body_as(request, RuleBody)
+    async def _make(self, call: CatalogCall) -> object:
+        given = call.read(RuleBody)
         rule, violations = await self._contracts.make(
             Rule(name=given.name, tag=given.tag, topic=given.topic, description=given.description)
         )
-        return answer(_body(rule, violations))
+        return _body(rule, violations)
 
-    async def _get(self, request: Request) -> Response:
-        rule = self._contracts.rule(request.path_params["name"])
-        return answer(_body(rule, self._contracts.violations(rule)))
+    async def _get(self, call: CatalogCall) -> object:
+        rule = self._contracts.rule(call.name)
+        return _body(rule, self._contracts.violations(rule))
 
-    async def _drop(self, request: Request) -> Response:
-        await self._contracts.drop(request.path_params["name"])
-        return Response(status_code=204)
+    async def _drop(self, call: CatalogCall) -> object:
+        await self._contracts.drop(call.name)
+        return None
 
 
 def _body(rule: Rule, violations: list[Violation] | None = None) -> dict[str, Any]:

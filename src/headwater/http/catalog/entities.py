@@ -6,9 +6,6 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from headwater.catalog import names
 from headwater.catalog.bindings import Bindings, Bound, Wanted
@@ -17,9 +14,11 @@ from headwater.catalog.entity import Entity
 from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.catalog.inventory import entities
 from headwater.catalog.search import Found, describe
-from headwater.http.catalog.answers import CatalogGuard, answer, body_as, error_body, items_as
+from headwater.http.catalog.call import CatalogCall
+from headwater.http.catalog.errors import error_body
+from headwater.http.routes import Route
 
-_ENTITY = "/catalog/v1/entity/type/{type}/name/{name:path}"
+_ENTITY = "/catalog/v1/entity/type/{typeName}/name/{qualifiedName:path}"
 
 
 class WantedBody(Struct, rename="camel"):
@@ -58,34 +57,34 @@ class EntityEndpoints:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def routes(self, guard: CatalogGuard) -> list[Route]:
-        """The routes; longer paths first, because qualified names may hold slashes."""
-        catalog = self._catalog
+    def routes(self) -> list[Route]:
+        """The routes."""
+        catalog, about = self._catalog, "Set description, owner or ownerEmail"
         return [
-            *BindingEndpoints(catalog.tags, "tags").routes(guard),
-            *BindingEndpoints(catalog.metadata, "businessmetadata").routes(guard),
-            Route("/catalog/v1/entity", guard(self._update), methods=["PUT"]),
-            Route("/catalog/v1/entity/type/{type}", guard(self._list), methods=["GET"]),
-            Route(_ENTITY, guard(self._get), methods=["GET"]),
-            Route(_ENTITY, guard(self._update_one), methods=["PUT"]),
+            *BindingEndpoints(catalog.tags, "tags", "tags").routes(),
+            *BindingEndpoints(catalog.metadata, "businessmetadata", "business metadata").routes(),
+            Route("PUT", "/catalog/v1/entity", self._update, about, body=UpdateBody),
+            Route("GET", "/catalog/v1/entity/type/{typeName}", self._list, "All entities of a type"),
+            Route("GET", _ENTITY, self._get, "An entity"),
+            Route("PUT", _ENTITY, self._update_one, about, body=UpdateBody),
         ]
 
-    async def _get(self, request: Request) -> Response:
-        kind, name = request.path_params["type"], request.path_params["name"]
-        return answer({"entity": entity_body(self._catalog, self._catalog.entity(kind, name)), "referredEntities": {}})
+    async def _get(self, call: CatalogCall) -> object:
+        kind, name = call.type_name, call.qualified_name
+        return {"entity": entity_body(self._catalog, self._catalog.entity(kind, name)), "referredEntities": {}}
 
-    async def _list(self, request: Request) -> Response:
-        kind = names.entity_type(request.path_params["type"])
+    async def _list(self, call: CatalogCall) -> object:
+        kind = names.entity_type(call.type_name)
         found = [describe(self._catalog, e) for e in entities(self._catalog.platform, (kind,))]
-        return answer({"entities": [header(hit) for hit in found]})
+        return {"entities": [header(hit) for hit in found]}
 
-    async def _update_one(self, request: Request) -> Response:
-        body = await body_as(request, UpdateBody)
+    async def _update_one(self, call: CatalogCall) -> object:
+        body = call.read(UpdateBody)
         given = body.attributes if body.entity is None else body.entity.attributes
-        return await self._edit(request.path_params["type"], request.path_params["name"], given)
+        return await self._edit(call.type_name, call.qualified_name, given)
 
-    async def _update(self, request: Request) -> Response:
-        body = await body_as(request, UpdateBody)
+    async def _update(self, call: CatalogCall) -> object:
+        body = call.read(UpdateBody)
         entity = body.entity
         name = entity.attributes.get("qualifiedName") if entity is not None else None
         if entity is None or not isinstance(name, str):
@@ -95,66 +94,64 @@ class EntityEndpoints:
             )
         return await self._edit(entity.type_name, name, entity.attributes)
 
-    async def _edit(self, kind: str, name: str, given: dict[str, Any]) -> Response:
+    async def _edit(self, kind: str, name: str, given: dict[str, Any]) -> object:
         entity = await self._catalog.edit(kind, name, given)
-        return answer(
-            {
-                "entity": entity_body(self._catalog, entity),
-                "mutatedEntities": {"UPDATE": [header(describe(self._catalog, entity))]},
-                "guidAssignments": {},
-            }
-        )
+        return {
+            "entity": entity_body(self._catalog, entity),
+            "mutatedEntities": {"UPDATE": [header(describe(self._catalog, entity))]},
+            "guidAssignments": {},
+        }
 
 
 class BindingEndpoints:
-    """Of one kind, under `/catalog/v1/entity/<word>` and below each entity."""
+    """Of one kind, under `/catalog/v1/entity/<word>` and below each entity; `what` names the kind for people."""
 
-    def __init__(self, bindings: Bindings, word: str) -> None:
+    def __init__(self, bindings: Bindings, word: str, what: str) -> None:
         self._bindings = bindings
         self._word = word
+        self._what = what
 
-    def routes(self, guard: CatalogGuard) -> list[Route]:
+    def routes(self) -> list[Route]:
         """The routes."""
-        many, below = f"/catalog/v1/entity/{self._word}", f"{_ENTITY}/{self._word}"
+        many, below, what = f"/catalog/v1/entity/{self._word}", f"{_ENTITY}/{self._word}", self._what
         return [
-            Route(many, guard(self._add), methods=["POST"]),
-            Route(many, guard(self._update), methods=["PUT"]),
-            Route(below + "/{binding}", guard(self._remove), methods=["DELETE"]),
-            Route(below, guard(self._list), methods=["GET"]),
-            Route(below, guard(self._add_here), methods=["POST"]),
-            Route(below, guard(self._update_here), methods=["PUT"]),
+            Route("POST", many, self._add, f"Put {what} on entities", body=list[WantedBody]),
+            Route("PUT", many, self._update, f"Change {what} of entities", body=list[WantedBody]),
+            Route("GET", below, self._list, f"The {what} of an entity"),
+            Route("POST", below, self._add_here, f"Put {what} on an entity", body=list[BorneBody]),
+            Route("PUT", below, self._update_here, f"Change {what} of an entity", body=list[BorneBody]),
+            Route("DELETE", below + "/{name}", self._remove, f"Take {what} off an entity", status=204),
         ]
 
-    async def _list(self, request: Request) -> Response:
-        found = self._bindings.of(request.path_params["type"], request.path_params["name"])
-        return answer([bound_body(bound) for bound in found])
+    async def _list(self, call: CatalogCall) -> object:
+        found = self._bindings.of(call.type_name, call.qualified_name)
+        return [bound_body(bound) for bound in found]
 
-    async def _add(self, request: Request) -> Response:
-        given = await items_as(request, WantedBody)
-        return answer(_each(given, await self._bindings.add(_wanted(given))))
+    async def _add(self, call: CatalogCall) -> object:
+        given = call.items(WantedBody)
+        return _each(given, await self._bindings.add(_wanted(given)))
 
-    async def _update(self, request: Request) -> Response:
-        given = await items_as(request, WantedBody)
-        return answer(_each(given, await self._bindings.update(_wanted(given))))
+    async def _update(self, call: CatalogCall) -> object:
+        given = call.items(WantedBody)
+        return _each(given, await self._bindings.update(_wanted(given)))
 
-    async def _add_here(self, request: Request) -> Response:
-        given = await _here(request)
-        return answer(_each(given, await self._bindings.add(_wanted(given))))
+    async def _add_here(self, call: CatalogCall) -> object:
+        given = _here(call)
+        return _each(given, await self._bindings.add(_wanted(given)))
 
-    async def _update_here(self, request: Request) -> Response:
-        given = await _here(request)
-        return answer(_each(given, await self._bindings.update(_wanted(given))))
+    async def _update_here(self, call: CatalogCall) -> object:
+        given = _here(call)
+        return _each(given, await self._bindings.update(_wanted(given)))
 
-    async def _remove(self, request: Request) -> Response:
-        path = request.path_params
-        await self._bindings.remove(path["type"], path["name"], path["binding"])
-        return Response(status_code=204)
+    async def _remove(self, call: CatalogCall) -> object:
+        await self._bindings.remove(call.type_name, call.qualified_name, call.name)
+        return None
 
 
-async def _here(request: Request) -> list[WantedBody]:
+def _here(call: CatalogCall) -> list[WantedBody]:
     """What is wanted of the entity of the path."""
-    kind, name = request.path_params["type"], request.path_params["name"]
-    return [WantedBody(kind, name, item.type_name, item.attributes) for item in await items_as(request, BorneBody)]
+    kind, name = call.type_name, call.qualified_name
+    return [WantedBody(kind, name, item.type_name, item.attributes) for item in call.items(BorneBody)]
 
 
 def _wanted(given: list[WantedBody]) -> list[Wanted]:

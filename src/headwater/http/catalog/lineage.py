@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import PlainTextResponse
 
 from headwater.catalog.column_tree import column_tree
 from headwater.catalog.columns import find_column
@@ -17,10 +15,24 @@ from headwater.catalog.lineage import Direction
 from headwater.catalog.lineage_view import View
 from headwater.catalog.mermaid import mermaid
 from headwater.catalog.openlineage import run_events
-from headwater.http.catalog.answers import CatalogGuard, answer, flag, number, one_of
+from headwater.http.catalog.call import CatalogCall
+from headwater.http.routes import FLAG, JSON, Parameter, Route
 
 _LATEST_MS = 253_402_300_800_000
 """The year 10000."""
+
+_FORMATS = ("json", "mermaid", "openlineage")
+_GRAPH = (
+    Parameter("node"),
+    Parameter("direction", {"type": "string", "enum": [direction.value for direction in Direction]}),
+    Parameter("depth", {"type": "integer", "minimum": 0, "maximum": 1000}),
+    Parameter("at"),
+    Parameter("hideInternal", FLAG),
+    Parameter("sources", FLAG),
+    Parameter("format", {"type": "string", "enum": list(_FORMATS)}),
+)
+_DIRECTIONS = (Direction.UPSTREAM.value, Direction.DOWNSTREAM.value)
+_COLUMN = (Parameter("name"), Parameter("direction", {"type": "string", "enum": list(_DIRECTIONS)}))
 
 
 class LineageEndpoints:
@@ -29,32 +41,32 @@ class LineageEndpoints:
     def __init__(self, governance: Governance) -> None:
         self._governance = governance
 
-    def routes(self, guard: CatalogGuard) -> list[Route]:
+    def routes(self) -> list[Route]:
         """The routes."""
+        base, about = "/catalog/v1/lineage", "The lineage of a column, TOPIC.COLUMN or STREAM.COLUMN"
         return [
-            Route("/catalog/v1/lineage", guard(self._graph), methods=["GET"]),
-            Route("/catalog/v1/lineage/columns", guard(self._column), methods=["GET"]),
+            Route("GET", base, self._graph, "The lineage graph", query=_GRAPH, answers=(JSON, "text/plain")),
+            Route("GET", f"{base}/columns", self._column, about, query=_COLUMN),
         ]
 
-    async def _graph(self, request: Request) -> Response:
-        form = one_of(request, "format", ("json", "mermaid", "openlineage"))
+    async def _graph(self, call: CatalogCall) -> object:
+        form = call.one_of("format", _FORMATS)
         lineage = self._governance.lineage
-        graph = await lineage.graph(_view(request))
+        graph = await lineage.graph(_view(call))
         if form == "mermaid":
             return PlainTextResponse(mermaid(graph))
         if form == "openlineage":
             platform = self._governance.catalog.platform
             columns = self._governance.columns.graph()
-            return answer(run_events(graph, columns, platform, self._governance.catalog.clock.now_ms()))
+            return run_events(graph, columns, platform, self._governance.catalog.clock.now_ms())
         governance = self._governance
         tagged = bool(governance.catalog.state.tags)
         tags = governance.contracts.topic_tags(governance.columns.graph()) if tagged else {}
-        return answer(lineage.as_json(graph, tags))
+        return lineage.as_json(graph, tags)
 
-    async def _column(self, request: Request) -> Response:
-        name = request.query_params.get("name", "")
-        directions = [d.value for d in (Direction.UPSTREAM, Direction.DOWNSTREAM)]
-        direction = Direction(one_of(request, "direction", directions))
+    async def _column(self, call: CatalogCall) -> object:
+        name = call.text("name")
+        direction = Direction(call.one_of("direction", _DIRECTIONS))
         columns = self._governance.columns.graph()
         _, found = find_column(columns.metastore, name)
         if not found:
@@ -64,24 +76,24 @@ class LineageEndpoints:
             )
         tags = self._governance.contracts.column_tags(columns)
         trees: list[dict[str, Any]] = [column_tree(columns, column, direction, tags) for column in found]
-        return answer({"name": name, "direction": direction.value, "columns": trees})
+        return {"name": name, "direction": direction.value, "columns": trees}
 
 
-def _view(request: Request) -> View:
-    depth = number(request, "depth", -1)
+def _view(call: CatalogCall) -> View:
+    depth = call.number("depth", -1)
     return View(
-        request.query_params.get("node") or None,
-        Direction(one_of(request, "direction", [d.value for d in Direction])),
+        call.text("node") or None,
+        Direction(call.one_of("direction", [d.value for d in Direction])),
         depth if depth >= 0 else None,
-        _moment(request),
-        flag(request, "hideInternal", default=True),
-        flag(request, "sources", default=False),
+        _moment(call),
+        call.flag("hideInternal", default=True),
+        call.flag("sources", default=False),
     )
 
 
-def _moment(request: Request) -> int | None:
+def _moment(call: CatalogCall) -> int | None:
     """`at`: ms since the epoch, or ISO 8601."""
-    text = request.query_params.get("at")
+    text = call.text("at")
     if not text:
         return None
     try:

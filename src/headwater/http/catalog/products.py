@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from headwater.broker.acls import Operation, Resource
 from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.catalog.governance import Governance
 from headwater.catalog.product_view import SAMPLES
-from headwater.http.catalog.answers import CatalogGuard, answer, number
+from headwater.http.catalog.call import CatalogCall
+from headwater.http.routes import Parameter, Route
 
 _MOST_SAMPLES = 100
 
@@ -21,21 +18,22 @@ class ProductEndpoints:
     def __init__(self, governance: Governance) -> None:
         self._products = governance.products
 
-    def routes(self, guard: CatalogGuard) -> list[Route]:
+    def routes(self) -> list[Route]:
         """The routes."""
+        base, samples = "/catalog/v1/dataproducts", {"type": "integer", "minimum": 0, "maximum": _MOST_SAMPLES}
         return [
-            Route("/catalog/v1/dataproducts", guard(self._list), methods=["GET"]),
-            Route("/catalog/v1/dataproducts/{name:path}", guard(self._get), methods=["GET"]),
+            Route("GET", base, self._list, "Data products, and what is not quite one"),
+            Route("GET", base + "/{name:path}", self._get, "A data product", query=(Parameter("samples", samples),)),
         ]
 
-    async def _list(self, request: Request) -> Response:
-        return answer(await self._products.list())
+    async def _list(self, call: CatalogCall) -> object:
+        return await self._products.list()
 
-    async def _get(self, request: Request) -> Response:
-        samples = number(request, "samples", SAMPLES)
+    async def _get(self, call: CatalogCall) -> object:
+        samples = call.number("samples", SAMPLES)
         if not 0 <= samples <= _MOST_SAMPLES:
             raise CatalogError(CatalogCode.INVALID_PARAMETERS, f"samples is 0 to {_MOST_SAMPLES}.")
-        product = await self._products.describe(request.path_params["name"], samples)
-        if not request.state.principal.may(Operation.READ, Resource.TOPIC, product["topic"]):
+        product = await self._products.describe(call.name, samples)
+        if not call.caller.may(Operation.READ, Resource.TOPIC, product["topic"]):
             product["sample"] = None
-        return answer(product)
+        return product

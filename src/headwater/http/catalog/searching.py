@@ -5,15 +5,24 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from headwater.catalog.catalog import Catalog
 from headwater.catalog.errors import CatalogCode, CatalogError
-from headwater.catalog.search import DEFAULT_LIMIT, Found, Query, attribute_of, search
-from headwater.http.catalog.answers import CatalogGuard, answer, flag, number, texts
+from headwater.catalog.names import ENTITY_TYPES
+from headwater.catalog.search import DEFAULT_LIMIT, MOST, Found, Query, attribute_of, search
+from headwater.http.catalog.call import CatalogCall
 from headwater.http.catalog.entities import header
+from headwater.http.routes import FLAG, TEXT, Json, Parameter, Route
+
+_TEXTS: Json = {"type": "array", "items": TEXT}
+_QUERY = (
+    Parameter("type", {"type": "array", "items": {"type": "string", "enum": list(ENTITY_TYPES)}}),
+    *(Parameter(name, _TEXTS) for name in ("tag", "attr", "attrName", "attrValuePrefix")),
+    Parameter("sortBy"),
+    Parameter("sortOrder", {"type": "string", "enum": ["ASCENDING", "DESCENDING"]}),
+    Parameter("deleted", FLAG),
+    Parameter("limit", {"type": "integer", "minimum": 0, "maximum": MOST, "default": DEFAULT_LIMIT}),
+    Parameter("offset", {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0}),
+)
 
 
 class SearchEndpoints:
@@ -22,34 +31,33 @@ class SearchEndpoints:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def routes(self, guard: CatalogGuard) -> list[Route]:
+    def routes(self) -> list[Route]:
         """The routes."""
+        base, words, beginnings = "/catalog/v1/search", "Search by words", "Search by the beginnings of attributes"
         return [
-            Route("/catalog/v1/search/basic", guard(self._search), methods=["GET"]),
-            Route("/catalog/v1/search/attribute", guard(self._search), methods=["GET"]),
+            Route("GET", f"{base}/basic", self._search, words, query=(Parameter("query"), *_QUERY)),
+            Route("GET", f"{base}/attribute", self._search, beginnings, query=_QUERY),
         ]
 
-    async def _search(self, request: Request) -> Response:
-        query = _query(request)
-        extra = texts(request, "attr", "attrs")
+    async def _search(self, call: CatalogCall) -> object:
+        query = _query(call)
+        extra = call.values("attr", "attrs")
         found = await search(self._catalog, query)
-        return answer(
-            {
-                "searchParameters": {
-                    "query": query.text,
-                    "includeDeleted": query.deleted,
-                    "limit": query.limit,
-                    "offset": query.offset,
-                    "typeName": ",".join(query.types) or None,
-                    "classification": ",".join(query.tags) or None,
-                    "attributes": list(extra),
-                    "sortBy": query.sort_by or None,
-                },
-                "types": list(query.types),
-                "entities": [_hit(hit, extra) for hit in found],
-                "referredEntities": {},
-            }
-        )
+        return {
+            "searchParameters": {
+                "query": query.text,
+                "includeDeleted": query.deleted,
+                "limit": query.limit,
+                "offset": query.offset,
+                "typeName": ",".join(query.types) or None,
+                "classification": ",".join(query.tags) or None,
+                "attributes": list(extra),
+                "sortBy": query.sort_by or None,
+            },
+            "types": list(query.types),
+            "entities": [_hit(hit, extra) for hit in found],
+            "referredEntities": {},
+        }
 
 
 def _hit(hit: Found, extra: tuple[str, ...]) -> dict[str, Any]:
@@ -58,23 +66,22 @@ def _hit(hit: Found, extra: tuple[str, ...]) -> dict[str, Any]:
     return {**found, "attributes": {**found["attributes"], **more}}
 
 
-def _query(request: Request) -> Query:
-    params = request.query_params
-    order = params.get("sortOrder", "").upper() or "ASCENDING"
+def _query(call: CatalogCall) -> Query:
+    order = call.text("sortOrder").upper() or "ASCENDING"
     if order not in ("ASCENDING", "DESCENDING", "ASC", "DESC"):
         raise CatalogError(CatalogCode.INVALID_PARAMETERS, "sortOrder is ASCENDING or DESCENDING.")
-    attributes, prefixes = texts(request, "attrName"), params.getlist("attrValuePrefix")
+    attributes, prefixes = call.values("attrName"), call.texts("attrValuePrefix")
     if len(prefixes) > len(attributes):
         raise CatalogError(CatalogCode.INVALID_PARAMETERS, "Each attrValuePrefix needs an attrName before it.")
-    types = [part for text in texts(request, "type", "types") for part in text.split(",") if part]
+    types = [part for text in call.values("type", "types") for part in text.split(",") if part]
     return Query(
-        params.get("query", ""),
+        call.text("query"),
         tuple(types),
-        texts(request, "tag"),
+        call.values("tag"),
         tuple(zip_longest(attributes, prefixes, fillvalue="")),
-        params.get("sortBy") or params.get("sort") or "",
+        call.text("sortBy") or call.text("sort"),
         order.startswith("DESC"),
-        flag(request, "deleted", default=False),
-        number(request, "limit", DEFAULT_LIMIT),
-        number(request, "offset", 0),
+        call.flag("deleted", default=False),
+        call.number("limit", DEFAULT_LIMIT),
+        call.number("offset", 0),
     )

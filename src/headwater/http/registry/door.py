@@ -5,14 +5,12 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Sequence
 from urllib.parse import parse_qs
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from headwater.core.errors import HeadwaterError
@@ -43,13 +41,12 @@ LARGEST_BODY = 8 << 20
 
 
 class RegistryDoor:
-    """Serves one registry. Routes `beside` it (the catalog's) share its listener."""
+    """Serves one registry."""
 
     def __init__(
         self,
         registry: Registry,
         identify: Identify = anybody,
-        beside: Sequence[BaseRoute] = (),
         own_url: str = "",
         origins: Origins | None = None,
     ) -> None:
@@ -57,13 +54,12 @@ class RegistryDoor:
         self._identify = identify
         self._origins = origins or Origins()
         self._beside: ASGIApp = Starlette()
-        self.share(beside)
         self._paths = Paths()
         self._document = msgspec.json.encode(document(own_url))
 
-    def share(self, beside: Sequence[BaseRoute]) -> None:
-        """Serve these routes too, which are under /catalog/."""
-        self._beside = Starlette(routes=list(beside))
+    def share(self, beside: ASGIApp) -> None:
+        """Let this application answer what is under /catalog/."""
+        self._beside = beside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
