@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conftest import take_ports
 from tests.kafka_fixture import running_kafka
+from tests.ports import take_ports
 
 _DEFAULTS = """\
 process.roles=broker,controller
