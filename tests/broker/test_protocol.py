@@ -10,7 +10,9 @@ import pytest
 
 from headwater.broker.apis import APIS
 from headwater.broker.errors import Code
+from headwater.broker.handlers.fetch import fetch
 from headwater.broker.net import KafkaListener
+from headwater.broker.session import Context, Session
 from headwater.broker.settings import BrokerSettings
 from headwater.core.errors import StartupError
 from headwater.log.storage import DiskStorage
@@ -280,6 +282,15 @@ async def test_fetch_waits_for_min_bytes_or_until_time_is_up(client: RawClient, 
     nothing = await client.ask(fetch_request("t", 2, wait_ms=20), 12, FetchResponse)
     assert values(nothing) == []
     await other.close()
+
+
+async def test_fetch_sees_what_came_between_its_reading_and_its_waiting(running: Running) -> None:
+    partition = running.broker.log.create_topic("t").partitions[0]
+    context = Context(Session("127.0.0.1", "127.0.0.1", 9092), 12, "raw")
+    response = fetch(running.broker, context, fetch_request("t", 0, wait_ms=3_600_000))
+    assert not isinstance(response, FetchResponse)
+    partition.append(build_batch([(None, b"in between", NOW, ())]))
+    assert values(await response) == [b"in between"]
 
 
 async def test_a_client_that_goes_away_leaves_no_subscription(client: RawClient, running: Running) -> None:

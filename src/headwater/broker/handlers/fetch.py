@@ -242,12 +242,12 @@ class _Fetch:
             partition.subscribe(news.set)
         timer = self._broker.timers.call_later(self._request.max_wait_ms / 1000, expire)
         try:
-            while True:
-                await news.wait()
-                news.clear()
+            while True:  # begins with reading: something may have come before the subscription
                 response = self.read()
                 if self.complete or expired:
                     return self.finished(response)
+                await news.wait()
+                news.clear()
         finally:
             timer.cancel()
             for partition in partitions:
