@@ -210,6 +210,15 @@ async def test_produce_refuses_what_it_cannot_store(client: RawClient, running: 
     assert await produce(client, "t", good, acks=2) == [(Code.INVALID_REQUIRED_ACKS, -1)]
 
 
+async def test_a_refused_batch_says_which_records_are_wrong(client: RawClient, running: Running) -> None:
+    running.broker.log.create_topic("t", configs={"cleanup.policy": "compact"})
+    batch = build_batch([(key, b"v", NOW, ()) for key in (None, b"k", None)])
+    response = await client.ask(produce_request("t", batch), 9, ProduceResponse)
+    (result,) = response.responses[0].partition_responses
+    assert result.error_code == Code.INVALID_RECORD
+    assert [error.batch_index for error in result.record_errors] == [0, 2]
+
+
 async def test_an_idempotent_producer_may_repeat_but_not_skip(client: RawClient, running: Running) -> None:
     running.broker.log.create_topic("t")
     given = await client.ask(InitProducerIdRequest(transactional_id=None), 4, InitProducerIdResponse)

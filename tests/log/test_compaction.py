@@ -163,10 +163,12 @@ def test_little_news_is_not_worth_a_pass() -> None:
     assert contents(partition) == before
 
 
-def test_a_record_without_a_key_is_refused() -> None:
+def test_records_without_a_key_are_refused_by_their_places() -> None:
     partition = compacted_topic(open_log(MemoryStorage()))
-    with pytest.raises(InvalidRecordError, match="key"):
-        partition.append(build_batch([(None, b"v", START_MS, ())]), from_client=True)
+    with pytest.raises(InvalidRecordError, match="key") as refused:
+        keys = None, b"k", None
+        partition.append(build_batch([(key, b"v", START_MS, ()) for key in keys]), from_client=True)
+    assert [place for place, _ in refused.value.problems] == [0, 2]
 
 
 def transaction(partition: Partition, key: bytes, value: bytes, *, commit: bool, producer: int) -> None:

@@ -110,6 +110,16 @@ def test_a_bad_batch_is_refused_and_changes_nothing(data: bytes, error: type[Exc
     assert values(partition) == [b"good"]
 
 
+@pytest.mark.parametrize("codec", [0, CODECS["gzip"]])
+def test_records_too_far_from_now_are_refused_by_their_places(codec: int) -> None:
+    partition = new_partition(message_timestamp_before_max_ms=str(DAY))
+    times = [START_MS - 2 * DAY, START_MS, START_MS + DAY, START_MS - DAY]
+    data = build_batch([(None, b"v", time, ()) for time in times], compression=codec)
+    with pytest.raises(InvalidTimestampError) as refused:
+        partition.append(data, from_client=True)
+    assert [place for place, _ in refused.value.problems] == [0, 2]
+
+
 def test_reading_gives_whole_batches_within_the_limit_and_at_least_one() -> None:
     partition = new_partition(index_interval_bytes="0")
     for number in range(10):

@@ -12,6 +12,7 @@ from headwater.log.errors import (
     OffsetOutOfRangeError,
     OutOfOrderSequenceError,
     RecordTooLargeError,
+    RefusedRecordsError,
     StorageError,
 )
 from headwater.log.log import Log
@@ -39,6 +40,7 @@ __all__ = [
     "OutOfOrderSequenceError",
     "Partition",
     "RecordTooLargeError",
+    "RefusedRecordsError",
     "Storage",
     "StorageError",
     "Topic",

@@ -18,6 +18,8 @@ ConfigValue = bool | int | float | str | tuple[str, ...]
 
 _INT_MAX = (1 << 31) - 1
 _LONG_MAX = (1 << 63) - 1
+ANY_AGE = _LONG_MAX
+"""Of `message.timestamp.before.max.ms`: the default."""
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
 
@@ -102,7 +104,7 @@ TOPIC_CONFIGS: dict[str, ConfigDef] = {
         _long(
             "message.timestamp.after.max.ms", _HOUR, "How far in the future a record's time may be (CreateTime only)."
         ),
-        _long("message.timestamp.before.max.ms", _LONG_MAX, "How old a record's time may be (CreateTime only)."),
+        _long("message.timestamp.before.max.ms", ANY_AGE, "How old a record's time may be (CreateTime only)."),
         _text(
             "message.timestamp.type",
             "CreateTime",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headwater.core.errors import LogError
 from headwater.wire.records import CorruptBatchError
 
@@ -25,11 +27,20 @@ class OffsetOutOfRangeError(LogError):
     """The offset is below the log start or above the end. OFFSET_OUT_OF_RANGE."""
 
 
-class InvalidRecordError(LogError):
+class RefusedRecordsError(LogError):
+    """A batch is refused for what is in it; `problems` are places of records in the batch and what is wrong with them,
+    where it is single records (KIP-467)."""
+
+    def __init__(self, message: str, problems: Sequence[tuple[int, str]] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class InvalidRecordError(RefusedRecordsError):
     """A batch breaks a rule of the topic or of the format though its checksum is right. INVALID_RECORD."""
 
 
-class InvalidTimestampError(LogError):
+class InvalidTimestampError(RefusedRecordsError):
     """A record's time is too far from now for `message.timestamp.*.max.ms`. INVALID_TIMESTAMP."""
 
 

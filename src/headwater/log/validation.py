@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headwater.log.configs import Limits
+from headwater.log.configs import ANY_AGE, Limits
 from headwater.log.errors import CorruptBatchError, InvalidRecordError, InvalidTimestampError, RecordTooLargeError
 from headwater.wire.records import BatchHeader, Buffer, batch_headers, check_crc, read_records
 
@@ -49,19 +49,29 @@ def check_from_client(data: Buffer, headers: Sequence[BatchHeader], limits: Limi
                 f"A batch for {where} has producer id {header.producer_id}, but no sequence number."
             )
         if not limits.append_time and header.max_timestamp >= 0:
-            _check_time(header.max_timestamp, limits, where, now_ms)
-    if limits.compact and any(record.key is None for record in read_records(data)):
-        raise InvalidRecordError(f"{where} is compacted, so every record needs a key; one has none.")
+            _check_times(data, header, limits, where, now_ms)
+    if limits.compact:
+        _check_keys(data, where)
 
 
-def _check_time(timestamp: int, limits: Limits, where: str, now_ms: int) -> None:
-    if timestamp - now_ms > limits.timestamp_after_max_ms:
+def _check_keys(data: Buffer, where: str) -> None:
+    missing = [at for at, record in enumerate(read_records(data)) if record.key is None]
+    if missing:
+        why = f"{where} is compacted, so every record needs a key"
+        raise InvalidRecordError(f"{why}; {len(missing)} have none.", [(at, f"{why}.") for at in missing])
+
+
+def _check_times(data: Buffer, header: BatchHeader, limits: Limits, where: str, now_ms: int) -> None:
+    """The header knows the newest record's time only; the oldest one's matters to few topics."""
+    first, last = now_ms - limits.timestamp_before_max_ms, now_ms + limits.timestamp_after_max_ms
+    newest = header.max_timestamp
+    if first <= newest <= last and limits.timestamp_before_max_ms == ANY_AGE:
+        return
+    times = [record.timestamp for record in read_records(data[header.start : header.start + header.size])]
+    far = [(at, time) for at, time in enumerate(times) if time >= 0 and not first <= time <= last]
+    if far or not first <= newest <= last:
         raise InvalidTimestampError(
-            f"Timestamp {timestamp} of a batch for {where} is later than now ({now_ms}) by more than the topic's "
-            f"message.timestamp.after.max.ms, {limits.timestamp_after_max_ms}."
-        )
-    if now_ms - timestamp > limits.timestamp_before_max_ms:
-        raise InvalidTimestampError(
-            f"Timestamp {timestamp} of a batch for {where} is earlier than now ({now_ms}) by more than the topic's "
-            f"message.timestamp.before.max.ms, {limits.timestamp_before_max_ms}."
+            f"Timestamp {far[0][1] if far else newest} of a record for {where} is not between {first} and {last}, as "
+            "the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms demand now.",
+            [(at, f"Timestamp {time} is not between {first} and {last}.") for at, time in far],
         )

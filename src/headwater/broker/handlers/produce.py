@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import Future
+from collections.abc import Sequence
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from headwater.broker.session import Context
 from headwater.broker.transactions.coordinator import TV2
 from headwater.broker.transactions.transaction import Place, ProducerId
 from headwater.core.errors import HeadwaterError
+from headwater.log.errors import RefusedRecordsError
 from headwater.log.partition import Partition
 from headwater.log.topic import Topic
 from headwater.wire.messages import ProduceRequest, ProduceResponse
@@ -119,11 +121,7 @@ def _rejection(broker: Broker, topic: Topic, index: int, records: Buffer) -> Par
     problems = broker.record_check(topic.name, topic.configs, records)
     if not problems:
         return None
-    result = _error(index, Code.INVALID_RECORD, "One or more records have been rejected")
-    result.record_errors = [
-        ProduceResponse.BatchIndexAndErrorMessage(batch_index=at, batch_index_error_message=why) for at, why in problems
-    ]
-    return result
+    return _error(index, Code.INVALID_RECORD, "One or more records have been rejected", problems)
 
 
 def _outside_transaction(
@@ -162,7 +160,8 @@ def _append(
         result = partition.append(records, from_client=True)
     except HeadwaterError as error:
         logger.info("Refused a batch for %s-%d: %s", partition.topic, data.index, error)
-        return _error(data.index, code_of(error), str(error)), None
+        problems = error.problems if isinstance(error, RefusedRecordsError) else ()
+        return _error(data.index, code_of(error), str(error), problems), None
     if not result.duplicate:
         count = result.last_offset - result.base_offset + 1
         broker.observation.produced(context.client_id, partition.topic, len(records), count)
@@ -177,8 +176,19 @@ def _append(
     )
 
 
-def _error(index: int, code: Code, message: str) -> PartitionResult:
-    return PartitionResult(index=index, error_code=code, base_offset=-1, log_start_offset=-1, error_message=message)
+def _error(index: int, code: Code, message: str, problems: Sequence[tuple[int, str]] = ()) -> PartitionResult:
+    """A refusal; `problems` tell the client which records of the batch it is about (KIP-467)."""
+    return PartitionResult(
+        index=index,
+        error_code=code,
+        base_offset=-1,
+        log_start_offset=-1,
+        error_message=message,
+        record_errors=[
+            ProduceResponse.BatchIndexAndErrorMessage(batch_index=at, batch_index_error_message=why)
+            for at, why in problems
+        ],
+    )
 
 
 def _not_durable(response: ProduceResponse, error: HeadwaterError) -> ProduceResponse:
