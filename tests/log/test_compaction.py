@@ -165,9 +165,9 @@ def test_little_news_is_not_worth_a_pass() -> None:
 
 def test_records_without_a_key_are_refused_by_their_places() -> None:
     partition = compacted_topic(open_log(MemoryStorage()))
+    data = build_batch([(key, b"v", START_MS, ()) for key in (None, b"k", None)])
     with pytest.raises(InvalidRecordError, match="key") as refused:
-        keys = None, b"k", None
-        partition.append(build_batch([(key, b"v", START_MS, ()) for key in keys]), from_client=True)
+        partition.append(data, from_client=True)
     assert [place for place, _ in refused.value.problems] == [0, 2]
 
 

@@ -79,6 +79,7 @@ def broker_settings(kafka: KafkaSettings) -> BrokerSettings:
     return BrokerSettings(
         node_id=kafka.node_id,
         group_min_session_timeout_ms=kafka.group_min_session_timeout_ms,
+        group_initial_rebalance_delay_ms=kafka.group_initial_rebalance_delay_ms,
         default_partitions=kafka.default_partitions,
         auto_create_topics=kafka.auto_create_topics,
         super_users=frozenset(name.strip().removeprefix("User:") for name in names if name.strip()),

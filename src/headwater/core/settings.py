@@ -145,6 +145,12 @@ class KafkaSettings:
     group_min_session_timeout_ms: int = setting(
         6_000, "Shortest `session.timeout.ms` that a consumer of a classic group may ask for.", minimum=1
     )
+    group_initial_rebalance_delay_ms: int = setting(
+        0,
+        """How long the first rebalance of a classic group waits for more members. Kafka waits 3 s; a node with few
+        consumers need not.""",
+        minimum=0,
+    )
     default_partitions: int = setting(
         1, "Partitions of a topic whose creator names no number, or that is created by being used.", minimum=1
     )
