@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headwater.http.registry.routes import ROUTES, Kind, Route
+from headwater.http.registry.routes import ROUTES
+from headwater.http.routes import Route, segments
 from headwater.registry.configuring import LEVELS, MODES
 from tests.registry.registry_door import CHANGED, RECORD, WIDER, opened
 
@@ -58,18 +59,18 @@ BODIES = st.one_of(PROPER.map(json.dumps), JSON.map(json.dumps), st.just(""), st
 @st.composite
 def requests(draw: st.DrawFn) -> tuple[str, str, bytes | None]:
     route: Route = draw(st.sampled_from(ROUTES))
-    path = "".join("/" + (draw(NAMES) if part[0] == "{" else part) for part in route.segments) or "/"
+    path = "".join("/" + (draw(NAMES) if part[0] == "{" else part) for part in segments(route.path)) or "/"
     if draw(st.integers(0, 4)) == 0:
         path = f"/contexts/{draw(NAMES)}{path}"
     query = []
     for parameter in route.query:
         if draw(st.booleans()):
             values: Any = {
-                Kind.FLAG: st.sampled_from(["true", "false", "x"]),
-                Kind.NUMBER: st.sampled_from(["0", "1", "-1", "x", "99999999999"]),
-                Kind.TEXT: NAMES,
+                "boolean": st.sampled_from(["true", "false", "x"]),
+                "integer": st.sampled_from(["0", "1", "-1", "x", "99999999999"]),
+                "string": NAMES,
             }
-            query.append(f"{parameter.name}={draw(values[parameter.kind])}")
+            query.append(f"{parameter.name}={draw(values[parameter.shape['type']])}")
     return route.method, f"{path}?{'&'.join(query)}", draw(BODIES) if route.body else None
 
 

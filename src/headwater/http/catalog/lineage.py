@@ -60,8 +60,7 @@ class LineageEndpoints:
             columns = self._governance.columns.graph()
             return run_events(graph, columns, platform, self._governance.catalog.clock.now_ms())
         governance = self._governance
-        tagged = bool(governance.catalog.state.tags)
-        tags = governance.contracts.topic_tags(governance.columns.graph()) if tagged else {}
+        tags = governance.contracts.topic_tags(governance.columns.graph())
         return lineage.as_json(graph, tags)
 
     async def _column(self, call: CatalogCall) -> object:

@@ -1,14 +1,14 @@
-"""`Call`: one request as a handler sees it, with its parameters read and checked."""
+"""`RegistryCall`: one request as a handler sees it, with its parameters read and checked."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
-from headwater.broker.access import ANONYMOUS, Access, Principal
+from headwater.http.door import Call
 from headwater.http.registry.access import Action, allows
 from headwater.registry import subjects
 from headwater.registry.errors import Code, RegistryError, version_not_found
@@ -23,17 +23,14 @@ _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<name>[^`]*)`")
 _INTEGER = re.compile(r"[+-]?\d{1,10}")
 
 
-@dataclass(frozen=True)
-class Call:
-    """`context` is the one that the path begins with, if it begins with one."""
+@dataclass
+class RegistryCall(Call):
+    """`context` is the one that the path begins with, if it begins with one; `media_type` what the client takes."""
 
     registry: Registry
-    parameters: dict[str, str]
-    query: dict[str, list[str]]
-    body: bytes = b""
-    context: str = subjects.DEFAULT_CONTEXT
-    caller: Principal = field(default_factory=lambda: Principal(ANONYMOUS, "127.0.0.1", Access()))
-    takes_more: bool = False
+    context: str
+    media_type: str
+    takes_more: bool
     """Whether answers may have members that came with Confluent's registry 8."""
 
     @property
@@ -101,12 +98,6 @@ class Call:
         return found
 
     # --- query ------------------------------------------------------------------------------------------------------
-
-    def text(self, name: str, default: str = "") -> str:
-        return self.query.get(name, [default])[0]
-
-    def texts(self, name: str) -> list[str]:
-        return self.query.get(name, [])
 
     def flag(self, name: str) -> bool:
         return self.text(name).strip().lower() == "true"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from headwater.http.registry.bodies import SchemaBody
-from headwater.http.registry.call import Call, missing
+from headwater.http.registry.call import RegistryCall, missing
 from headwater.registry import registering
 from headwater.registry.errors import Code, RegistryError, invalid_schema
 from headwater.registry.records import SchemaValue
 
 
-async def check_version(call: Call) -> dict[str, Any]:
+async def check_version(call: RegistryCall) -> dict[str, Any]:
     """Whether the schema may follow one version."""
     subject, number = call.alias_of_subject, call.version()
     body = call.read(SchemaBody)
@@ -21,13 +21,13 @@ async def check_version(call: Call) -> dict[str, Any]:
     return await _answer(call, subject, body, [] if value is None else [value])
 
 
-async def check_all(call: Call) -> dict[str, Any]:
+async def check_all(call: RegistryCall) -> dict[str, Any]:
     """Whether the schema may follow the versions that the configuration says it must be compatible with."""
     subject = call.alias_of_subject
     return await _answer(call, subject, call.read(SchemaBody), call.state.versions(subject))
 
 
-async def _answer(call: Call, subject: str, body: SchemaBody, olds: list[SchemaValue]) -> dict[str, Any]:
+async def _answer(call: RegistryCall, subject: str, body: SchemaBody, olds: list[SchemaValue]) -> dict[str, Any]:
     candidate = body.candidate()
     if not candidate.schema.strip():
         raise invalid_schema("Empty schema")

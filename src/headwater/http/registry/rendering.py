@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from headwater.http.registry.call import Call
+from headwater.http.registry.call import RegistryCall
 from headwater.registry.records import SchemaValue, shown, shown_in_full, shown_schema
 from headwater.registry.subjects import in_context, qualified
 
@@ -19,17 +19,17 @@ class Text:
     text: str
 
 
-def listed(call: Call, value: SchemaValue) -> dict[str, Any]:
+def listed(call: RegistryCall, value: SchemaValue) -> dict[str, Any]:
     """A version, with the members that the request takes."""
     return (shown_in_full if call.takes_more else shown)(value)
 
 
-async def version_shown(call: Call, value: SchemaValue) -> dict[str, Any]:
+async def version_shown(call: RegistryCall, value: SchemaValue) -> dict[str, Any]:
     """A version, in the format that the request asks for, too."""
     return await _finished(call, value, listed(call, value))
 
 
-async def schema_shown(call: Call, value: SchemaValue) -> dict[str, Any]:
+async def schema_shown(call: RegistryCall, value: SchemaValue) -> dict[str, Any]:
     """A schema that was asked for by an id: of which subject and version it is, is said only to who takes more."""
     if call.takes_more:
         answer = shown_in_full(value)
@@ -40,14 +40,14 @@ async def schema_shown(call: Call, value: SchemaValue) -> dict[str, Any]:
     return await _finished(call, value, answer)
 
 
-async def _finished(call: Call, value: SchemaValue, answer: dict[str, Any]) -> dict[str, Any]:
+async def _finished(call: RegistryCall, value: SchemaValue, answer: dict[str, Any]) -> dict[str, Any]:
     if value.references and call.text("referenceFormat").strip().lower() == "qualified":
         context = qualified(value.subject).context
         answer["references"] = [replace(r, subject=in_context(context, r.subject)) for r in value.references]
     return {**answer, "schema": await formatted(call, value)}
 
 
-async def formatted(call: Call, value: SchemaValue) -> str:
+async def formatted(call: RegistryCall, value: SchemaValue) -> str:
     """The schema in the `format` that the request asks for; the one it is kept in where it has no such format."""
     name = call.text("format").strip()
     if not name:

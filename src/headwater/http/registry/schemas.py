@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from headwater.http.registry.access import Action
-from headwater.http.registry.call import Call
+from headwater.http.registry.call import RegistryCall
 from headwater.http.registry.rendering import Text, formatted, listed, schema_shown
 from headwater.http.registry.subjects import subjects_of
 from headwater.registry.decisions import KINDS
@@ -15,7 +15,7 @@ from headwater.registry.records import RuleSet, SchemaValue
 from headwater.registry.subjects import DEFAULT_CONTEXT, in_context, prefix_of, qualified
 
 
-def list_schemas(call: Call) -> list[dict[str, Any]]:
+def list_schemas(call: RegistryCall) -> list[dict[str, Any]]:
     """Versions with their schemas, by subject and version."""
     deleted, latest = call.flag("deleted"), call.flag("latestOnly")
     found: list[SchemaValue] = []
@@ -33,12 +33,12 @@ def _has_rule(rules: RuleSet | None, kind: str) -> bool:
     return any(rule.type == kind for part in parts for rule in part or ())
 
 
-def list_kinds(call: Call) -> tuple[str, ...]:
+def list_kinds(call: RegistryCall) -> tuple[str, ...]:
     """The kinds of schema."""
     return KINDS
 
 
-async def get_by_id(call: Call) -> dict[str, Any]:
+async def get_by_id(call: RegistryCall) -> dict[str, Any]:
     """The schema of an id."""
     value = _with_id(call)
     answer = await schema_shown(call, value)
@@ -47,22 +47,22 @@ async def get_by_id(call: Call) -> dict[str, Any]:
     return answer
 
 
-async def get_text_by_id(call: Call) -> Text:
+async def get_text_by_id(call: RegistryCall) -> Text:
     """The schema alone."""
     return Text(await formatted(call, _with_id(call)))
 
 
-def subjects_of_id(call: Call) -> list[str]:
+def subjects_of_id(call: RegistryCall) -> list[str]:
     """The subjects that have the schema of an id."""
     return call.page(list(dict.fromkeys(value.subject for value in _versions_of_id(call))))
 
 
-def versions_of_id(call: Call) -> list[dict[str, Any]]:
+def versions_of_id(call: RegistryCall) -> list[dict[str, Any]]:
     """The versions that have the schema of an id."""
     return call.page([{"subject": value.subject, "version": value.version} for value in _versions_of_id(call)])
 
 
-def _versions_of_id(call: Call) -> list[SchemaValue]:
+def _versions_of_id(call: RegistryCall) -> list[SchemaValue]:
     value = _with_id(call)
     wanted = call.text("subject")
     versions = call.state.with_id(qualified(value.subject).context, value.id)
@@ -72,7 +72,7 @@ def _versions_of_id(call: Call) -> list[SchemaValue]:
     return [v for v in shown if call.allows(Action.READ, v.subject)]
 
 
-def _with_id(call: Call) -> SchemaValue:
+def _with_id(call: RegistryCall) -> SchemaValue:
     """A version with the id of the path: of the subject asked for, in its context, else in any context it is in."""
     schema_id, named = call.number("id"), call.text("subject")
     subject = in_context(call.context, named)
@@ -88,7 +88,7 @@ def _with_id(call: Call) -> SchemaValue:
     return value
 
 
-def _held(call: Call, context: str, schema_id: int, subject: str, only: bool = False) -> SchemaValue | None:
+def _held(call: RegistryCall, context: str, schema_id: int, subject: str, only: bool = False) -> SchemaValue | None:
     if not subject and call.allows(Action.READ, None):
         return call.state.first_with_id(context, schema_id)
     versions = call.state.with_id(context, schema_id)
@@ -98,18 +98,18 @@ def _held(call: Call, context: str, schema_id: int, subject: str, only: bool = F
     return next(iter([*best, *readable, *([] if only else versions)]), None)
 
 
-async def get_by_guid(call: Call) -> dict[str, Any]:
+async def get_by_guid(call: RegistryCall) -> dict[str, Any]:
     """The schema of a guid."""
     return await schema_shown(call, _with_guid(call)[0])
 
 
-def ids_of_guid(call: Call) -> list[dict[str, Any]]:
+def ids_of_guid(call: RegistryCall) -> list[dict[str, Any]]:
     """The ids that the schema of a guid has, by context."""
     found = {(qualified(value.subject).context, value.id): None for value in _with_guid(call)}
     return [{"context": context, "id": schema_id} for context, schema_id in found]
 
 
-def _with_guid(call: Call) -> list[SchemaValue]:
+def _with_guid(call: RegistryCall) -> list[SchemaValue]:
     named = call.parameters["guid"]
     try:
         found = call.state.with_guid(uuid.UUID(named).bytes)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from headwater.http.registry.bodies import ConfigBody, ModeBody
-from headwater.http.registry.call import Call
+from headwater.http.registry.call import RegistryCall
 from headwater.registry import configuring
 from headwater.registry.errors import Code, RegistryError
 from headwater.registry.records import ConfigValue
@@ -20,7 +20,7 @@ def _shown(config: ConfigValue) -> dict[str, Any]:
     return members
 
 
-def get_config(call: Call) -> dict[str, Any]:
+def get_config(call: RegistryCall) -> dict[str, Any]:
     """What is configured; with `defaultToGlobal` what is in force."""
     scope = call.scope
     config = call.state.config(scope) if call.flag("defaultToGlobal") else call.state.own_config(scope)
@@ -30,7 +30,7 @@ def get_config(call: Call) -> dict[str, Any]:
     return _shown(config)
 
 
-async def put_config(call: Call) -> dict[str, Any]:
+async def put_config(call: RegistryCall) -> dict[str, Any]:
     """The request, as it was carried out."""
     scope, body = call.scope, call.read(ConfigBody)
     if not body.given:
@@ -42,13 +42,13 @@ async def put_config(call: Call) -> dict[str, Any]:
     return echo
 
 
-async def delete_config(call: Call) -> dict[str, Any]:
+async def delete_config(call: RegistryCall) -> dict[str, Any]:
     """What was configured."""
     scope = call.scope
     return _shown(await call.registry.carry_out(lambda state: configuring.forget_config(state, scope)))
 
 
-def get_mode(call: Call) -> dict[str, str]:
+def get_mode(call: RegistryCall) -> dict[str, str]:
     """The mode that was set; with `defaultToGlobal` the one in force."""
     scope = call.scope
     mode = call.state.mode(scope) if call.flag("defaultToGlobal") else call.state.own_mode(scope)
@@ -58,7 +58,7 @@ def get_mode(call: Call) -> dict[str, str]:
     return {"mode": mode}
 
 
-async def put_mode(call: Call) -> dict[str, str | None]:
+async def put_mode(call: RegistryCall) -> dict[str, str | None]:
     """The request."""
     scope, body, force = call.scope, call.read(ModeBody), call.flag("force")
     mode = configuring.checked_mode(body.mode)
@@ -66,19 +66,19 @@ async def put_mode(call: Call) -> dict[str, str | None]:
     return {"mode": body.mode}
 
 
-async def delete_mode(call: Call) -> dict[str, str]:
+async def delete_mode(call: RegistryCall) -> dict[str, str]:
     """The mode that was set."""
     scope, recursive = call.scope, call.flag("recursive")
     return {"mode": await call.registry.carry_out(lambda state: configuring.forget_mode(state, scope, recursive))}
 
 
-def list_contexts(call: Call) -> list[str]:
+def list_contexts(call: RegistryCall) -> list[str]:
     """Names of contexts; the default one comes first."""
     names, prefix = [DEFAULT_CONTEXT, *sorted(call.state.contexts)], call.text("contextPrefix").strip(":")
     return call.page([name for name in names if name.startswith(prefix)])
 
 
-async def delete_context(call: Call) -> None:
-    """Nothing."""
+async def delete_context(call: RegistryCall) -> None:
+    """Nothing: the context is gone."""
     context = context_name(call.parameters["context"])
     await call.registry.carry_out(lambda state: configuring.delete_context(state, context))

@@ -7,7 +7,7 @@ from typing import Any
 
 from headwater.http.registry.access import Action
 from headwater.http.registry.bodies import SchemaBody
-from headwater.http.registry.call import Call, missing
+from headwater.http.registry.call import RegistryCall, missing
 from headwater.http.registry.rendering import Text, formatted, version_shown
 from headwater.registry import deleting, lookup, registering
 from headwater.registry.decisions import Candidate
@@ -17,13 +17,13 @@ from headwater.registry.state import RegistryState
 from headwater.registry.subjects import DEFAULT_CONTEXT, WILDCARD, in_context, prefix_of, qualified
 
 
-def list_subjects(call: Call) -> list[str]:
+def list_subjects(call: RegistryCall) -> list[str]:
     """Names of subjects, sorted."""
     names = [name for name in subjects_of(call) if _is_listed(call, name)]
     return call.page(names)
 
 
-def _is_listed(call: Call, name: str) -> bool:
+def _is_listed(call: RegistryCall, name: str) -> bool:
     versions = call.state.subjects[name].values()
     live = any(not value.deleted for value in versions)
     if call.flag("deletedOnly"):
@@ -31,7 +31,7 @@ def _is_listed(call: Call, name: str) -> bool:
     return live or call.flag("deleted")
 
 
-def subjects_of(call: Call) -> list[str]:
+def subjects_of(call: RegistryCall) -> list[str]:
     """The subjects that `subjectPrefix` names and the caller may read, sorted; without one those of all contexts."""
     prefix = call.text("subjectPrefix", WILDCARD)
     names: Iterable[str] = call.state.subjects
@@ -47,7 +47,7 @@ def subjects_of(call: Call) -> list[str]:
     return sorted(name for name in names if call.allows(Action.READ, name))
 
 
-async def look_up(call: Call) -> dict[str, Any]:
+async def look_up(call: RegistryCall) -> dict[str, Any]:
     """The version of the subject that has the schema of the body."""
     subject, deleted = call.alias_of_subject, call.flag("deleted")
     candidate = call.read(SchemaBody).candidate()
@@ -58,13 +58,13 @@ async def look_up(call: Call) -> dict[str, Any]:
     return await version_shown(call, found)
 
 
-async def delete_subject(call: Call) -> list[int]:
+async def delete_subject(call: RegistryCall) -> list[int]:
     """Numbers of the versions that were deleted."""
     subject, permanent = call.subject, call.flag("permanent")
     return await call.registry.carry_out(lambda state: deleting.delete_subject(state, subject, permanent))
 
 
-async def latest_with_metadata(call: Call) -> dict[str, Any]:
+async def latest_with_metadata(call: RegistryCall) -> dict[str, Any]:
     """The newest version whose metadata has all the properties asked for."""
     subject, deleted = call.alias_of_subject, call.flag("deleted")
     wanted = dict(zip(call.texts("key"), call.texts("value"), strict=False))
@@ -75,7 +75,7 @@ async def latest_with_metadata(call: Call) -> dict[str, Any]:
     raise schema_not_found() if call.state.has(subject, deleted) else subject_not_found(subject)
 
 
-def list_versions(call: Call) -> list[int]:
+def list_versions(call: RegistryCall) -> list[int]:
     """Numbers of versions, ascending."""
     subject = call.alias_of_subject
     deleted, only = call.flag("deleted"), call.flag("deletedOnly")
@@ -85,7 +85,7 @@ def list_versions(call: Call) -> list[int]:
     return call.page([value.version for value in versions if not only or value.deleted])
 
 
-async def register(call: Call) -> dict[str, Any]:
+async def register(call: RegistryCall) -> dict[str, Any]:
     """The id of the schema; with what else it has where the registry added something."""
     subject, normalize = call.subject_to_write, call.flag("normalize")
     candidate: Candidate = call.read(SchemaBody).candidate()
@@ -102,7 +102,7 @@ async def register(call: Call) -> dict[str, Any]:
     return {**named, **shown_age(value)} if call.takes_more else {"id": value.id}
 
 
-def found_version(call: Call, deleted: bool) -> SchemaValue:
+def found_version(call: RegistryCall, deleted: bool) -> SchemaValue:
     """The version of the path; a subject without a context is looked for in the others too."""
     subject, number = call.alias_of_subject, call.version()
     for name in _same_name(call.state, subject):
@@ -118,22 +118,22 @@ def _same_name(state: RegistryState, subject: str) -> Iterable[str]:
         yield from (prefix_of(context) + subject for context in state.contexts)
 
 
-async def get_version(call: Call) -> dict[str, Any]:
+async def get_version(call: RegistryCall) -> dict[str, Any]:
     """One version with its schema."""
     return await version_shown(call, found_version(call, call.flag("deleted")))
 
 
-async def get_schema(call: Call) -> Text:
+async def get_schema(call: RegistryCall) -> Text:
     """The schema alone."""
     return Text(await formatted(call, found_version(call, call.flag("deleted"))))
 
 
-def get_referrers(call: Call) -> list[int]:
+def get_referrers(call: RegistryCall) -> list[int]:
     """Ids of the schemas that refer to the version."""
     return call.page(call.state.referrers(found_version(call, deleted=True).place))
 
 
-async def delete_version(call: Call) -> int:
+async def delete_version(call: RegistryCall) -> int:
     """The number of the version that was deleted."""
     subject, number, permanent = call.subject, call.version(), call.flag("permanent")
     named = call.parameters["version"]
