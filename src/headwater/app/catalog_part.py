@@ -24,7 +24,7 @@ from headwater.cluster.api import EARLIEST, LATEST, Cluster, TopicInfo, TopicPar
 from headwater.core.clock import Clock
 from headwater.engine.engine import Engine
 from headwater.engine.query import PersistentQuery
-from headwater.formats.api import RegisteredSchema
+from headwater.formats.api import RegisteredSchema, SchemaRegistry
 from headwater.formats.guess import Guesser
 from headwater.plan.catalog import MetaStore
 from headwater.registry.port import SqlSchemas
@@ -88,13 +88,13 @@ class NodePlatform:
     def subject(self, name: str) -> SchemaFact | None:
         """The latest version of this subject."""
         registry = self._engine.registry
-        return None if registry is None else _schema_fact(registry.latest(name))
+        return None if registry is None else _schema_fact(registry, registry.latest(name))
 
     def schema(self, schema_id: int) -> SchemaFact | None:
         """The first of the subjects' latest versions that has this schema."""
         registry = self._engine.registry
         if isinstance(registry, SqlSchemas):
-            return _schema_fact(registry.holder(schema_id))
+            return _schema_fact(registry, registry.holder(schema_id))
         return next((fact for fact in self.schemas() if fact.schema_id == schema_id), None)
 
     def subjects_changed(self, since: int | None) -> tuple[int | None, Collection[str] | None]:
@@ -201,8 +201,11 @@ class NodePlatform:
         return found[:limit]
 
 
-def _schema_fact(held: RegisteredSchema | None) -> SchemaFact | None:
-    return None if held is None else SchemaFact(held.subject, held.version, held.schema_id, held.kind, held.schema)
+def _schema_fact(registry: SchemaRegistry, held: RegisteredSchema | None) -> SchemaFact | None:
+    if held is None:
+        return None
+    tags = registry.metadata_tags(held.subject, held.version) if isinstance(registry, SqlSchemas) else ()
+    return SchemaFact(held.subject, held.version, held.schema_id, held.kind, held.schema, tags)
 
 
 def _query_fact(query: PersistentQuery) -> QueryFact:

@@ -49,9 +49,13 @@ class Bindings:
         self._record = record
 
     def on(self, entity: Entity) -> dict[str, Binding]:
-        """What the entity bears, by name, in the order it was put on."""
+        """What the entity bears, by name, in the order it was put on; after it the tags that its schema gives it."""
         table = self._table.get(entity.key, {})
-        return {name: b for name, b in table.items() if b.incarnation == entity.incarnation}
+        found = {name: b for name, b in table.items() if b.incarnation == entity.incarnation}
+        if self._record == "TAG":
+            for tag in sorted(entity.tags):
+                found.setdefault(tag, Binding())
+        return found
 
     @property
     def _table(self) -> dict[EntityKey, dict[str, Binding]]:
@@ -79,6 +83,11 @@ class Bindings:
             definition = self._definitions.find(name)
             if definition is None or definition.name not in self.on(entity):
                 raise CatalogError(CatalogCode.NOT_ASSOCIATED, _absent(name, entity))
+            if definition.name in entity.tags and self._record == "TAG":
+                raise CatalogError(
+                    CatalogCode.INVALID_PARAMETERS,
+                    f"The schema of {entity.qualified_name} says {definition.name}: register a version without it.",
+                )
             return [((self._record, *entity.key, definition.name), None)], None
 
         await self._catalog.write(decide)

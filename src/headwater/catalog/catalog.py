@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from headwater.catalog import names
@@ -11,11 +11,12 @@ from headwater.catalog.bindings import Bindings
 from headwater.catalog.definition import BusinessMetadataDef, TagDef
 from headwater.catalog.definitions import Definitions
 from headwater.catalog.departures import Departures
-from headwater.catalog.entity import Entity, EntityKey
+from headwater.catalog.entity import Entity, EntityKey, guid_of
 from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.catalog.inventory import find, of_fact
 from headwater.catalog.journal import Journal
 from headwater.catalog.platform import Platform
+from headwater.catalog.schema_tags import schema_tags
 from headwater.catalog.state import Change, Edit, Key, State
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
@@ -40,7 +41,7 @@ class Catalog:
         self.platform = platform
         self.clock = clock
         self.state = State()
-        self.tag_defs = Definitions(self, TagDef, "TAGDEF", "TAG")
+        self.tag_defs = Definitions(self, TagDef, "TAGDEF", "TAG", self._tags_of_schemas)
         self.metadata_defs = Definitions(self, BusinessMetadataDef, "BMDEF", "BM")
         self.tags = Bindings(self, self.tag_defs, "TAG")
         self.metadata = Bindings(self, self.metadata_defs, "BM")
@@ -69,6 +70,10 @@ class Catalog:
         await self.sweeping.close()
         if self._writing:
             await asyncio.wait(self._writing)
+
+    def _tags_of_schemas(self) -> Iterator[TagDef]:
+        found = {tag for fact in self.platform.schemas() for tags in schema_tags(fact).values() for tag in tags}
+        return (TagDef(name=tag, description="Used in schemas", guid=guid_of("tag", tag)) for tag in sorted(found))
 
     # --- entities -----------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.catalog.inventory import column_key, facts_of, source_key
 from headwater.catalog.platform import QueryFact
 from headwater.catalog.schema_fields import record_name, schema_fields
+from headwater.catalog.schema_tags import RECORD, schema_tags
 from headwater.catalog.state import Change, Rule
 from headwater.core.errors import SqlError
 from headwater.core.schema import Role
@@ -217,6 +218,7 @@ class _Tags:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._bound = catalog.state.tags
+        self._any_field = any(key.type == names.FIELD for key in self._bound)
 
     def on(self, key: EntityKey) -> frozenset[str]:
         entity = self._catalog.find(key) if key in self._bound else None
@@ -225,12 +227,13 @@ class _Tags:
     def of_fields(self, topic: str) -> dict[tuple[bool, str], frozenset[str]]:
         """Of the fields of a topic's schemas, by whether they are the key's and their lower-case names at the top."""
         found: dict[tuple[bool, str], frozenset[str]] = {}
-        if not any(key.type == names.FIELD for key in self._bound):
-            return found
         for fact in facts_of(self._catalog.platform, topic):
-            record = record_name(fact.kind, fact.schema)
+            own, record = schema_tags(fact), record_name(fact.kind, fact.schema)
+            if not own and not self._any_field:
+                continue
             for field in schema_fields(fact.kind, fact.schema):
-                tags = self.on(EntityKey(names.FIELD, f"{fact.schema_id}:{record}.{field.path}"))
+                tags = own.get(field.path, frozenset())
+                tags |= self.on(EntityKey(names.FIELD, f"{fact.schema_id}:{record}.{field.path}"))
                 if tags:
                     at = (fact.subject.endswith("-key"), field.path.partition(".")[0].casefold())
                     found[at] = found.get(at, frozenset()) | tags
@@ -239,8 +242,9 @@ class _Tags:
     def of_holders(self, source: DataSource) -> frozenset[str]:
         """Of the stream or table, its topic, and the topic's schema and record."""
         found = self.on(source_key(source)) | self.on(EntityKey(names.TOPIC, source.topic))
-        fact = self._catalog.platform.subject(f"{source.topic}-value") if self._bound else None
+        fact = self._catalog.platform.subject(f"{source.topic}-value")
         if fact is not None:
+            found |= schema_tags(fact).get(RECORD, frozenset())
             found |= self.on(EntityKey(names.SUBJECT, f"{fact.subject}:{fact.version}"))
             found |= self.on(EntityKey(names.SCHEMA, str(fact.schema_id)))
             found |= self.on(EntityKey(names.RECORD, f"{fact.schema_id}:{record_name(fact.kind, fact.schema)}"))

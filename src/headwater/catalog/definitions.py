@@ -6,7 +6,7 @@ Names that differ only by case are one name: people write `Team details` where a
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
@@ -24,27 +24,36 @@ MOST = 1_000
 
 
 class Definitions(Generic[D]):
-    """`record` and `bindings` are the kinds of record that hold the definitions and their uses."""
+    """`record` and `bindings` are the kinds of record that hold the definitions and their uses. `implied` are those
+    that nobody has made and that are there all the same, as long as something bears them."""
 
-    def __init__(self, catalog: Catalog, shape: type[D], record: str, bindings: str) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        shape: type[D],
+        record: str,
+        bindings: str,
+        implied: Callable[[], Iterable[D]] = lambda: (),
+    ) -> None:
         self.shape = shape
         self._catalog = catalog
         self._record = record
         self._bindings = bindings
+        self._implied = implied
 
     @property
     def all(self) -> dict[str, D]:
         """By name."""
+        return {d.name: d for d in self._implied() if _named(self._made, d.name) is None} | self._made
+
+    @property
+    def _made(self) -> dict[str, D]:
         state = self._catalog.state
         return state.tag_defs if self._record == "TAGDEF" else state.metadata_defs  # type: ignore[return-value]
 
     def find(self, name: str) -> D | None:
         """The definition of this name, whatever the case of its letters."""
-        exact = self.all.get(name)
-        if exact is not None:
-            return exact
-        folded = name.casefold()
-        return next((d for key, d in self.all.items() if key.casefold() == folded), None)
+        return _named(self._made, name) or _named({d.name: d for d in self._implied()}, name)
 
     def get(self, name: str) -> D:
         """As `find`; raises `CatalogError` when there is none."""
@@ -91,12 +100,12 @@ class Definitions(Generic[D]):
         return await self._catalog.write(decide)
 
     def _created(self, item: D, made: set[str]) -> D:
-        known = self.find(item.name)
+        known = _named(self._made, item.name)
         if known is not None or item.name.casefold() in made:
             raise CatalogError(
                 CatalogCode.TYPE_EXISTS, f"Given type {known.name if known else item.name} already exists"
             )
-        if len(self.all) + len(made) >= MOST:
+        if len(self._made) + len(made) >= MOST:
             raise CatalogError(CatalogCode.INVALID_PARAMETERS, f"There can be {MOST} definitions at the most.")
         now = self._catalog.clock.now_ms()
         guid = str(uuid.uuid4())
@@ -110,6 +119,14 @@ class Definitions(Generic[D]):
             item, name=known.name, guid=known.guid, create_time=known.create_time, created_by=known.created_by,
             update_time=self._catalog.clock.now_ms(), version=known.version + 1, **_fixed(item),
         )  # fmt: skip
+
+
+def _named(made: Mapping[str, D], name: str) -> D | None:
+    exact = made.get(name)
+    if exact is not None:
+        return exact
+    folded = name.casefold()
+    return next((d for key, d in made.items() if key.casefold() == folded), None)
 
 
 def _fixed(item: Definition) -> dict[str, str]:

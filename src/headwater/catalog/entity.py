@@ -22,7 +22,8 @@ class EntityKey(NamedTuple):
 class Entity:
     """`incarnation` tells a topic from an earlier one of its name; empty where a name is never used again.
 
-    `parent` is what holds the entity: the schema of a record, the stream of a column, the cluster of a topic.
+    `parent` is what holds the entity: the schema of a record, the stream of a column, the cluster of a topic. `tags` it
+    has by itself: those that its schema gives it.
     """
 
     key: EntityKey
@@ -32,8 +33,14 @@ class Entity:
     parent: EntityKey | None = None
     incarnation: str = ""
     internal: bool = False
+    tags: frozenset[str] = frozenset()
 
     @property
     def guid(self) -> str:
         """The same whenever and wherever it is asked for."""
-        return str(uuid.uuid5(_NAMESPACE, f"{self.key.type}|{self.qualified_name}|{self.incarnation}"))
+        return guid_of(self.key.type, self.qualified_name, self.incarnation)
+
+
+def guid_of(*parts: str) -> str:
+    """A guid that is the same for the same parts."""
+    return str(uuid.uuid5(_NAMESPACE, "|".join(parts)))

@@ -9,6 +9,7 @@ from headwater.catalog.entity import Entity, EntityKey
 from headwater.catalog.names import qualified
 from headwater.catalog.platform import ConnectorFact, GroupFact, Platform, QueryFact, SchemaFact
 from headwater.catalog.schema_fields import record_name, schema_fields
+from headwater.catalog.schema_tags import RECORD, schema_tags
 from headwater.cluster.api import TopicInfo
 from headwater.plan.catalog import DataSource
 
@@ -136,7 +137,7 @@ def of_fact(platform: Platform, fact: SchemaFact) -> Iterator[Entity]:
 
 
 def _schema(platform: Platform, fact: SchemaFact, key: EntityKey) -> Iterator[Entity]:
-    record = record_name(fact.kind, fact.schema)
+    record, tags = record_name(fact.kind, fact.schema), schema_tags(fact)
     yield _with(
         _make(platform, names.SCHEMA, key.name, record.rpartition(".")[2] or fact.subject),
         {"id": fact.schema_id, "schemaType": fact.kind, "subject": fact.subject},
@@ -145,12 +146,14 @@ def _schema(platform: Platform, fact: SchemaFact, key: EntityKey) -> Iterator[En
         return
     namespace, _, short = record.rpartition(".")
     holder = _make(platform, names.RECORD, f"{fact.schema_id}:{record}", short)
-    yield _with(holder, {"namespace": namespace, "subject": fact.subject}, parent=key)
+    about: dict[str, object] = {"namespace": namespace, "subject": fact.subject}
+    yield _with(holder, about, parent=key, tags=tags.get(RECORD, frozenset()))
     for field in schema_fields(fact.kind, fact.schema):
         yield _with(
             _make(platform, names.FIELD, f"{fact.schema_id}:{record}.{field.path}", field.name),
             {"type": field.type, "description": field.doc or None, "subject": fact.subject, "path": field.path},
             parent=holder.key,
+            tags=tags.get(field.path, frozenset()),
         )
 
 

@@ -16,13 +16,17 @@ from headwater.plan.steps import QueryPlan
 
 @dataclass(frozen=True)
 class SchemaFact:
-    """A version of a subject in the registry; `kind` is AVRO, JSON or PROTOBUF."""
+    """A version of a subject in the registry; `kind` is AVRO, JSON or PROTOBUF.
+
+    `tags` are those of its metadata: patterns of full names of fields, and what is tagged so.
+    """
 
     subject: str
     version: int
     schema_id: int
     kind: str
     schema: str
+    tags: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -36,14 +36,17 @@ _LABELS = {
     "repeated": pb.FieldDescriptorProto.LABEL_REPEATED,
 }
 _META = "confluent.field_meta"
+_MESSAGE_META = "confluent.message_meta"
 
 
 @dataclass
 class ParsedFile:
-    """A file's descriptor, and the `params` of the `confluent.field_meta` option by full field name."""
+    """A file's descriptor, and what the options `confluent.field_meta` and `confluent.message_meta` say by the full
+    name of their field or message: `params`, and `tags`."""
 
     file: pb.FileDescriptorProto
     params: dict[str, dict[str, str]] = field(default_factory=dict)
+    tags: dict[str, list[str]] = field(default_factory=dict)
 
 
 def parse(name: str, text: str) -> ParsedFile:
@@ -224,13 +227,34 @@ class _Parser:
             self._enum(message.enum_type.add())
         elif word == "oneof":
             self._oneof(message, scope)
-        elif word in ("option", "reserved", "extensions", "extend"):
+        elif word == "option":
+            self._message_option(scope)
+        elif word in ("reserved", "extensions", "extend"):
             self._next()
             self._skip_statement()
         elif word == "map" and following == "<":
             self._map(message, scope)
         else:
             self._field(message, scope, None)
+
+    def _message_option(self, scope: str) -> None:
+        self._next()
+        start = self._at
+        name = self._option_name()
+        if not name.startswith(_MESSAGE_META):
+            self._at = start
+            self._skip_statement()
+            return
+        self._take("=")
+        meta: dict[str, list[Any]] = {}
+        _take_meta(meta, name.removeprefix(_MESSAGE_META), self._option_value())
+        self._keep_tags(scope, meta)
+        self._take(";")
+
+    def _keep_tags(self, name: str, meta: dict[str, list[Any]]) -> None:
+        tags = [tag for tag in meta.get("tags", ()) if isinstance(tag, str)]
+        if tags:
+            self._parsed.tags.setdefault(name, []).extend(tags)
 
     def _oneof(self, message: pb.DescriptorProto, scope: str) -> None:
         self._next()
@@ -275,9 +299,11 @@ class _Parser:
         made.name = self._name()
         self._take("=")
         made.number = self._number()
-        params = self._options(made)
+        meta = self._options(made)
+        params = _params(meta)
         if params:
             self._parsed.params[f"{scope}.{made.name}"] = params
+        self._keep_tags(f"{scope}.{made.name}", meta)
         self._take(";")
         message.field.append(made)
 
@@ -298,11 +324,11 @@ class _Parser:
         entry.name = "".join(part[:1].upper() + part[1:] for part in made.name.split("_")) + "Entry"
         message.field[-1].type_name = f".{scope}.{entry.name}"
 
-    def _options(self, made: pb.FieldDescriptorProto | None = None) -> dict[str, str]:
-        """The options in brackets after a field; returns the params of its meta option."""
-        params: dict[str, str] = {}
+    def _options(self, made: pb.FieldDescriptorProto | None = None) -> dict[str, list[Any]]:
+        """The options in brackets after a field; returns the members of its meta option."""
+        meta: dict[str, list[Any]] = {}
         if self._peek() != "[":
-            return params
+            return meta
         self._next()
         while True:
             name = self._option_name()
@@ -311,15 +337,15 @@ class _Parser:
             if made is not None and name.startswith("features."):
                 _set_feature(made.options.features, name, value)
             if name.startswith(_META):
-                params |= _params(value if name == _META else {name.removeprefix(_META + "."): value})
+                _take_meta(meta, name.removeprefix(_META), value)
             if self._next() == "]":
-                return params
+                return meta
 
     def _option_name(self) -> str:
         name = ""
         while self._peek() != "=":
             name += self._next()
-        return name.replace("(", "").replace(")", "")
+        return name.replace("(", "").replace(")", "").lstrip(".")
 
     def _option_value(self) -> Any:
         """A constant, a list, or a message in braces as a dict of lists."""
@@ -356,12 +382,16 @@ class _Parser:
         return members
 
 
-def _params(meta: Any) -> dict[str, str]:
+def _take_meta(meta: dict[str, list[Any]], member: str, value: Any) -> None:
+    """Add what one option says: all members, or after a dot the one that it is about."""
+    said = {member.removeprefix("."): value} if member else value
+    for name, items in said.items() if isinstance(said, dict) else ():
+        meta.setdefault(name, []).extend(items if isinstance(items, list) else [items])
+
+
+def _params(meta: dict[str, list[Any]]) -> dict[str, str]:
     """`params` of a field meta: a list of key and value entries."""
-    if not isinstance(meta, dict):
-        return {}
     entries = meta.get("params", [])
-    entries = entries if isinstance(entries, list) else [entries]
     return {e["key"][0]: e["value"][0] for e in entries if isinstance(e, dict) and "key" in e and "value" in e}
 
 

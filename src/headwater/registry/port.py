@@ -99,6 +99,12 @@ class SqlSchemas:
         latest = [value for value in state.holders(schema_id) if state.latest(value.subject) is value]
         return self._shown(min(latest, key=lambda value: value.subject)) if latest else None
 
+    def metadata_tags(self, subject: str, version: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """What the metadata of a version tag: patterns of fields' full names, and their tags."""
+        value = self._registry.state.version(subject, version)
+        metadata = None if value is None else value.metadata
+        return () if metadata is None else tuple((path, tuple(tags)) for path, tags in (metadata.tags or {}).items())
+
     def changed(self, since: int | None) -> tuple[int, list[str] | None]:
         """The revision of the subjects now, and the subjects changed since an earlier one; None: any may have been."""
         state = self._registry.state
