@@ -188,6 +188,45 @@ async def test_rows_arrive_as_they_are_made_and_a_disconnect_ends_the_query(orde
             pass
 
 
+async def test_each_row_is_a_piece_of_its_own(orders: RestServer) -> None:
+    """ksqldb-client for Node.js takes every piece that comes for one row."""
+    body = {"sql": "SELECT id FROM orders EMIT CHANGES LIMIT 2;", "properties": EARLIEST}
+    async with orders.http2.stream("POST", "/query-stream", json=body) as response:
+        pieces = [piece async for piece in response.aiter_raw()]
+    assert [json.loads(piece) for piece in pieces[1:]] == [[1], [2]]
+
+
+OLD = {"ksql.endpoint.migrate.query": False}
+
+
+async def test_the_query_endpoint_of_old_ends_with_a_line_break(orders: RestServer) -> None:
+    for sql, last in (
+        ("SELECT id FROM orders EMIT CHANGES LIMIT 1;", '{"finalMessage":"Limit Reached"}]\n'),
+        ("SELECT id FROM orders LIMIT 1;", '{"finalMessage":"Limit Reached"}]\n'),
+        ("PRINT orders FROM BEGINNING LIMIT 1;", "\n"),
+    ):
+        body = {"ksql": sql, "streamsProperties": {**EARLIEST, **OLD}}
+        response = await orders.http1.post("/query", json=body)
+        assert (response.status_code, response.text[-len(last) :]) == (200, last), response.text
+        refused = await orders.http2.post("/query", json=body)
+        assert (refused.status_code, refused.json()["error_code"]) == (405, 40500)
+        delimited = await orders.http2.post("/query", json=body, headers={"accept": DELIMITED})
+        assert delimited.status_code == 200
+
+
+async def test_the_query_endpoint_of_old_sends_empty_lines_while_there_are_no_rows() -> None:
+    async with rest_server({"query.stream.disconnect.check": "5"}) as server:
+        await server.ksql("CREATE STREAM s (a INT) WITH (kafka_topic='s', partitions=1, value_format='json');")
+        body = {"ksql": "SELECT a FROM s EMIT CHANGES LIMIT 1;", "streamsProperties": OLD}
+        async with server.http1.stream("POST", "/query", json=body) as response:
+            lines = response.aiter_lines()
+            assert (await anext(lines)).startswith('[{"header":')
+            assert await anext(lines) == ""
+            await server.ksql("INSERT INTO s VALUES (7);")
+            rest = [line async for line in lines if line]
+            assert rest == ['{"row":{"columns":[7]}},', '{"finalMessage":"Limit Reached"}]']
+
+
 async def test_any_connection_can_close_a_push_query(orders: RestServer) -> None:
     async with orders.http2.stream(
         "POST", "/query-stream", json={"sql": "SELECT id FROM orders EMIT CHANGES;"}
@@ -217,6 +256,15 @@ async def test_rows_are_inserted_and_acknowledged_over_one_stream(orders: RestSe
     assert (second["status"], second["seq"], second["error_code"]) == ("error", 1, 40000)
     assert "PRICE" in second["message"]
     assert (7, 1.0, "mate") in await orders.node.select("SELECT * FROM orders;")
+
+
+async def test_names_of_targets_in_quotes_keep_their_case(orders: RestServer) -> None:
+    for quoted in ("`orders`", '"orders"'):
+        response = await orders.http2.post("/inserts-stream", content=json.dumps({"target": quoted}).encode())
+        assert response.json()["message"] == (
+            "Cannot insert values into an unknown stream/table: `orders`\n"
+            "Did you mean ORDERS? Hint: try removing double quotes from the source name."
+        )
 
 
 INSERT_REFUSALS = [

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.core.errors import HeadwaterError
+from headwater.core.names import quote
 from headwater.engine.answering import Answering
 from headwater.engine.changes import Change
 from headwater.engine.command_runner import CommandRunner
@@ -34,6 +35,7 @@ from headwater.engine.validation import Sandbox
 from headwater.formats.api import SchemaRegistry
 from headwater.plan.catalog import DataSource, MetaStore
 from headwater.plan.functions import FunctionRegistry
+from headwater.plan.queries import similar_sources
 from headwater.sql import ast
 from headwater.sql.parser import parse_script
 from headwater.sql.printer import mask
@@ -297,10 +299,12 @@ class Engine:
         session = Session.of(properties or {}, {}, self.settings.server)
         if not self.settings.flag("ksql.insert.into.values.enabled", session.properties):
             raise RequestError("The server has disabled inserts: ksql.insert.into.values.enabled is false.")
-        name = target[1:-1] if len(target) > 2 and target[0] == target[-1] == "`" else target.upper()
+        quoted = len(target) > 2 and target[0] == target[-1] and target[0] in '`"'
+        name = target[1:-1] if quoted else target.upper()
         source = self.metastore.get(name)
         if source is None:
-            message = f"Cannot insert values into an unknown stream/table: {target}"
+            near = similar_sources(self.metastore, name)
+            message = f"Cannot insert values into an unknown stream/table: {quote(name)}{near}"
             raise RequestError(message, ErrorCode.BAD_STATEMENT)
         try:
             check_insertable(source)
@@ -332,7 +336,8 @@ class Engine:
             self._prints.add(result)
             return result
         if not isinstance(statement, ast.QueryStatement):
-            raise StatementError("Only SELECT and PRINT answer with rows: send other statements to /ksql.")
+            message = "Not a query: only SELECT and PRINT answer with rows. Send other statements to /ksql."
+            raise StatementError(message)
         if statement.query.emit is None:
             return await self._pull(statement, context)
         return await self._push(statement, context)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from starlette.responses import Response
 
@@ -29,6 +30,9 @@ from headwater.http.routes import Route
 from headwater.http.values import Row
 
 _QUERY_TYPES = (KSQL_JSON, DELIMITED, JSON, KSQL_PROTOBUF)
+_MIGRATE = "ksql.endpoint.migrate.query"
+"""Where this is false, /query is what it was before /query-stream."""
+_PAUSE = "query.stream.disconnect.check"
 _QUERY_STREAM_TYPES = (DELIMITED, JSON, KSQL_JSON, KSQL_PROTOBUF)
 
 
@@ -41,12 +45,22 @@ class QueryEndpoints:
     async def query(self, call: Call) -> Response:
         chosen = choose(call.request.headers.get("accept"), _QUERY_TYPES)
         body = decode(call.body, KsqlRequest)
+        pause = None if chosen == DELIMITED else self._legacy_pause(body.streams_properties)
+        if pause is not None and call.request.scope["http_version"] == "2":
+            raise RequestError(f"With {_MIGRATE} = false /query needs HTTP/1.1.", ErrorCode.METHOD_NOT_ALLOWED)
         if body.command_sequence_number is not None:
             await self._engine.wait_for_command(body.command_sequence_number)
         result = await self._engine.query(body.ksql, body.streams_properties, body.variables)
         if isinstance(result, PrintResult):
             return _text_response(result, DELIMITED if chosen == DELIMITED else KSQL_JSON)
-        return await rows_response(result, KSQL_JSON if chosen == JSON else chosen)
+        return await rows_response(result, KSQL_JSON if chosen == JSON else chosen, pause)
+
+    def _legacy_pause(self, properties: Mapping[str, object]) -> float | None:
+        """Seconds after which the /query of old sends an empty line, where it is asked for; else None."""
+        settings = self._engine.settings
+        if str(properties.get(_MIGRATE, settings.text(_MIGRATE))).lower() != "false":
+            return None
+        return settings.integer(_PAUSE) / 1000
 
     async def query_stream(self, call: Call) -> Response:
         chosen = choose(call.request.headers.get("accept"), _QUERY_STREAM_TYPES)
@@ -92,8 +106,11 @@ def final_message(result: RowResult) -> str | None:
     return "Limit Reached" if result.limit_reached else "Query Completed"
 
 
-async def rows_response(result: RowResult, content_type: str) -> Response:
-    """Answer with the rows of a result. What goes wrong before a pull query's first rows is raised."""
+async def rows_response(result: RowResult, content_type: str, pause: float | None = None) -> Response:
+    """Answer with the rows of a result. What goes wrong before a pull query's first rows is raised.
+
+    With a `pause` (seconds) as the /query of old did: the response ends with a line break, and empty lines fill pauses.
+    """
     first: Sequence[Row] = ()
     try:
         framing = framing_for(result, content_type)
@@ -104,21 +121,51 @@ async def rows_response(result: RowResult, content_type: str) -> Response:
     except BaseException:
         await result.close()
         raise
-    return StreamedResponse(_frames(result, framing, first), framing.content_type, result.close)
+    frames = _frames(result, framing, first)
+    if pause is not None:
+        frames = _with_empty_lines(frames, pause)
+    return StreamedResponse(frames, framing.content_type, result.close)
+
+
+_ROW_BY_ROW = 64
+"""A batch of up to so many rows is sent one row at a time, as ksqlDB sends all: there are clients that take what comes
+in one piece for one row. Where rows come faster than that, such clients do not keep up anyway."""
 
 
 async def _frames(result: RowResult, framing: Framing, first: Sequence[Row]) -> AsyncIterator[bytes]:
+    push = result.kind is ResultKind.PUSH
     yield framing.header(result.query_id) + framing.rows(first)
     try:
         async for rows in result:
-            chunk = framing.rows(rows)
-            if chunk:
-                yield chunk
+            for part in [[row] for row in rows] if push and len(rows) <= _ROW_BY_ROW else [rows]:
+                chunk = framing.rows(part)
+                if chunk:
+                    yield chunk
+                    await asyncio.sleep(0)  # the server of HTTP/2 sends at its next turn, and all that it has then
         last = framing.end(final_message(result))
     except Exception as error:  # noqa: BLE001 - the status is sent already: the error is part of the stream
         last = framing.error(error_body(error))
     if last:
         yield last
+
+
+async def _with_empty_lines(chunks: AsyncIterator[bytes], pause: float) -> AsyncIterator[bytes]:
+    waiting: asyncio.Future[bytes | None] | None = None
+    try:
+        while True:
+            waiting = waiting or asyncio.ensure_future(anext(chunks, None))
+            await asyncio.wait((waiting,), timeout=pause)
+            if not waiting.done():
+                yield b"\n"
+                continue
+            chunk, waiting = waiting.result(), None
+            if chunk is None:
+                break
+            yield chunk
+        yield b"\n"
+    finally:
+        if waiting is not None:
+            waiting.cancel()
 
 
 def _text_response(result: PrintResult, content_type: str) -> Response:
