@@ -13,6 +13,7 @@ from headwater.wire.records import (
     build_batch,
     check_crc,
     read_records,
+    record_runs,
     stamp_append_time,
 )
 
@@ -56,6 +57,16 @@ def test_reading_can_start_in_the_middle_of_a_batch() -> None:
     assign_offsets(run, 10)
     assert [r.offset for r in read_records(run, first_offset=12)] == [12, 13, 14, 15]
     assert [r.offset for r in read_records(run, first_offset=14)] == [14, 15]
+
+
+@pytest.mark.parametrize("codec", ["none", "lz4"])
+@pytest.mark.parametrize("most", [1, 2, 3, 4])
+def test_records_can_be_read_a_few_at_a_time(codec: str, most: int) -> None:
+    run = bytearray(build_batch(ROWS + ROWS, compression=CODECS[codec]) + build_batch(ROWS, compression=CODECS[codec]))
+    assign_offsets(run, 10)
+    runs = list(record_runs(run, 11, most))
+    assert [record.offset for records in runs for record in records] == [11, 12, 13, 14, 15, 16, 17, 18]
+    assert max(len(records) for records in runs) <= most
 
 
 def test_append_time_replaces_every_record_time_and_keeps_the_checksum_right() -> None:

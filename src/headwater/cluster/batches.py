@@ -14,6 +14,8 @@ OutputRecord = tuple[bytes | None, bytes | None, int, Headers]
 
 _BATCH_BYTES = 512 * 1024
 """Half of Kafka's default `max.message.bytes`: record overhead and one more record always fit."""
+_BATCH_RECORDS = 4_000
+"""Encoding more in one go would hold up others: so many take a ms or two."""
 _CHUNK = 500
 _REMEMBERED_KEYS = 100_000
 """Hashing a key in Python costs some microseconds, remembering it some 100 bytes: 10 MB at the most."""
@@ -56,7 +58,7 @@ class Partitioner:
 
 
 def appends(topic: str, partition: int, records: Sequence[OutputRecord]) -> list[Append]:
-    """Batches of at most about half a MB, in order."""
+    """Batches of at most about half a MB and some thousand records, in order."""
     return list(each_append(topic, partition, records))
 
 
@@ -71,6 +73,9 @@ def _chunks(records: Sequence[OutputRecord]) -> Iterable[Sequence[OutputRecord]]
     start, size = 0, 0
     for at in range(0, len(records), _CHUNK):
         chunk = records[at : at + _CHUNK]
+        if at - start >= _BATCH_RECORDS:
+            yield records[start:at]
+            start, size = at, 0
         added = sum([len(key or b"") + len(value or b"") for key, value, _, _ in chunk])
         if size + added <= _BATCH_BYTES and not any(headers for _, _, _, headers in chunk):
             size += added

@@ -374,7 +374,7 @@ class PersistentQuery:
             wanted = {place: offset for task in self.tasks for place, offset in task.wanted().items()}
             if wanted:
                 for fetched in await cluster.fetch(wanted, _FETCH_BYTES):
-                    self._task_of[fetched.partition].accept(fetched)
+                    await run_in_slices(self._task_of[fetched.partition].accept(fetched))
                     await next_turn()
             busy = False
             for task in self.tasks:

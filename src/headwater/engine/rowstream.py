@@ -10,7 +10,7 @@ from headwater.core.schema import Schema
 from headwater.engine.program import Program
 from headwater.engine.query import QueryContext
 from headwater.engine.task import Feed, Task
-from headwater.log.slices import SLICE_SECONDS, next_turn
+from headwater.log.slices import SLICE_SECONDS, next_turn, run_in_slices
 
 _FETCH_BYTES = 1 << 20
 _IDLE_SECONDS = 5.0
@@ -102,7 +102,7 @@ class TransientQuery:
         if wanted:
             feeds = {feed.place: feed for feed in task.feeds}
             for fetched in await cluster.fetch(wanted, _FETCH_BYTES):
-                task.accept(fetched)
+                await run_in_slices(task.accept(fetched))
                 self._cut(feeds[fetched.partition])
         if task.has_input:
             task.run(SLICE_SECONDS)

@@ -14,11 +14,13 @@ from headwater.engine.disk_state import DiskState
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import InputRecord, OutputRecord, Program, QueryFailedError, Report, Stage, TaskContext
 from headwater.log.slices import run
-from headwater.wire.records import read_records
+from headwater.wire.records import record_runs
 
 _LOGGER = logging.getLogger(__name__)
 _FIRST_CHUNK = 256
 _LARGEST_CHUNK = 8192
+_DECODED = 2_000
+"""Records taken out of a batch in one go: about half a ms."""
 
 
 @dataclass
@@ -112,14 +114,14 @@ class Task:
                 return
         self.feeds.append(Feed(place, stage, start))
 
-    def accept(self, fetched: Fetched) -> None:
-        """Take over fetched batches for one of the feeds."""
-        for feed in self.feeds:
-            if feed.place == fetched.partition:
-                feed.records = read_records(fetched.data, feed.fetched_to)
-                feed.at = 0
-                feed.fetched_to = fetched.next_offset
-                return
+    def accept(self, fetched: Fetched) -> Generator[None, None, None]:
+        """Take over fetched batches for one of the feeds, in steps."""
+        feed = next(feed for feed in self.feeds if feed.place == fetched.partition)
+        records: list[InputRecord] = []
+        for part in record_runs(fetched.data, feed.fetched_to, _DECODED):
+            records += part
+            yield
+        feed.records, feed.at, feed.fetched_to = records, 0, fetched.next_offset
 
     @property
     def has_input(self) -> bool:

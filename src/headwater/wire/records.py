@@ -12,6 +12,7 @@ take `read_records(data)` and read only the attributes they need.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from struct import Struct
 from typing import Any, NamedTuple, Protocol
 
@@ -177,13 +178,7 @@ def read_records(data: Buffer, first_offset: int = 0) -> list[Record]:
     Raises `CorruptBatchError` when the bytes inside a batch are not records. The checksum is not looked at.
     """
     out: list[Record] = []
-    view = memoryview(data)
-    for header in batch_headers(data):
-        if header.attributes & _CONTROL or header.last_offset < first_offset:
-            continue
-        records = _decode(view[header.start : header.start + header.size], header)
-        if header.base_offset < first_offset:
-            records = [record for record in records if record.offset >= first_offset]
+    for records in record_runs(data, first_offset):
         if out:
             out.extend(records)
         else:
@@ -191,14 +186,28 @@ def read_records(data: Buffer, first_offset: int = 0) -> list[Record]:
     return out
 
 
-def _decode(batch: memoryview, header: BatchHeader) -> list[Record]:
-    try:
-        return list(DefaultRecordBatch(batch))
-    except Exception as error:  # the codec raises whatever its decompressor or parser trips over
-        raise CorruptBatchError(
-            f"The batch at offset {header.base_offset} ({header.size} bytes, {header.record_count} records) "
-            f"cannot be decoded: {error}"
-        ) from error
+def record_runs(data: Buffer, first_offset: int = 0, most: int = _UNBOUNDED) -> Iterator[list[Record]]:
+    """As `read_records`, at most so many records of one batch at a time: 1,000 take about a quarter of a ms."""
+    view = memoryview(data)
+    for header in batch_headers(data):
+        if header.attributes & _CONTROL or header.last_offset < first_offset:
+            continue
+        count = header.record_count
+        left: Iterator[Record] | None = None  # not the batch itself, of which only one iterator may be asked for
+        while left is None or count > 0:
+            try:
+                if left is None:
+                    left = chain(DefaultRecordBatch(view[header.start : header.start + header.size]))
+                records = list(islice(left, most))
+            except Exception as error:  # the codec raises whatever its decompressor or parser trips over
+                raise CorruptBatchError(
+                    f"The batch at offset {header.base_offset} ({header.size} bytes, {header.record_count} records) "
+                    f"cannot be decoded: {error}"
+                ) from error
+            count -= most
+            if header.base_offset < first_offset:
+                records = [record for record in records if record.offset >= first_offset]
+            yield records
 
 
 class BatchWriter:
