@@ -251,3 +251,16 @@ def test_what_a_killed_process_left_on_disk_is_cleared(tmp_path: Path) -> None:
     (tmp_path / "task-abandoned").mkdir()
     clear_abandoned(tmp_path)
     assert list(tmp_path.iterdir()) == [in_use.folder]
+
+
+async def test_json_sr_may_be_read_as_plain_json() -> None:
+    """`ksql.json_sr.converter.deserializer.enabled` = false: texts are numbers where numbers are declared."""
+    async with sql_node() as node:
+        await node.run(
+            "CREATE STREAM texts (v STRING) WITH (kafka_topic='x', partitions=1, value_format='JSON_SR');"
+            "CREATE STREAM numbers (v INT) WITH (kafka_topic='x', value_format='JSON_SR');"
+            "INSERT INTO texts VALUES ('7');"
+        )
+        plainly = {**EARLIEST_RESET, "ksql.json_sr.converter.deserializer.enabled": False}
+        assert await node.select("SELECT v FROM numbers;") == []
+        assert await node.select("SELECT v FROM numbers;", plainly) == [(7,)]

@@ -52,6 +52,18 @@ def test_what_is_written_reads_back() -> None:
         assert tuple(eval(e, {"row": decoded}) for e in r.access) == row
 
 
+def test_the_schema_may_be_passed_over() -> None:
+    plainly = SerdeOptions(is_key=False, under_schema=False)
+    schema = {"type": "object", "properties": {"A": {"type": "integer"}}}
+    assert read(schema, b'{"a": "7"}', ("A", t.INTEGER), options=plainly) == (7,)
+    with pytest.raises(DeserializationError):
+        read(schema, b'{"a": "7"}', ("A", t.INTEGER))
+    reader = get("JSON_SR").reader(columns(t.INTEGER), plainly, "topic", LocalSchemaRegistry())
+    assert eval(reader.access[0], {"row": reader.decode(b'\0\0\0\0\x09{"C0": 1}')}) == 1
+    with pytest.raises(DeserializationError, match="magic byte"):
+        reader.decode(b'{"C0": 1}')
+
+
 def test_maps_are_lists_of_entries_and_decimals_are_numbers() -> None:
     w = get("JSON_SR").writer(
         columns(t.Map(t.STRING, t.INTEGER), t.Decimal(4, 2)), VALUE, "topic", LocalSchemaRegistry()

@@ -63,6 +63,7 @@ class CompileOptions:
     expressions: ExpressionOptions = field(default_factory=ExpressionOptions)
     throw_on_invalid_timestamp: bool = False
     fail_on_deserialization_error: bool = False
+    json_under_schema: bool = True
 
 
 class ProgramCompiler:

@@ -81,6 +81,7 @@ class QueryRuntime:
                 ),
             ),
             throw_on_invalid_timestamp=flag("ksql.timestamp.throw.on.invalid", default=False),
+            json_under_schema=flag("ksql.json_sr.converter.deserializer.enabled", default=True),
         )
 
     def _single_partition(self, plan: QueryPlan) -> bool:

@@ -20,12 +20,14 @@ class SerdeOptions:
     """How one side of a topic is written, besides the format's name.
 
     `wrap` None means the format's default. `properties` holds upper-case WITH names without the KEY_/VALUE_ prefix
-    (DELIMITER, SCHEMA_FULL_NAME, SCHEMA_ID, PROTOBUF_NULLABLE_REPRESENTATION).
+    (DELIMITER, SCHEMA_FULL_NAME, SCHEMA_ID, PROTOBUF_NULLABLE_REPRESENTATION). `under_schema` False: JSON_SR passes
+    over the schema that a payload names, and reads it as JSON is read.
     """
 
     is_key: bool
     wrap: bool | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
+    under_schema: bool = True
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from headwater.formats import capabilities as caps
 from headwater.formats import framing, json_fast, json_read, json_schema, json_write, registered
 from headwater.formats.api import Reader, RegisteredSchema, SchemaRegistry, SerdeOptions, Writer
 from headwater.formats.conversions import mismatch, scalar_conversion
-from headwater.formats.failures import Refused, SchemaError, unwritable
+from headwater.formats.failures import Refused, SchemaError, unreadable, unwritable
 from headwater.formats.json_format import JsonFormat
 from headwater.formats.source import Source
 
@@ -41,6 +41,8 @@ class JsonSchemaFormat(JsonFormat):
         self, columns: tuple[Column, ...], options: SerdeOptions, topic: str, registry: SchemaRegistry | None
     ) -> Reader:
         wrapped = self.is_wrapped(columns, options)
+        if not options.under_schema:
+            return _plain_reader(columns, wrapped, topic, options.is_key)
 
         def make(schema: RegisteredSchema) -> registered.Decode:
             if schema.kind != "JSON":
@@ -70,6 +72,20 @@ class JsonSchemaFormat(JsonFormat):
         if node is None:
             raise unwritable(topic, options.is_key, "The schema describes nothing that columns can hold")
         return _writer(node, columns, wrapped, framing.header(schema_id), topic, options.is_key)
+
+
+def _plain_reader(columns: tuple[Column, ...], wrapped: bool, topic: str, is_key: bool) -> Reader:
+    """The reader of JSON, behind the id of the schema."""
+    reader = json_read.reader(columns, wrapped, topic, is_key)
+
+    def decode(payload: bytes) -> object:
+        try:
+            framing.schema_id_of(payload, _HINT)
+        except Refused as refused:
+            raise unreadable(topic, is_key, refused.reason, refused.path) from None
+        return reader.decode(payload[framing.SIZE :])
+
+    return Reader(columns, decode, reader.access)
 
 
 def _tolerant_decoder(

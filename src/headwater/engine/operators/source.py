@@ -128,7 +128,7 @@ def _split_window(stage: StageCompiler, step: SourceStep) -> tuple[str, str]:
 def reader_for(
     stage: StageCompiler, columns: tuple[Column, ...], spec: FormatSpec, topic: str, *, is_key: bool
 ) -> Reader:
-    options = SerdeOptions(is_key, spec.wrap, spec.properties)
+    options = SerdeOptions(is_key, spec.wrap, spec.properties, stage.program.options.json_under_schema)
     return formats.get(spec.name).reader(columns, options, topic, stage.program.registry)
 
 
