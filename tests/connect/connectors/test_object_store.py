@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Sequence
@@ -12,8 +13,10 @@ import fastavro
 import pyarrow.parquet
 import pytest
 
+from headwater.connect.connectors.object_store import formats
 from headwater.connect.connectors.object_store.store import folder_store
 from headwater.connect.errors import ConnectError
+from headwater.connect.record import SinkRecord
 from headwater.testing.connect_rig import ConnectRig
 from headwater.testing.connector_suite import SinkConnectorSuite, SourceConnectorSuite
 
@@ -169,6 +172,54 @@ async def test_an_object_that_is_not_what_it_says_fails_the_task_with_its_name(t
         config = {"connector.class": "FolderSource", "folder": str(place), "topics.dir": "", "topic": "things"}
         await rig.worker.create("in", config)
         assert "bad.avro" in await rig.failed("in")
+
+
+@pytest.mark.parametrize("kind", ["avro", "csv"])
+async def test_records_that_no_object_can_hold_go_to_the_dead_letter_topic(kind: str, tmp_path: Path) -> None:
+    schema = {**SCHEMA, "fields": [{"field": "id", "type": "int32", "optional": True}]}
+    if kind == "avro":
+        values: list[Any] = [{"schema": schema, "payload": {"id": 1 << 40 if n == 3 else n}} for n in range(8)]
+    else:
+        values = ["no object" if n == 3 else {"id": n} for n in range(8)]
+    async with ConnectRig(tmp_path / "services") as rig:
+        await rig.produce("things", [(None, value) for value in values])
+        await rig.create("out", {
+            "connector.class": "FolderSink", "topics": "things", "folder": "out", "format.class": kind,
+            "flush.size": "8", "errors.tolerance": "all", "errors.deadletterqueue.topic.name": "dead",
+            "offset.flush.interval.ms": "20", "value.converter": "JsonConverter",
+            "value.converter.schemas.enable": "true" if kind == "avro" else "false",
+        })  # fmt: skip
+
+        async def dead() -> bool:
+            return len(await rig.records("dead")) == 1
+
+        await rig.until(dead, "the dead letter")
+        (file,) = (tmp_path / "services" / "object-store" / "out").rglob("things+0+0000000000.*")
+        if kind == "avro":
+            assert [row["id"] for row in read_back(file)] == [0, 1, 2, 4, 5, 6, 7]
+        else:
+            assert file.read_text().split() == ["id", "0", "1", "2", "4", "5", "6", "7"]
+        assert (await rig.worker.offsets("out"))[0]["offset"] == {"kafka_offset": 8}
+
+
+def test_records_that_do_not_go_together_become_as_few_objects_as_can_be() -> None:
+    records = [SinkRecord("t", 0, n, None, {"a": n if n < 5 else f"text {n}"}) for n in range(8)]
+    found = formats.objects("parquet", records)
+    assert [[one.offset for one in part] for part, _ in found.written] == [[0, 1, 2, 3], [4], [5], [6, 7]]
+    assert found.refused == []
+    assert formats.objects("parquet", records) == found
+
+
+async def test_archives_are_read_without_holding_what_is_in_them(tmp_path: Path) -> None:
+    place = tmp_path / "in"
+    place.mkdir()
+    (place / "a.json.gz").write_bytes(gzip.compress(b'{"id":1}\n{"id":2}\n'))
+    (place / "b.json.gz").write_bytes(gzip.compress(b" " * (80 << 20)))
+    async with ConnectRig(tmp_path / "services") as rig:
+        config = {"connector.class": "FolderSource", "folder": str(place), "topics.dir": "", "topic": "things"}
+        await rig.worker.create("in", config)
+        assert "b.json.gz in folder" in (trace := await rig.failed("in"))
+        assert "a line has more than 64 MiB" in trace
 
 
 async def test_csv_and_json_lines_are_read_by_the_names_of_files(tmp_path: Path) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import struct
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import IO, Any, cast
 
@@ -25,6 +29,8 @@ Rows = list[tuple[ConnectSchema | None, Any]]
 Read = Callable[[IO[bytes], int], Iterator[Rows]]
 """(file, rows per batch) to batches."""
 
+_LONGEST = 64 << 20
+"""Bytes of a line, or of an object that is one record."""
 FORMATS = ("avro", "parquet", "json", "csv", "text", "bytes")
 EXTENSIONS = {
     ".avro": "avro", ".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv",
@@ -87,15 +93,23 @@ def _read_avro(file: IO[bytes], size: int) -> Iterator[Rows]:
         yield rows
 
 
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Raises `DataError` for a line that no record could be: what comes out of an archive has no end in sight."""
+    for line in iter(partial(file.readline, _LONGEST), b""):
+        if len(line) == _LONGEST:
+            raise DataError(f"a line has more than {_LONGEST >> 20} MiB")
+        yield line
+
+
 def _read_json(file: IO[bytes], size: int) -> Iterator[Rows]:
     decode = msgspec.json.Decoder().decode
-    lines = (line for line in file if line.strip())
+    lines = (line for line in _lines(file) if line.strip())
     while batch := list(islice(lines, size)):
         yield [(None, decode(line)) for line in batch]
 
 
 def _read_csv(file: IO[bytes], size: int) -> Iterator[Rows]:
-    rows = csv.reader(line.decode("utf-8", "replace") for line in file)
+    rows = csv.reader(line.decode("utf-8", "replace") for line in _lines(file))
     names = [name.removeprefix("\ufeff") for name in next(rows, [])]
     schema = s.struct([(name, s.OPTIONAL_STRING) for name in names], "csv")
     while batch := list(islice(rows, size)):
@@ -103,12 +117,16 @@ def _read_csv(file: IO[bytes], size: int) -> Iterator[Rows]:
 
 
 def _read_text(file: IO[bytes], size: int) -> Iterator[Rows]:
-    while batch := list(islice(file, size)):
+    lines = _lines(file)
+    while batch := list(islice(lines, size)):
         yield [(s.STRING, line.rstrip(b"\r\n").decode("utf-8", "replace")) for line in batch]
 
 
 def _read_bytes(file: IO[bytes], size: int) -> Iterator[Rows]:
-    yield [(s.BYTES, file.read())]
+    content = file.read(_LONGEST)
+    if len(content) == _LONGEST:
+        raise DataError(f"it has more than {_LONGEST >> 20} MiB, which no record can hold")
+    yield [(s.BYTES, content)]
 
 
 _READERS: dict[str, Read] = {
@@ -117,14 +135,57 @@ _READERS: dict[str, Read] = {
 }  # fmt: skip
 
 
-def write(format_name: str, records: Sequence[SinkRecord]) -> bytes:
+def write(format_name: str, records: Sequence[SinkRecord], *, zipped: bool = False) -> bytes:
     """The object that holds records' values, which have one schema. Raises `ConnectError`, `DataError`."""
     try:
-        return _WRITERS[format_name](records)
+        data = _WRITERS[format_name](records)
     except (DataError, ConnectError):
         raise
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
         raise DataError(f"Records cannot be written as {format_name}: {error}") from error
+    return gzip.compress(data, mtime=0) if zipped else data
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What records become: runs of them with their object, and those that no object can hold."""
+
+    written: Sequence[tuple[Sequence[SinkRecord], bytes]]
+    refused: Sequence[tuple[SinkRecord, DataError]] = ()
+
+
+def objects(format_name: str, records: Sequence[SinkRecord], *, zipped: bool = False) -> Objects:
+    """One object, or where that cannot be, as few as can. The same records always give the same objects.
+
+    Raises `ConnectError` where the format needs other records altogether.
+    """
+    try:
+        return Objects([(records, write(format_name, records, zipped=zipped))])
+    except DataError:
+        refused = [(one, error) for one in records if (error := _refusal(format_name, one)) is not None]
+    bad = {id(one) for one, _ in refused}
+    good = [one for one in records if id(one) not in bad]
+    return Objects(_runs(format_name, good, zipped=zipped), refused)
+
+
+def _refusal(format_name: str, record: SinkRecord) -> DataError | None:
+    try:
+        write(format_name, [record])
+    except DataError as error:
+        return error
+    return None
+
+
+def _runs(format_name: str, records: Sequence[SinkRecord], *, zipped: bool) -> list[tuple[Sequence[SinkRecord], bytes]]:
+    """Records that are right one by one, but perhaps not together: a column of numbers that goes on with texts."""
+    if not records:
+        return []
+    try:
+        return [(records, write(format_name, records, zipped=zipped))]
+    except DataError:
+        half = len(records) // 2
+        first, second = (_runs(format_name, part, zipped=zipped) for part in (records[:half], records[half:]))
+        return [*first, *second]
 
 
 def _write_avro(records: Sequence[SinkRecord]) -> bytes:

@@ -10,6 +10,7 @@ from headwater.connect import schema as s
 from headwater.connect.errors import ConnectError, MissingExtraError
 from headwater.connect.record import SinkRecord
 from headwater.connect.schema import ConnectSchema, Type
+from headwater.core.errors import DataError
 
 
 def _arrow() -> Any:
@@ -67,7 +68,7 @@ def write_parquet(records: Sequence[SinkRecord]) -> bytes:
     try:
         table = arrow.Table.from_pylist(rows, schema=fields)
     except arrow.ArrowException as error:
-        raise ConnectError(f"Records cannot be written as Parquet: {error}") from None
+        raise DataError(f"Records cannot be written as Parquet: {error}") from None
     out = io.BytesIO()
     arrow.parquet.write_table(table, out, compression="snappy")
     return out.getvalue()

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 from headwater.cluster.api import TopicPartition
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.connectors.object_store import formats, partitioners
-from headwater.connect.connectors.object_store.source import checked_store
-from headwater.connect.connectors.object_store.store import (
-    AZURE,
-    FOLDER,
-    GCS,
-    S3,
-    Store,
-    azure_store,
-    gcs_store,
-    plain_store,
-    s3_store,
-)
+from headwater.connect.connectors.object_store.services import AZURE, FOLDER, GCS, S3, Service, StoreConnector
 from headwater.connect.record import SinkRecord
 from headwater.connect.schema import ConnectSchema
 from headwater.connect.spi import SinkConnector, SinkContext, SinkTask
@@ -50,6 +38,10 @@ SINK = ConfigDef(
 ) + partitioners.KEYS  # fmt: skip
 
 
+_FEW = 100
+"""Records that take about a ms to encode. More are encoded in a thread: an object may have any number."""
+
+
 @dataclass
 class _Buffer:
     """The records of an object to be."""
@@ -73,11 +65,11 @@ class ObjectStoreSinkTask(SinkTask):
     """An object's records are committed once it is written; an unfinished one is read again after a restart, so that
     the same objects come out under the same names."""
 
-    store_of: ClassVar[Any]
+    service: ClassVar[Service]
 
     async def start(self, config: Config, context: SinkContext) -> None:
         self._context = context
-        self._store: Store = await asyncio.to_thread(type(self).store_of, config, context.folder)
+        self._store = await asyncio.to_thread(self.service.open, config, context.folder)
         self._format = formats.format_of_class(config.text("format.class")) or "json"
         self._size = config.integer("flush.size")
         self._span, self._scheduled = (
@@ -153,70 +145,49 @@ class ObjectStoreSinkTask(SinkTask):
             await self._write(progress, folder)
 
     async def _write(self, progress: _Progress, folder: str) -> None:
-        """Raises `RetriableError` with the records still in their place."""
-        records = progress.buffers[folder].records
-        first = records[0]
-        parts = (first.topic, str(first.partition), str(first.offset).zfill(self._width))
-        name = self._delimiter.join(parts) + formats.extension(self._format) + (".gz" if self._gzip else "")
-        path = "/".join(part for part in (self._dir, first.topic, folder, name) if part)
-        data = formats.write(self._format, records)
-        if self._gzip:
-            data = gzip.compress(data, mtime=0)
-        await self._store.call(f"write {path}", self._store.write, path, data)
+        """Raises `RetriableError` with the records still in their place, `ConnectError` for what is not tolerated."""
+        buffer = progress.buffers[folder]
+        encode = partial(formats.objects, self._format, buffer.records, zipped=self._gzip)
+        made = encode() if len(buffer.records) <= _FEW else await asyncio.to_thread(encode)
+        for record, error in made.refused:
+            self._context.report(record, error)
+        for records, data in made.written:
+            path = self._path(folder, records[0])
+            await self._store.call(f"write {path}", self._store.write, path, data)
         del progress.buffers[folder]
 
+    def _path(self, folder: str, first: SinkRecord) -> str:
+        """Of the object that begins with a record."""
+        parts = (first.topic, str(first.partition), str(first.offset).zfill(self._width))
+        name = self._delimiter.join(parts) + formats.extension(self._format) + (".gz" if self._gzip else "")
+        return "/".join(part for part in (self._dir, first.topic, folder, name) if part)
 
-class ObjectStoreSink(SinkConnector):
+
+class ObjectStoreSink(StoreConnector, SinkConnector):
     """What the sinks have in common."""
 
-    async def validate(self, config: Config) -> Mapping[str, Sequence[str]]:
-        return await checked_store(self.task.store_of, self.bucket_key, config)  # type: ignore[attr-defined]
-
-    @property
-    @abstractmethod
-    def bucket_key(self) -> str:
-        """The key that names the bucket."""
+    kind, keys, works = "sink", SINK, ObjectStoreSinkTask
 
 
-class _AzureTask(ObjectStoreSinkTask):
-    store_of = staticmethod(azure_store)
-
-
-class _S3Task(ObjectStoreSinkTask):
-    store_of = staticmethod(s3_store)
-
-
-class _GcsTask(ObjectStoreSinkTask):
-    store_of = staticmethod(gcs_store)
-
-
-class _FolderTask(ObjectStoreSinkTask):
-    store_of = staticmethod(plain_store)
-
-
-class AzureBlobSink(ObjectStoreSink):
+class AzureBlobSink(ObjectStoreSink, service=AZURE):
     """Writes objects into an Azure Blob Storage container."""
 
     names = ("io.confluent.connect.azure.blob.AzureBlobStorageSinkConnector", "AzureBlobSink")
-    title, config, task, bucket_key = "Azure Blob Storage sink", AZURE + SINK, _AzureTask, "azblob.container.name"
 
 
-class S3Sink(ObjectStoreSink):
+class S3Sink(ObjectStoreSink, service=S3):
     """Writes objects into an S3 bucket."""
 
     names = ("io.confluent.connect.s3.S3SinkConnector", "S3_SINK", "S3Sink")
-    title, config, task, bucket_key = "Amazon S3 sink", S3 + SINK, _S3Task, "s3.bucket.name"
 
 
-class GcsSink(ObjectStoreSink):
+class GcsSink(ObjectStoreSink, service=GCS):
     """Writes objects into a Google Cloud Storage bucket."""
 
     names = ("io.confluent.connect.gcs.GcsSinkConnector", "GcsSink")
-    title, config, task, bucket_key = "Google Cloud Storage sink", GCS + SINK, _GcsTask, "gcs.bucket.name"
 
 
-class FolderSink(ObjectStoreSink):
+class FolderSink(ObjectStoreSink, service=FOLDER):
     """Writes files into a folder of this machine."""
 
     names = ("headwater.connectors.FolderSink", "FolderSink")
-    title, config, task, bucket_key = "Folder sink", FOLDER + SINK, _FolderTask, "folder"

@@ -8,31 +8,19 @@ import re
 import shutil
 import tempfile
 import zlib
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, cast
 
 import regex
 
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.connectors.object_store import formats
-from headwater.connect.connectors.object_store.store import (
-    AZURE,
-    FOLDER,
-    GCS,
-    S3,
-    Store,
-    azure_store,
-    gcs_store,
-    plain_store,
-    s3_store,
-)
+from headwater.connect.connectors.object_store.services import AZURE, FOLDER, GCS, S3, Service, StoreConnector
 from headwater.connect.errors import ConnectError
 from headwater.connect.record import SourceRecord
 from headwater.connect.spi import SourceConnector, SourceContext, SourceTask
-from headwater.core.errors import DataError
+from headwater.core.errors import HeadwaterError
 from headwater.log.slices import next_turn
 
 _SLICE = 200
@@ -95,11 +83,11 @@ class _Open:
 class ObjectStoreSourceTask(SourceTask):
     """Reads the objects that fall to this task."""
 
-    store_of: ClassVar[Any]
+    service: ClassVar[Service]
 
     async def start(self, config: Config, context: SourceContext) -> None:
         self._context, self._config = context, config
-        self._store: Store = await asyncio.to_thread(type(self).store_of, config, context.folder)
+        self._store = await asyncio.to_thread(self.service.open, config, context.folder)
         self._number = int(config.raw.get("task.number", "0"))
         self._count = int(config.raw.get("task.count", "1"))
         self._format = formats.format_of_class(config.text("format.class"))
@@ -176,16 +164,20 @@ class ObjectStoreSourceTask(SourceTask):
         return None if found is None else int(found[1])
 
     def _fetched(self, path: str) -> IO[bytes]:
-        """The file, or a copy of the object that can be read without waiting."""
-        if self._store.is_local and not path.endswith(".gz"):
-            return self._store.open(path)
+        """The file, or a copy of the object that can be read without waiting; archives are unpacked while read."""
+        found: Any = self._store.open(path) if self._store.is_local else self._copied(path)
+        if not path.endswith(".gz"):
+            return cast("IO[bytes]", found)
+        unpacked: Any = gzip.GzipFile(fileobj=found)
+        unpacked.myfileobj = found  # is closed with it
+        return cast("IO[bytes]", unpacked)
+
+    def _copied(self, path: str) -> Any:
+        made = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115 - closed when it is read
         with self._store.open(path) as opened:
-            source: Any = gzip.GzipFile(fileobj=opened) if path.endswith(".gz") else opened
-            made: Any = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115 - closed when it is read
-            shutil.copyfileobj(source, made, 1 << 20)
-            made.seek(0)
-        found: IO[bytes] = made
-        return found
+            shutil.copyfileobj(opened, made, 1 << 20)
+        made.seek(0)
+        return made
 
     async def _read_some(self) -> None:
         """The next rows of the open object, into `_ready`; those that a restart has already are passed over."""
@@ -193,7 +185,8 @@ class ObjectStoreSourceTask(SourceTask):
         assert opened is not None
         try:
             rows = next(opened.batches, None)
-        except (DataError, ConnectError, ValueError, TypeError, KeyError, EOFError, StopIteration, IndexError) as error:
+        except (HeadwaterError, OSError, EOFError, zlib.error, ValueError, TypeError, LookupError,
+                StopIteration) as error:  # fmt: skip
             raise ConnectError(
                 f"The object {opened.path} in {self._store.name} cannot be read after row {opened.done}: {error}"
             ) from error
@@ -220,51 +213,16 @@ class ObjectStoreSourceTask(SourceTask):
         self._progress[opened.path] = end
 
 
-class ObjectStoreSource(SourceConnector):
+class ObjectStoreSource(StoreConnector, SourceConnector):
     """What the sources have in common: objects are shared among the tasks by their names."""
+
+    kind, keys, works = "source", SOURCE, ObjectStoreSourceTask
 
     async def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:
         return [{"task.number": str(i), "task.count": str(max_tasks)} for i in range(max_tasks)]
 
-    async def validate(self, config: Config) -> Mapping[str, Sequence[str]]:
-        return await checked_store(self.task.store_of, self.bucket_key, config)  # type: ignore[attr-defined]
 
-    @property
-    @abstractmethod
-    def bucket_key(self) -> str:
-        """The key that names the bucket."""
-
-
-async def checked_store(store_of: Any, key: str, config: Config) -> Mapping[str, Sequence[str]]:
-    """An error at the bucket's key when the store cannot be made or listed; folders are taken as they are."""
-    try:
-        store: Store = await asyncio.to_thread(store_of, config, Path("/nonexistent"))
-        if not store.is_local:
-            await store.call("list objects", lambda: store.filesystem.ls(store.root, detail=False))
-    except FileNotFoundError:
-        return {key: [f"There is no such container or bucket: {config.text(key)}"]}
-    except ConnectError as error:
-        return {key: [str(error)]}
-    return {}
-
-
-class _AzureTask(ObjectStoreSourceTask):
-    store_of = staticmethod(azure_store)
-
-
-class _S3Task(ObjectStoreSourceTask):
-    store_of = staticmethod(s3_store)
-
-
-class _GcsTask(ObjectStoreSourceTask):
-    store_of = staticmethod(gcs_store)
-
-
-class _FolderTask(ObjectStoreSourceTask):
-    store_of = staticmethod(plain_store)
-
-
-class AzureBlobSource(ObjectStoreSource):
+class AzureBlobSource(ObjectStoreSource, service=AZURE):
     """Reads the objects of an Azure Blob Storage container."""
 
     names = (
@@ -272,10 +230,9 @@ class AzureBlobSource(ObjectStoreSource):
         "io.confluent.connect.azure.blob.AzureBlobStorageSourceConnector",
         "AzureBlobSource",
     )
-    title, config, task, bucket_key = "Azure Blob Storage source", AZURE + SOURCE, _AzureTask, "azblob.container.name"
 
 
-class S3Source(ObjectStoreSource):
+class S3Source(ObjectStoreSource, service=S3):
     """Reads the objects of an S3 bucket."""
 
     names = (
@@ -283,18 +240,15 @@ class S3Source(ObjectStoreSource):
         "io.confluent.connect.s3.S3SourceConnector",
         "S3Source",
     )
-    title, config, task, bucket_key = "Amazon S3 source", S3 + SOURCE, _S3Task, "s3.bucket.name"
 
 
-class GcsSource(ObjectStoreSource):
+class GcsSource(ObjectStoreSource, service=GCS):
     """Reads the objects of a Google Cloud Storage bucket."""
 
     names = ("io.confluent.connect.gcs.GcsSourceConnector", "GcsSource")
-    title, config, task, bucket_key = "Google Cloud Storage source", GCS + SOURCE, _GcsTask, "gcs.bucket.name"
 
 
-class FolderSource(ObjectStoreSource):
+class FolderSource(ObjectStoreSource, service=FOLDER):
     """Reads the files of a folder of this machine."""
 
     names = ("headwater.connectors.FolderSource", "FolderSource")
-    title, config, task, bucket_key = "Folder source", FOLDER + SOURCE, _FolderTask, "folder"

@@ -1,4 +1,4 @@
-"""Where the objects are: a bucket of one of the clouds, behind fsspec's one interface, or a folder."""
+"""A bucket of one of the clouds, behind fsspec's one interface, or a folder."""
 
 from __future__ import annotations
 
@@ -12,54 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
-from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.errors import ConnectError, MissingExtraError, RetriableError
+from headwater.core.errors import HeadwaterError
 
-EMBEDDED = "object-store"
-"""Folder in the node's embedded data that holds a folder per container."""
 _ANSWER_SECONDS = 5.0
 """How long a server may take to accept a connection."""
 T = TypeVar("T")
 
-AZURE = ConfigDef(
-    Key("azblob.account.name", Type.STRING, "Storage account. Empty: a folder of the node stands in for the account.",
-        default="", importance=Importance.HIGH, group="Store"),
-    Key("azblob.account.key", Type.PASSWORD, "Key of the account.", default="", importance=Importance.HIGH,
-        group="Store"),
-    Key("azblob.sas.token", Type.PASSWORD, "Token in place of the key.", default="", group="Store"),
-    Key("azblob.connection.string", Type.PASSWORD, "Connection string in place of name and key.", default="",
-        group="Store"),
-    Key("azblob.container.name", Type.STRING, "Container.", importance=Importance.HIGH, group="Store"),
-    Key("azblob.endpoint", Type.STRING,
-        "Address of another server that speaks the protocol (http://127.0.0.1:10000), or file:///folder.", default="",
-        group="Store", aliases=("store.url",)),
-    ignored=("azblob.*",),
-)  # fmt: skip
-S3 = ConfigDef(
-    Key("s3.bucket.name", Type.STRING, "Bucket.", importance=Importance.HIGH, group="Store"),
-    Key("s3.region", Type.STRING, "Region.", default="us-west-2", group="Store"),
-    Key("aws.access.key.id", Type.STRING, "Access key. Empty, with no store.url: a folder of the node stands in.",
-        default="", importance=Importance.HIGH, group="Store", secret=True),
-    Key("aws.secret.access.key", Type.PASSWORD, "Secret key.", default="", importance=Importance.HIGH, group="Store"),
-    Key("store.url", Type.STRING, "Address of another server that speaks S3, or file:///folder.", default="",
-        group="Store"),
-    ignored=("s3.*", "aws.*"),
-)  # fmt: skip
-GCS = ConfigDef(
-    Key("gcs.bucket.name", Type.STRING, "Bucket.", importance=Importance.HIGH, group="Store"),
-    Key("gcs.credentials.path", Type.STRING, "File with the service account's key. Empty, with no store.url: a folder "
-        "of the node stands in.", default="", group="Store"),
-    Key("gcs.credentials.json", Type.PASSWORD, "The service account's key itself.", default="", group="Store"),
-    Key("store.url", Type.STRING, "Address of another server that speaks the protocol, or file:///folder.", default="",
-        group="Store"),
-    ignored=("gcs.*",),
-)  # fmt: skip
-FOLDER = ConfigDef(
-    Key("folder", Type.STRING, "Folder of this machine.", importance=Importance.HIGH, group="Store",
-        aliases=("store.url",)),
-)  # fmt: skip
-
-_GONE = (OSError, asyncio.TimeoutError, TimeoutError)
 _DENIED = ("AuthenticationFailed", "AuthorizationFailure", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden",
            "ContainerNotFound", "NoSuchBucket", "AccessDenied", "InvalidAuthenticationInfo", "Incorrect padding",
            "Unauthorized", "invalid_grant", "does not exist")  # fmt: skip
@@ -120,7 +79,7 @@ class Store:
         `ConnectError` when it refuses."""
         try:
             return await _in_thread(lambda: function(*arguments))
-        except (ConnectError, FileNotFoundError):
+        except (HeadwaterError, FileNotFoundError):
             raise
         except Exception as error:  # the clients of the clouds have no common error
             raise _told(self.name, what, error) from error
@@ -163,75 +122,7 @@ def folder_store(path: str) -> Store:
     return Store(None, str(PurePosixPath(path)), f"folder {path}", is_local=True)
 
 
-def azure_store(config: Config, folder: Path) -> Store:
-    """The container that a configuration names, or the folder that stands in."""
-    container, account = config.text("azblob.container.name"), config.text("azblob.account.name")
-    endpoint, connection = config.text("azblob.endpoint"), config.text("azblob.connection.string")
-    if endpoint.startswith("file:"):
-        return folder_store(f"{urlsplit(endpoint).path.rstrip('/')}/{container}")
-    if not account and not connection:
-        return folder_store(str(folder / EMBEDDED / container))
-    _answers(endpoint)
-    options: dict[str, Any] = {}
-    if connection:
-        options["connection_string"] = connection
-    elif endpoint:
-        scheme = urlsplit(endpoint).scheme or "http"
-        base = endpoint.rstrip("/")
-        base = base if base.endswith(f"/{account}") else f"{base}/{account}"
-        options["connection_string"] = (
-            f"DefaultEndpointsProtocol={scheme};AccountName={account};"
-            f"AccountKey={config.text('azblob.account.key')};BlobEndpoint={base};"
-        )
-    else:
-        options |= {"account_name": account}
-        options |= {"sas_token": config.text("azblob.sas.token")} if config.text("azblob.sas.token") else {
-            "account_key": config.text("azblob.account.key")
-        }  # fmt: skip
-    return _cloud("abfs", "azure", options, container, f"Azure container {container}")
-
-
-def s3_store(config: Config, folder: Path) -> Store:
-    """The bucket that a configuration names, or the folder that stands in."""
-    bucket, key, url = config.text("s3.bucket.name"), config.text("aws.access.key.id"), config.text("store.url")
-    if url.startswith("file:"):
-        return folder_store(f"{urlsplit(url).path.rstrip('/')}/{bucket}")
-    if not key and not url:
-        return folder_store(str(folder / EMBEDDED / bucket))
-    _answers(url)
-    client: dict[str, Any] = {"region_name": config.text("s3.region")}
-    options = {"key": key or None, "secret": config.text("aws.secret.access.key") or None, "client_kwargs": client}
-    if url:
-        client["endpoint_url"] = url
-    return _cloud("s3", "s3", options, bucket, f"S3 bucket {bucket}")
-
-
-def gcs_store(config: Config, folder: Path) -> Store:
-    """The bucket that a configuration names, or the folder that stands in."""
-    import json
-
-    bucket, url = config.text("gcs.bucket.name"), config.text("store.url")
-    path, text = config.text("gcs.credentials.path"), config.text("gcs.credentials.json")
-    if url.startswith("file:"):
-        return folder_store(f"{urlsplit(url).path.rstrip('/')}/{bucket}")
-    if not path and not text and not url:
-        return folder_store(str(folder / EMBEDDED / bucket))
-    _answers(url)
-    try:
-        token: Any = json.loads(text) if text else path or "anon"
-    except ValueError:
-        raise ConnectError("gcs.credentials.json is not JSON") from None
-    options = {"token": token} | ({"endpoint_url": url} if url else {})
-    return _cloud("gs", "gcs", options, bucket, f"GCS bucket {bucket}")
-
-
-def plain_store(config: Config, folder: Path) -> Store:
-    """The folder that a configuration names: relative ones are in the node's embedded data."""
-    given = config.text("folder").removeprefix("file://")
-    return folder_store(given if given.startswith("/") else str(folder / EMBEDDED / given))
-
-
-def _answers(url: str) -> None:
+def check_answers(url: str) -> None:
     """Raises `RetriableError` where nobody listens at an address: the clients of the clouds take a minute to say so."""
     parts = urlsplit(url)
     if not parts.hostname:
@@ -243,7 +134,8 @@ def _answers(url: str) -> None:
         raise RetriableError(f"Nobody answers at {parts.hostname}:{port}: {error}") from error
 
 
-def _cloud(protocol: str, extra: str, options: dict[str, Any], root: str, name: str) -> Store:
+def cloud_store(protocol: str, extra: str, options: dict[str, Any], root: str, name: str) -> Store:
+    """A bucket. Raises `ConnectError`, `MissingExtraError`."""
     try:
         import fsspec  # type: ignore[import-untyped]
 
