@@ -85,7 +85,7 @@ def struct_problems(client: Client, orders: list[Order]) -> list[str]:
 
 
 def status_problems(bootstrap_servers: str, ordered: list[Order], late: list[Order]) -> list[str]:
-    """Every record of `pizza-status`, and the order of those of one pizza."""
+    """Every record of `pizza-status`, and the order in which things happened to each pizza."""
     lives = {o.order_id: tuple(expected.life(nobody_delivers=False)) for o in ordered}
     lives |= {o.order_id: tuple(expected.life(nobody_delivers=True)) for o in late}
     numbers = dict.fromkeys(TOPICS, len(lives))
@@ -97,7 +97,7 @@ def status_problems(bootstrap_servers: str, ordered: list[Order], late: list[Ord
     sources = [record for of_topic in records.values() for record in of_topic]
     problems = count_differences("pizza-status", expected.found(statuses), expected.gathered(sources))
     told: dict[str, tuple[object, ...]] = {}
-    for record in statuses:
+    for record in sorted(statuses, key=lambda one: one.at):  # each query writes when it comes to it
         told[record.order_id] = (*told.get(record.order_id, ()), record.value.get("STATUS"))
     print(f"pizza-status {len(statuses)} records of {len(told)} orders, {len(late)} of them by way of 150")
     return problems + differences("pizza-status", told, lives) + expected.baking_problems(records["pizza-assembled"])

@@ -16,7 +16,7 @@ def main() -> None:
     store, next_look = service.store, 0.0
 
     def remember(order_id: str, record: Record) -> None:
-        store.tell(order_id, record["STATUS"], now_ms())
+        store.tell(order_id, record["STATUS"], record["TIMESTAMP"], now_ms())
         service.say(order_id, f"is {Status(record['STATUS']).name.lower()}")
 
     def watch() -> None:

@@ -37,8 +37,8 @@ class Store(Protocol):
 
     def cancel(self, order_id: str) -> None: ...
 
-    def tell(self, order_id: str, status: int, heard: int) -> None:
-        """What was heard of an order, which may not be here yet."""
+    def tell(self, order_id: str, status: int, happened: int, heard: int) -> None:
+        """What was heard of an order, which may not be here yet. News may come late: what happened last counts."""
         ...
 
     def mark_stuck(self, before: int) -> None:
@@ -89,7 +89,8 @@ class SqliteStore:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("CREATE TABLE IF NOT EXISTS orders "
                        "(order_id TEXT PRIMARY KEY, customer_id TEXT, pizza TEXT, placed INT)")  # fmt: skip
-            db.execute("CREATE TABLE IF NOT EXISTS status (order_id TEXT PRIMARY KEY, status INT, heard INT)")
+            db.execute("CREATE TABLE IF NOT EXISTS statuses "
+                       "(order_id TEXT PRIMARY KEY, status INT, happened INT, heard INT)")  # fmt: skip
         with changing(self._delivery) as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("CREATE TABLE IF NOT EXISTS customers (order_id TEXT PRIMARY KEY, customer TEXT)")
@@ -104,25 +105,27 @@ class SqliteStore:
         with changing(self._orders) as db:
             db.execute("DELETE FROM orders WHERE order_id = ?", (order_id,))
 
-    def tell(self, order_id: str, status: int, heard: int) -> None:
+    def tell(self, order_id: str, status: int, happened: int, heard: int) -> None:
         with changing(self._orders) as db:
-            db.execute("INSERT OR REPLACE INTO status VALUES (?, ?, ?)", (order_id, status, heard))
+            db.execute("INSERT INTO statuses VALUES (?, ?, ?, ?) ON CONFLICT (order_id) DO UPDATE SET "
+                       "status = excluded.status, happened = excluded.happened, heard = excluded.heard "
+                       "WHERE excluded.happened >= happened", (order_id, status, happened, heard))  # fmt: skip
 
     def mark_stuck(self, before: int) -> None:
         values = (Status.STUCK, Status.DELIVERED, before)
         with changing(self._orders) as db:
-            db.execute("UPDATE status SET status = ? WHERE status <> ? AND heard < ?", values)
+            db.execute("UPDATE statuses SET status = ? WHERE status <> ? AND heard < ?", values)
 
     def forget(self, before: int) -> None:
         with changing(self._orders) as db:
-            db.execute("DELETE FROM status WHERE heard < ?", (before,))
+            db.execute("DELETE FROM statuses WHERE heard < ?", (before,))
             db.execute(
-                "DELETE FROM orders WHERE placed < ? AND order_id NOT IN (SELECT order_id FROM status)", (before,)
+                "DELETE FROM orders WHERE placed < ? AND order_id NOT IN (SELECT order_id FROM statuses)", (before,)
             )
 
     def statuses(self) -> dict[str, int]:
         with changing(self._orders) as db:
-            return dict(db.execute("SELECT order_id, status FROM status"))
+            return dict(db.execute("SELECT order_id, status FROM statuses"))
 
     def orders(self, customer_id: str, search: str = "") -> list[Kept]:
         wanted = "customer_id = ? AND (instr(order_id, ?) OR instr(lower(pizza), lower(?))) ORDER BY placed DESC"
@@ -133,7 +136,7 @@ class SqliteStore:
 
     def _kept(self, wanted: str, values: tuple[str, ...]) -> list[Kept]:
         query = f"""SELECT order_id, customer_id, pizza, placed, COALESCE(status, {Status.PLACED:d})
-                    FROM orders LEFT JOIN status USING (order_id) WHERE {wanted}"""
+                    FROM orders LEFT JOIN statuses USING (order_id) WHERE {wanted}"""
         with changing(self._orders) as db:
             rows = db.execute(query, values).fetchall()
         return [Kept(order_id, customer, json.loads(pizza), *rest) for order_id, customer, pizza, *rest in rows]

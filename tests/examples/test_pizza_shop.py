@@ -60,14 +60,15 @@ def test_what_customers_write_is_text_on_every_page(shop: dict[str, ModuleType])
 def test_a_status_may_come_before_its_order_and_goes_with_it(shop: dict[str, ModuleType], tmp_path: Path) -> None:
     store = shop["stores"].opened("stores:SqliteStore", tmp_path / "shop")
     pizza = shop["data"].pizza(0)
-    store.tell("a", 200, 1_000)
+    store.tell("a", 200, 990, 1_000)
     store.place("a", pizza, 900)
     store.place("b", pizza, 950)
     assert [(one.order_id, one.status) for one in store.orders(pizza.customer_id)] == [("b", 100), ("a", 200)]
     assert [one.order_id for one in store.orders(pizza.customer_id, pizza.main_topping.upper())] == ["b", "a"]
     assert store.orders("somebody else") == []
     store.mark_stuck(1_001)
-    store.tell("b", 999, 2_000)
+    store.tell("b", 999, 1_990, 2_000)
+    store.tell("b", 300, 1_800, 2_010)
     store.mark_stuck(9_999)
     assert store.statuses() == {"a": 50, "b": 999}
     store.forget(1_500)
