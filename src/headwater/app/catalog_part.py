@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from headwater.app.outside_groups import OutsideGroups
 from headwater.broker.acls import Operation, Permission, Resource
 from headwater.broker.broker import Broker
 from headwater.broker.observation import Direction
@@ -40,13 +41,20 @@ def no_connectors() -> Sequence[ConnectorFact]:
 
 
 class NodePlatform:
-    """The port `catalog.platform.Platform` over the parts of one node. `broker` is None on an outside Kafka cluster."""
+    """The port `catalog.platform.Platform` over the parts of one node. `broker` is None on an outside Kafka cluster,
+    whose consumer groups `outside` knows."""
 
     def __init__(
-        self, engine: Engine, broker: Broker | None, bootstrap: str = "", connectors: Connectors = no_connectors
+        self,
+        engine: Engine,
+        broker: Broker | None,
+        bootstrap: str = "",
+        connectors: Connectors = no_connectors,
+        outside: OutsideGroups | None = None,
     ) -> None:
         self._engine = engine
         self._broker = broker
+        self._outside = outside
         self.read_connectors = connectors
         """What a Connect worker that starts later puts itself in for."""
         self.bootstrap = bootstrap or "127.0.0.1:9092"
@@ -56,7 +64,7 @@ class NodePlatform:
         if type_name == names.CONNECTOR:
             return self.read_connectors is not no_connectors
         if type_name == names.GROUP:
-            return self._broker is not None
+            return self._broker is not None or (self._outside is not None and self._outside.seen)
         if type_name in (names.SUBJECT, names.SCHEMA, names.RECORD, names.FIELD):
             return self._engine.registry is not None
         return self._engine.ready and self._engine.degraded is None
@@ -117,7 +125,7 @@ class NodePlatform:
     def groups(self) -> Sequence[GroupFact]:
         """Groups with members or positions, by name."""
         if self._broker is None:
-            return ()
+            return () if self._outside is None else self._outside.facts
         live, offsets = self._broker.groups.groups, self._broker.offsets
         clients: dict[str, set[str]] = {}
         for flow in self._broker.observation.flows():
@@ -236,8 +244,9 @@ class CatalogPart:
         clock: Clock,
         bootstrap: str = "",
         connectors: Connectors = no_connectors,
+        outside: OutsideGroups | None = None,
     ) -> None:
-        self.platform = NodePlatform(engine, broker, bootstrap, connectors)
+        self.platform = NodePlatform(engine, broker, bootstrap, connectors, outside)
         self.governance = Governance(self.platform, engine.cluster, clock)
         engine.admission.admit = self.governance.contracts.check
 

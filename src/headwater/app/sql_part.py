@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 from headwater.app.access import address
 from headwater.app.catalog_part import CatalogPart
+from headwater.app.outside_groups import OutsideGroups
 from headwater.app.registry_part import RegistryPart
 from headwater.app.rest_access import RestAccess
 from headwater.broker.access import Access
@@ -87,9 +88,14 @@ class SqlPart:
 
     async def _open_catalog(self, engine: Engine) -> None:
         """Before the first statement, which its rules may refuse."""
-        self.catalog = CatalogPart(engine, self._broker, self._clock)
+        outside = OutsideGroups(self._settings.cluster, self._clock) if self._broker is None else None
+        self.catalog = CatalogPart(engine, self._broker, self._clock, outside=outside)
         await self.catalog.start()
         self._stack.push_async_callback(self.catalog.close)
+        if outside is not None:
+            outside.background.start()
+            self._stack.push_async_callback(outside.background.close)
+            engine.background.append(outside.background)
         engine.background.append(self.catalog.governance.catalog.sweeping)
         if self.registry is not None:
             self.registry.door.share(

@@ -6,9 +6,10 @@ nothing is tried for long: a person waits for the answer.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -262,25 +263,41 @@ class ClusterAdmin:
 
     async def groups(self) -> list[GroupInfo]:
         """Of all brokers, by name."""
-        found: dict[str, GroupInfo] = {}
-        for node in self._brokers.nodes():
-            answer = await self._brokers.call(node, _LIST_GROUPS, m.ListGroupsRequest())
-            check(answer.error_code, "listing groups")
-            for group in answer.groups:
-                kind = group.group_type or "classic"
-                found[group.group_id] = GroupInfo(group.group_id, group.group_state, kind.lower(), group.protocol_type)
+        found = {info.name: info for node in self._brokers.nodes() for info in await self._groups_of(node)}
         return [info for _, info in sorted(found.items())]
+
+    async def _groups_of(self, node: int) -> list[GroupInfo]:
+        """Those that the broker coordinates."""
+        answer = await self._brokers.call(node, _LIST_GROUPS, m.ListGroupsRequest())
+        check(answer.error_code, "listing groups")
+        return [
+            GroupInfo(group.group_id, group.group_state, (group.group_type or "classic").lower(), group.protocol_type)
+            for group in answer.groups
+        ]
+
+    async def consumer_groups(self) -> list[GroupDescription]:
+        """Every group of consumers with its members and positions, but not the partitions' ends. Groups that may not be
+        described, or go meanwhile, are left out."""
+        found: list[GroupDescription] = []
+        for node in self._brokers.nodes():
+            for info in await self._groups_of(node):
+                if info.kind == CONSUMER or (info.kind == "classic" and info.protocol in (CONSUMER, "")):
+                    with contextlib.suppress(ClusterError):
+                        found.append(await self._described(node, info))
+        return sorted(found, key=lambda group: group.info.name)
 
     async def describe_group(self, name: str) -> GroupDescription:
         """Raises `ClusterError` if there is no such group."""
         info = next((group for group in await self.groups() if group.name == name), None)
         if info is None:
             raise ClusterError(f"there is no group {name}")
-        node = await self._coordinator(name)
+        description = await self._described(await self._coordinator(name), info)
+        return replace(description, ends=await self.offsets(description.partitions, LATEST))
+
+    async def _described(self, node: int, info: GroupInfo) -> GroupDescription:
+        name = info.name
         members = await (self._consumers(node, name) if info.kind == CONSUMER else self._members(node, name))
-        description = GroupDescription(info, members, await self._committed(node, name))
-        ends = await self.offsets(description.partitions, LATEST)
-        return GroupDescription(info, members, description.committed, ends)
+        return GroupDescription(info, members, await self._committed(node, name))
 
     async def _members(self, node: int, name: str) -> tuple[Member, ...]:
         answer = await self._brokers.call(node, _DESCRIBE_GROUPS, m.DescribeGroupsRequest(groups=[name]))
