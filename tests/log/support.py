@@ -27,7 +27,9 @@ def batch(
 
 
 def open_log(storage: Storage, clock: ManualClock | None = None, **settings: object) -> Log:
-    """A recovered log; syncs block unless told otherwise, as there may be no event loop."""
+    """A recovered log, whose every round of maintenance deletes; syncs block unless told otherwise, as there may be no
+    event loop."""
+    settings.setdefault("retention_check_interval_ms", 0)
     settings.setdefault("fsync", FsyncPolicy.ADAPTIVE)
     log = Log(storage, clock or ManualClock(), LogSettings(**settings))  # type: ignore[arg-type]
     log.open()

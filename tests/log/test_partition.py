@@ -120,6 +120,19 @@ def test_records_too_far_from_now_are_refused_by_their_places(codec: int) -> Non
     assert [place for place, _ in refused.value.problems] == [0, 2]
 
 
+def test_old_records_can_be_read_until_the_next_round_of_retention() -> None:
+    clock = ManualClock()
+    log = open_log(MemoryStorage(), clock, retention_check_interval_ms=300_000)
+    log.maintenance()
+    partition = log.create_topic("t", configs={"retention.ms": str(DAY)}).partitions[0]
+    partition.append(batch(b"old", at=START_MS - 2 * DAY))
+    for ms in (290_000, 10_000):
+        assert values(partition) == [b"old"]
+        clock.advance(ms)
+        log.maintenance()
+    assert values(partition) == []
+
+
 def test_reading_gives_whole_batches_within_the_limit_and_at_least_one() -> None:
     partition = new_partition(index_interval_bytes="0")
     for number in range(10):

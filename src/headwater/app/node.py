@@ -207,6 +207,7 @@ def log_settings(part: LogPart) -> LogSettings:
         fsync=FsyncPolicy(part.fsync),
         fsync_interval_ms=part.fsync_interval_ms,
         checkpoint_interval_ms=part.checkpoint_interval_ms,
+        retention_check_interval_ms=part.retention_check_interval_ms,
         max_partitions_per_topic=part.max_partitions_per_topic,
         max_partitions=part.max_partitions,
         topic_defaults=part.topic_defaults,

@@ -85,7 +85,7 @@ class NodeSettings:
         "text", "`text`: lines for people. `json`: an object per line, for collectors.", choices=("text", "json")
     )
     maintenance_interval_ms: int = setting(
-        30_000, "Time between two rounds of retention and checkpoints in the embedded log.", minimum=100
+        15_000, "Time between two rounds of compaction, retention and checkpoints, as far as they are due.", minimum=100
     )
 
 
@@ -296,6 +296,9 @@ class LogSettings:
         30_000,
         "Time between two notes of how far the files are known good; bounds the scan after a crash.",
         minimum=100,
+    )
+    retention_check_interval_ms: int = setting(
+        300_000, "Time between two rounds of deleting what retention does not keep.", minimum=0
     )
     max_partitions_per_topic: int = setting(
         10_000, "Most partitions that one topic may have. More are refused when it is created or grows.", minimum=1

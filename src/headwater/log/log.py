@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import logging
+import math
 import os
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -21,6 +22,8 @@ from headwater.log.errors import InvalidPartitionsError, StorageError
 from headwater.log.journal import Journal, Span
 from headwater.log.meta import META, Meta, TopicMeta, decode_meta, encode_meta
 from headwater.log.partition import Partition, PartitionHost, Prepared
+from headwater.log.recovery import checkpoint, recover, rollback
+from headwater.log.retention import apply_retention
 from headwater.log.segments import Place
 from headwater.log.settings import FsyncPolicy, LogSettings
 from headwater.log.slices import run
@@ -68,6 +71,7 @@ class Log:
         self._journal = Journal(storage)
         self._checkpoint_wanted = False
         self._checkpoint_at = clock.monotonic()
+        self._cleaned_at = -math.inf
         self._producer_id = self._producer_id_end = 0
 
     # Life
@@ -477,7 +481,7 @@ class Log:
                 note = notes.get((topic.topic_id, index))
                 if note is None and f"{topic.name}-{index}" not in present:
                     continue
-                if partition.recover(note, clean=was_clean):
+                if recover(partition, note, clean=was_clean):
                     scanned.append(partition)
             self._register(topic)
         if not was_clean:
@@ -520,7 +524,7 @@ class Log:
                         partition.index,
                         span.start,
                     )
-                    partition.rollback(span.start, notes.get((partition.topic_id, partition.index)))
+                    rollback(partition, span.start, notes.get((partition.topic_id, partition.index)))
 
     def _shorten_journal(self, safe: int) -> None:
         before = self._journal.size
@@ -543,15 +547,19 @@ class Log:
 
     def maintenance_steps(self) -> Iterator[None]:
         """`maintenance` in steps of a few ms: run one, let others work, run the next. Appends may come in between."""
-        now = self.clock.now_ms()
+        now, monotonic = self.clock.now_ms(), self.clock.monotonic()
         to_compact: list[Partition] = []
+        cleans = monotonic - self._cleaned_at >= self.settings.retention_check_interval_ms / 1000
+        if cleans:
+            self._cleaned_at = monotonic
         for partition in self._written_partitions():
             with _reported("clean", partition):
-                partition.apply_retention(now, self.settings.producer_id_expiration_ms)
+                if cleans:
+                    apply_retention(partition, now, self.settings.producer_id_expiration_ms)
                 if partition.must_compact(now):
                     to_compact.append(partition)
             yield
-        is_due = self.clock.monotonic() - self._checkpoint_at >= self.settings.checkpoint_interval_ms / 1000
+        is_due = monotonic - self._checkpoint_at >= self.settings.checkpoint_interval_ms / 1000
         if to_compact or is_due or self._checkpoint_wanted or self._health.failure:  # that, to find that it is over
             try:
                 # The old one speaks of positions that compaction changes.
@@ -576,14 +584,15 @@ class Log:
         entries = []
         for topic in self._topics.values():
             for partition in topic.partitions:
-                entry = partition.checkpoint()
+                entry = checkpoint(partition)
                 if entry is not None:
                     entries.append(entry)
         self._storage.replace(_CHECKPOINT, encode_checkpoint(entries), sync=sync)
         self._health.accepted()
         for topic in self._topics.values():
             for partition in topic.partitions:
-                partition.drop_old_snapshots()
+                if partition.producer_log is not None:
+                    partition.producer_log.drop_old()
 
 
 @contextlib.contextmanager

@@ -43,6 +43,9 @@ class LogSettings:
     checkpoint_interval_ms: int = 30_000
     """`Log.maintenance` notes at most this often up to where the files are known good: bounds what an unclean start
     has to scan to what was written in this time."""
+    retention_check_interval_ms: int = 300_000
+    """`Log.maintenance` deletes at most this often what retention does not keep, as Kafka does
+    (`log.retention.check.interval.ms`): old records that are loaded into a topic can be read before they go."""
     topic_defaults: Mapping[str, str] = field(default_factory=dict)
     """Topic configs that hold where a topic sets none itself, over Kafka's own defaults."""
     offsets_partitions: int = 1
