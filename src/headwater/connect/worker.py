@@ -11,10 +11,11 @@ from typing import Any
 from headwater.cluster.api import Cluster
 from headwater.connect import sink_offsets, validation
 from headwater.connect.common import full_definition
-from headwater.connect.config import HIDDEN, ConfigDef, without_secrets
+from headwater.connect.config import ConfigDef
 from headwater.connect.config_render import form, key_infos
 from headwater.connect.config_render import validation as validation_body
 from headwater.connect.errors import UsageError
+from headwater.connect.kept_secrets import with_kept_secrets
 from headwater.connect.plugins import Plugins, is_source
 from headwater.connect.running import RunningConnector
 from headwater.connect.spi import Connector
@@ -250,7 +251,7 @@ class Worker:
         """Create a connector or change it, which restarts it: (whether it is new, its info)."""
         async with self._lock:
             old = self._configs.config(name)
-            await self._write(name, _kept_secrets(config, old or {}), None)
+            await self._write(name, with_kept_secrets(self._definition(config), config, old or {}), None)
             if old is None:
                 self._run(name)
             else:
@@ -259,7 +260,7 @@ class Worker:
 
     async def patch_config(self, name: str, patch: Mapping[str, str | None]) -> Json:
         """Change some keys; null takes one away (KIP-477)."""
-        merged = {**self._known(name), **patch}
+        merged = {**self.config(name), **patch}  # with stars: a patch, too, sends no secret somewhere else
         return (await self.put_config(name, {key: value for key, value in merged.items() if value is not None}))[1]
 
     async def delete(self, name: str) -> None:
@@ -420,18 +421,6 @@ class Worker:
             return self.plugins.find(name)
         except UsageError as error:
             raise UsageError(str(error), 404) from None
-
-
-def _kept_secrets(config: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:
-    """A configuration that was read, changed and sent back has stars for its secrets: they stay what they were."""
-
-    def kept(key: str, value: str) -> str:
-        was = old.get(key)
-        if was is None or HIDDEN not in value:
-            return value
-        return was if value in (HIDDEN, without_secrets(was)) else value
-
-    return {key: kept(key, value) for key, value in config.items()}
 
 
 def _restarting(status: Mapping[str, Any]) -> Json:
