@@ -6,7 +6,6 @@ A partition that was never written to is one small object and no file.
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
@@ -15,7 +14,6 @@ from typing import NamedTuple
 from headwater.core.clock import Clock
 from headwater.core.errors import UnknownTopicError
 from headwater.log import compaction
-from headwater.log.checkpoint import Recovered
 from headwater.log.configs import Limits
 from headwater.log.errors import OffsetOutOfRangeError, StorageError
 from headwater.log.producer_log import ProducerLog
@@ -31,8 +29,6 @@ from headwater.wire.records import LENGTH_END, BatchHeader, Buffer, read_records
 
 _BASE_OFFSET = Struct(">q")
 _LEADER_EPOCH = Struct(">i")
-
-logger = logging.getLogger(__name__)
 
 
 class AppendResult(NamedTuple):
@@ -89,9 +85,6 @@ class Partition:
     __slots__ = (
         "_ends",
         "_host",
-        "_noted",
-        "_producer_log",
-        "_stable",
         "_subscribers",
         "high_watermark",
         "index",
@@ -99,7 +92,10 @@ class Partition:
         "limits",
         "log_start",
         "name",
+        "noted",
+        "producer_log",
         "segments",
+        "stable",
         "topic",
         "topic_id",
     )
@@ -116,9 +112,11 @@ class Partition:
         self.log_start = 0
         self.high_watermark = 0
         self.is_deleted = False
-        self._producer_log: ProducerLog | None = None
-        self._stable = Stable(0, 0, 0)
-        self._noted = 0
+        self.producer_log: ProducerLog | None = None
+        self.stable = Stable(0, 0, 0)
+        """Up to where the files are known good."""
+        self.noted = 0
+        """The segment that the last checkpoint speaks of: those before it may be compacted."""
         self._ends: list[tuple[int, int]] = []
         """First offset and marker of transactions whose marker is not visible yet: to readers they are open."""
         self._subscribers: list[Callable[[], None]] | None = None
@@ -148,7 +146,7 @@ class Partition:
     @property
     def producers(self) -> Producers | None:
         """Producers known here; None if there never were any."""
-        return None if self._producer_log is None else self._producer_log.state
+        return None if self.producer_log is None else self.producer_log.state
 
     # Appending
 
@@ -237,7 +235,7 @@ class Partition:
             if header.is_control and self._host.syncer.gated:
                 self._note_end(header, base)
             if header.producer_id >= 0:
-                self._note_producer(header, base, prepared.data)
+                self.note_producer(header, base, prepared.data)
         syncer = self._host.syncer
         if syncer.gated:
             syncer.add(segment.path, self)
@@ -271,10 +269,11 @@ class Partition:
         if ending is not None and ending.transaction_start >= 0:
             self._ends.append((ending.transaction_start, base))
 
-    def _note_producer(self, header: BatchHeader, base: int, data: Buffer) -> None:
-        if self._producer_log is None:
-            self._producer_log = ProducerLog(self._host.storage, self.segments.folder)
-        self._producer_log.note(header, base, data)
+    def note_producer(self, header: BatchHeader, base: int, data: Buffer) -> None:
+        """A batch of a producer is in the log from offset `base` on; `data` is what `header` was read from."""
+        if self.producer_log is None:
+            self.producer_log = ProducerLog(self._host.storage, self.segments.folder)
+        self.producer_log.note(header, base, data)
 
     def _is_old(self) -> bool:
         if not self.segments.all:
@@ -296,7 +295,7 @@ class Partition:
 
     def synced(self, stable: Stable) -> None:
         """Everything up to there is on disk: with an adaptive policy readers see it now."""
-        self._stable = stable
+        self.stable = stable
         if self._host.syncer.gated and stable.offset > self.high_watermark:
             self.high_watermark = min(stable.offset, self.log_end)
             if self._ends:
@@ -399,44 +398,6 @@ class Partition:
                 self.segments.drop_first()
         return self.log_start
 
-    def apply_retention(self, now_ms: int, producer_expiration_ms: int) -> None:
-        """Delete the oldest segments that `retention.ms` and `retention.bytes` do not keep. Raises `StorageError`."""
-        limits = self.limits
-        if self.producers is not None:
-            self.producers.forget(self.log_start, now_ms - producer_expiration_ms)
-        while self.segments.all and (self._is_below_start() or (limits.delete and self._is_expired(now_ms))):
-            if len(self.segments.all) == 1:
-                if not self.segments.all[0].size or self.high_watermark < self.log_end:
-                    return
-                self.segments.roll()
-                self._host.storage.sync(self.segments.all[-1].path)
-            self.segments.drop_first()
-            self.log_start = max(self.log_start, self.segments.all[0].base)
-        for segment in self.segments.all[:-1]:
-            if not segment.used:
-                segment.drop_index()
-            segment.used = False
-
-    def _is_below_start(self) -> bool:
-        return len(self.segments.all) > 1 and self.segments.all[1].base <= self.log_start
-
-    def _is_expired(self, now_ms: int) -> bool:
-        """Whether the oldest segment, all of which is visible, is too old or one too many."""
-        limits, segments = self.limits, self.segments
-        if segments.end_of(0) > self.high_watermark:
-            return False
-        first = segments.all[0]
-        if (
-            limits.retention_bytes >= 0
-            and len(segments.all) > 1
-            and segments.size - first.size >= limits.retention_bytes
-        ):
-            return True
-        if limits.retention_ms < 0 or not first.size:
-            return len(segments.all) > 1 and not first.size
-        newest = segments.max_timestamp(first)
-        return newest >= 0 and now_ms - newest > limits.retention_ms
-
     @property
     def storage(self) -> Storage:
         """Where the files are."""
@@ -446,115 +407,25 @@ class Partition:
         """Whether `compact` has something to do. Raises `StorageError`."""
         if not self.limits.compact or len(self.segments.all) < 2:
             return False
-        self._trust_unsynced()
-        return compaction.is_due(self, self._host.storage, now_ms, self._stable.segment)
+        self.trust_unsynced()
+        return compaction.is_due(self, self._host.storage, now_ms, self.stable.segment)
 
     def compact(self, now_ms: int) -> Iterator[None]:
         """Keep only the newest record of every key in closed segments, in steps of a few ms.
 
         To be called after what `checkpoint` gave was stored. Raises `StorageError`, `CorruptBatchError`.
         """
-        return compaction.compact(self, self._host.storage, now_ms, self._noted)
+        return compaction.compact(self, self._host.storage, now_ms, self.noted)
 
     def deleted(self) -> None:
         """The topic is gone: let those who wait find out, refuse appends."""
         self.is_deleted = True
         self._wake()
 
-    # Recovery
-
-    def recover(self, note: Recovered | None, *, clean: bool) -> bool:
-        """Take over what is on disk. `note` is the last checkpoint's; returns whether a scan found anything new."""
-        self.segments.discover()
-        first = self.segments.all[0].base if self.segments.all else 0
-        self.log_start = max(note.log_start if note is not None else 0, first)
-        scanned = False
-        if clean and note is not None and self._trust(note):
-            self._load_producers(note, self.log_end)
-        else:
-            scanned = self._scan(note)
-        if self.log_end < self.log_start:
-            self._restart_at(self.log_start)
-        self.high_watermark = self.log_end
-        self._stable = self.written()
-        return scanned
-
-    def _scan(self, note: Recovered | None) -> bool:
-        before = self.segments.size
-        place = (note.segment, note.position, note.offset) if note is not None else (-1, 0, 0)
-        start = self.segments.scan_from(*place)
-        self.segments.end = start[2]
-        self._load_producers(note if start[2] == place[2] else None, start[2])
-
-        def take_note(chunk: bytes, header: BatchHeader) -> None:
-            self._note_producer(header, header.base_offset, chunk)
-
-        scanned = self.segments.recover(start, take_note)
-        if self.segments.size < before:
-            logger.warning(
-                "%s: cut %d bytes of incomplete batches at offset %d",
-                self.name,
-                before - self.segments.size,
-                self.log_end,
-            )
-        return scanned
-
-    def drop_old_snapshots(self) -> None:
-        """Remove the producer snapshots that no checkpoint names any more."""
-        if self._producer_log is not None:
-            self._producer_log.drop_old()
-
-    def rollback(self, offset: int, note: Recovered | None) -> None:
-        """Drop everything from `offset` on, at recovery: it belongs to a commit that did not happen."""
-        self.segments.truncate(offset)
-        self._load_producers(note, self.log_end)
-        self.high_watermark = self.log_end
-        self._stable = self.written()
-
-    def checkpoint(self) -> Recovered | None:
-        """Save index and producers as far as they are known good; what recovery needs to know, None if nothing.
-
-        Raises `StorageError`.
-        """
-        self._trust_unsynced()
-        if self.segments.all:
-            self.segments.all[-1].save_index(self._host.storage)
-        stable = self._stable
-        self._noted = stable.segment
-        producers_at, snapshot = stable.offset, -1
-        if self._producer_log is not None:
-            producers_at, snapshot = self._producer_log.save(stable.offset, self.log_end)
-        if not self.segments.all and not self.log_start:
-            return None
-        return Recovered(self.topic_id, self.index, self.log_start, *stable, producers_at, snapshot)
-
-    def _trust_unsynced(self) -> None:
+    def trust_unsynced(self) -> None:
+        """Where nothing is ever synced, what is written is as good as it gets."""
         if self._host.syncer.policy is FsyncPolicy.NONE:
-            self._stable = self.written()
-
-    def _trust(self, note: Recovered) -> bool:
-        """Whether the files are as a clean stop left them."""
-        if not self.segments.all:
-            return note.position == 0 and note.offset == note.log_start
-        active = self.segments.all[-1]
-        if active.base != note.segment or active.size != note.position:
-            return False
-        self.segments.end = note.offset
-        return True
-
-    def _restart_at(self, offset: int) -> None:
-        while self.segments.all:
-            self.segments.drop_first()
-        self.segments.end = offset
-
-    def _load_producers(self, note: Recovered | None, end: int) -> None:
-        """Producers as of offset `end`: from the checkpoint's snapshot and the batches after it, or all batches."""
-        storage, folder = self._host.storage, self.segments.folder
-        self._producer_log, start = ProducerLog.load(storage, folder, note, self.log_start, end)
-        if start < end:
-            for chunk, header in self.segments.walk(start, end):
-                if header.producer_id >= 0:
-                    self._note_producer(header, header.base_offset, chunk)
+            self.stable = self.written()
 
 
 def _first_record(chunk: bytes, header: BatchHeader, first_offset: int, timestamp: int) -> tuple[int, int] | None:
