@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -21,11 +22,13 @@ from headwater.broker.security import SecurityStore
 from headwater.core.clock import SystemClock
 from headwater.engine.errors import ErrorCode, RequestError
 from headwater.http.bodies import DEFAULT_LIMIT_BYTES
+from headwater.http.errors import HttpError
 from headwater.http.origins import Origins
 from headwater.http.permissions import check_statements
 from headwater.http.server import KsqlDoor
 from headwater.log.log import Log
 from headwater.log.storage import MemoryStorage
+from headwater.testing import ManualClock
 from tests.engine.sql_node import sql_node
 
 USERS = ("anna", "bert")
@@ -77,7 +80,8 @@ async def test_who_sent_a_request(
     security: SecurityStore, keys: KeyRing, connection: HTTPConnection, required: str | None, open_to: str | None
 ) -> None:
     for is_required, name in ((True, required), (False, open_to)):
-        found = await RestAccess(Access(keys, security, required=is_required)).identify(connection)
+        access = Access(keys, security, required=is_required)
+        found = await RestAccess(access, failed_login_ms=0).identify(connection)
         assert (None if found is None else found.name) == name
 
 
@@ -99,7 +103,7 @@ async def test_who_sent_a_request(
 async def test_who_may_use_the_sql_engine(
     security: SecurityStore, keys: KeyRing, name: str, method: str, path: str, code: ErrorCode | None
 ) -> None:
-    identify = RestAccess(Access(keys, security, required=True)).identify
+    identify = RestAccess(Access(keys, security, required=True), failed_login_ms=0).identify
     async with sql_node() as node:
         door = KsqlDoor(node.engine, identify, Origins(), DEFAULT_LIMIT_BYTES)
         transport = httpx.ASGITransport(door)
@@ -132,3 +136,35 @@ def test_statements_about_connectors_take_what_connects_own_door_asks_for(
     anna = Principal("anna", "127.0.0.1", Access(keys, security, required=True))
     with nullcontext() if allowed else pytest.raises(RequestError):
         check_statements(anna, statement, {})
+
+
+async def test_guessing_is_slow_and_holds_up_nobody_else(security: SecurityStore, keys: KeyRing) -> None:
+    clock = ManualClock()
+    access = RestAccess(Access(keys, security, required=True), clock, failed_login_ms=100)
+    assert await access.identify(request("admin")) is not None
+    guesses = [asyncio.create_task(access.identify(request("admin", f"guess {n}"))) for n in range(12)]
+    await clock.until_sleeping()
+    refused = [guess for guess in guesses if guess.done()]
+    assert len(refused) == 2, "of those that would have to wait, only so many may"
+    for guess in refused:
+        assert isinstance(guess.exception(), HttpError)
+    assert await access.identify(request("anna")) is not None, "another name"
+    assert await access.identify(request("admin")) is not None, "a secret that is known to be right"
+    for left in range(9, -1, -1):
+        clock.advance(100)
+        await asyncio.wait([guess for guess in guesses if not guess.done()], return_when=asyncio.FIRST_COMPLETED)
+        assert sum(not guess.done() for guess in guesses) == left, "one after the other"
+        if left:
+            await clock.until_sleeping()
+    assert [guess.result() for guess in guesses if guess not in refused] == [None] * 10
+    assert await access.identify(request("admin")) is not None
+
+
+async def test_a_secret_that_was_right_is_checked_again_when_it_has_changed(
+    security: SecurityStore, keys: KeyRing
+) -> None:
+    access = RestAccess(Access(keys, security, required=True), ManualClock(), failed_login_ms=0)
+    assert await access.identify(request("anna")) is not None
+    security.change_users([("anna", ScramCredential.from_password(ScramMechanism.SHA_512, "new"))], ())
+    assert await access.identify(request("anna")) is None
+    assert await access.identify(request("anna", "new")) is not None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -108,7 +109,7 @@ def test_certificates_of_ones_own_are_used_as_they_are(tmp_path: Path) -> None:
         ({"client_auth": "required", "client_ca_file": "/none.pem"}, "tls.client_ca_file"),
     ],
 )
-def test_files_that_are_no_use_are_named(tmp_path: Path, change: dict[str, str], named: str) -> None:
+def test_files_that_are_no_use_are_named(tmp_path: Path, change: dict[str, Any], named: str) -> None:
     certificate, key = Authority(tmp_path, ManualClock()).ensure_server(NAMES)
     own = replace(TlsSettings(certificate_file=str(certificate), key_file=str(key)), **change)
     with pytest.raises(ConfigError, match=named):

@@ -61,7 +61,7 @@ def is_loopback(host: str) -> bool:
     return bool(host) and all(ip_address(str(address).partition("%")[0]).is_loopback for address in addresses)
 
 
-def advertised_url(given: str, host: str, port: int) -> str:
+def advertised_url(given: str, host: str, port: int, scheme: str = "http") -> str:
     """Where other nodes reach a REST door at `host` and `port`: as `given`, if it is. Raises `ConfigError`."""
     if given:
         parts = urlsplit(given)
@@ -69,7 +69,7 @@ def advertised_url(given: str, host: str, port: int) -> str:
             raise ConfigError(f"the advertised_url `{given}` is not `http://host:port` or `https://host:port`")
         return given.rstrip("/")
     everywhere = host in ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
-    return f"http://{address(socket.gethostname() if everywhere else host, port)}"
+    return f"{scheme}://{address(socket.gethostname() if everywhere else host, port)}"
 
 
 def address(host: str, port: int) -> str:

@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from headwater.app.access import address, advertised_url
-from headwater.app.rest_access import RestAccess
+from headwater.app.doors import RestDoors
 from headwater.app.sql_connectors import SqlConnectors
-from headwater.broker.access import Access
 from headwater.cluster.api import Cluster
 from headwater.connect.metrics import connect_metrics
 from headwater.connect.plugins import Plugins
@@ -24,8 +23,6 @@ from headwater.core.supervisor import Supervised
 from headwater.engine.connectors import ConnectPort
 from headwater.formats.api import SchemaRegistry
 from headwater.http.connect.door import ConnectDoor
-from headwater.http.listener import RestListener
-from headwater.http.origins import Origins
 
 TITLE = "Kafka Connect's REST API"
 
@@ -41,7 +38,7 @@ class ConnectPart:
         settings: Settings,
         cluster: Cluster,
         clock: Clock,
-        access: Access,
+        doors: RestDoors,
         registry: SchemaRegistry | None = None,
         sql: ConnectPort | None = None,
         plugins: Plugins | None = None,
@@ -51,7 +48,7 @@ class ConnectPart:
         self._clock = clock
         self._settings = settings
         self._stack = AsyncExitStack()
-        self._access = access
+        self._doors = doors
         host = settings.node.host
         told = WorkerSettings(self._folder(), address(host, settings.connect.port), environment=dict(os.environ))
         self.worker = Worker(cluster, clock, told, plugins, registry)
@@ -60,9 +57,8 @@ class ConnectPart:
         """Open the door if asked, and start the connectors. Raises `StartupError`, `ClusterError`, `LogError`."""
         host = self._settings.node.host
         if listen:
-            origins = Origins.at(host)
-            door = ConnectDoor(self.worker, RestAccess(self._access).identify, origins)
-            listener = RestListener(TITLE, door, host, self._settings.connect.port)
+            door = ConnectDoor(self.worker, self._doors.identify, self._doors.origins)
+            listener = self._doors.listener(TITLE, door, self._settings.connect.port)
             await listener.start()
             self._stack.push_async_callback(listener.close)
             self.port = listener.port
@@ -82,7 +78,9 @@ class ConnectPart:
 
         if not isinstance(self._cluster, KafkaCluster):
             return False
-        url = advertised_url(self._settings.connect.advertised_url, self._settings.node.host, port)
+        url = advertised_url(
+            self._settings.connect.advertised_url, self._settings.node.host, port, self._settings.tls.rest_scheme
+        )
         election = ConnectElection(self.worker, self._cluster, url)
         self.background = [election.background]
         self._stack.push_async_callback(election.close)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from headwater.app.rest_access import RestAccess
-from headwater.broker.access import Access
+from headwater.app.doors import RestDoors
 from headwater.broker.broker import Broker
 from headwater.broker.metrics import broker_metrics
 from headwater.core.metrics import Metric
 from headwater.core.settings import Settings
 from headwater.engine.engine import Engine
 from headwater.engine.metrics import engine_metrics
-from headwater.http.listener import RestListener
 from headwater.http.operations import OperationsDoor
-from headwater.http.origins import Origins
 
 
 class ConsolePart:
@@ -23,7 +20,7 @@ class ConsolePart:
     def __init__(
         self,
         settings: Settings,
-        access: Access,
+        doors: RestDoors,
         endpoints: Callable[[], Mapping[str, str]],
         engine: Engine,
         broker: Broker | None,
@@ -32,8 +29,8 @@ class ConsolePart:
         self._more_metrics = more_metrics
         self._engine = engine
         self._broker = broker
-        door = OperationsDoor(self._metrics, endpoints, RestAccess(access).identify, Origins.at(settings.node.host))
-        self._listener = RestListener("the console", door, settings.node.host, settings.console.port)
+        door = OperationsDoor(self._metrics, endpoints, doors.identify, doors.origins)
+        self._listener = doors.listener("the console", door, settings.console.port)
 
     @property
     def port(self) -> int:

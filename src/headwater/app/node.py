@@ -27,6 +27,7 @@ from headwater.log.slices import next_turn
 
 if TYPE_CHECKING:
     from headwater.app.catalog_part import CatalogPart
+    from headwater.app.doors import RestDoors
     from headwater.engine.engine import Engine
 
 LISTENERS = frozenset({"kafka", "ksqldb", "registry", "connect", "console"})
@@ -56,6 +57,7 @@ class Node:
     """Keys, listeners, certificates; from `start` on."""
     access: Access
     """Who may come in and do what, at every door; from `start` on."""
+    _doors: RestDoors
 
     def __init__(self, settings: Settings, clock: Clock | None = None, listeners: Collection[str] = LISTENERS) -> None:
         self.settings = settings
@@ -145,27 +147,29 @@ class Node:
         # Importing it takes most of a start's time. Kafka's clients are served meanwhile, as they would not be if
         # this thread did it.
         await asyncio.to_thread(import_module, "headwater.app.sql_part")
+        from headwater.app.doors import RestDoors
         from headwater.app.sql_part import SqlPart
 
-        part = SqlPart(self.settings, cluster, self._clock, self.access, self._broker)
+        self._doors = RestDoors(self.settings, self.access, self._clock, self.security.rest_tls())
+        part = SqlPart(self.settings, cluster, self._clock, self._doors, self._broker)
         self._stack.push_async_callback(part.close)
         self.engine = await part.start(
             self._background, listen="ksqldb" in self.listeners, open_registry="registry" in self.listeners
         )
         if part.port is not None:
-            self.endpoints.append(Endpoint("ksqldb", f"http://{address(self.settings.node.host, part.port)}"))
+            self.endpoints.append(Endpoint("ksqldb", self._doors.url(part.port)))
         kafka = next((endpoint.address for endpoint in self.endpoints if endpoint.name == "kafka"), None)
         self._catalog = part.catalog
         part.catalog.platform.bootstrap = kafka or self.settings.cluster.bootstrap_servers or "127.0.0.1:9092"
         if part.registry is not None and part.registry.port is not None:
-            registry = f"http://{address(self.settings.node.host, part.registry.port)}"
+            registry = self._doors.url(part.registry.port)
             self.endpoints.append(Endpoint("registry", registry))
 
     async def _connect(self, cluster: Cluster) -> None:
         await asyncio.to_thread(import_module, "headwater.app.connect_part")
         from headwater.app.connect_part import ConnectPart
 
-        part = ConnectPart(self.settings, cluster, self._clock, self.access, self.engine.registry, self.engine.connect)
+        part = ConnectPart(self.settings, cluster, self._clock, self._doors, self.engine.registry, self.engine.connect)
         self._stack.push_async_callback(part.close)
         await part.start(listen=True)
         self._more_metrics.append(part.metrics)
@@ -174,7 +178,7 @@ class Node:
 
             self._catalog.platform.read_connectors = partial(connector_facts, part.worker, cluster)
         if part.port is not None:
-            self.endpoints.append(Endpoint("connect", f"http://{address(self.settings.node.host, part.port)}"))
+            self.endpoints.append(Endpoint("connect", self._doors.url(part.port)))
 
     async def _agents(self, cluster: Cluster) -> None:
         await asyncio.to_thread(import_module, "headwater.app.agents_part")
@@ -190,10 +194,10 @@ class Node:
         from headwater.app.console_part import ConsolePart
 
         listening = {endpoint.name: endpoint.address for endpoint in self.endpoints}
-        part = ConsolePart(self.settings, self.access, lambda: listening, self.engine, self._broker, self._more_metrics)
+        part = ConsolePart(self.settings, self._doors, lambda: listening, self.engine, self._broker, self._more_metrics)
         await part.start()
         self._stack.push_async_callback(part.close)
-        self.endpoints.append(Endpoint("console", f"http://{address(self.settings.node.host, part.port)}"))
+        self.endpoints.append(Endpoint("console", self._doors.url(part.port)))
 
     async def _maintain(self, log: Log) -> None:
         await self._clock.sleep(self.settings.node.maintenance_interval_ms / 1000)

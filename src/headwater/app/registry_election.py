@@ -23,7 +23,7 @@ class RegistryElection:
 
     def __init__(self, registry: Registry, cluster: KafkaCluster, settings: Settings, port: int) -> None:
         self._registry = registry
-        url = advertised_url(settings.registry.advertised_url, settings.node.host, port)
+        url = advertised_url(settings.registry.advertised_url, settings.node.host, port, settings.tls.rest_scheme)
         self._identity = election.Identity.at(url)
         protocol = GroupProtocol(
             election.GROUP,

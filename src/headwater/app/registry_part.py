@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from headwater.app.rest_access import RestAccess
-from headwater.broker.access import Access
+from headwater.app.doors import RestDoors
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.core.settings import Settings
 from headwater.core.supervisor import Supervised
-from headwater.http.listener import RestListener
-from headwater.http.origins import Origins
 from headwater.http.registry.door import RegistryDoor
 from headwater.registry.port import SqlSchemas
 from headwater.registry.registry import Registry
@@ -26,14 +23,14 @@ class RegistryPart:
     port: int | None = None
     background: Sequence[Supervised] = ()
 
-    def __init__(self, settings: Settings, cluster: Cluster, clock: Clock, access: Access) -> None:
+    def __init__(self, settings: Settings, cluster: Cluster, clock: Clock, doors: RestDoors) -> None:
         self._settings = settings
         self._clock = clock
         self._stack = AsyncExitStack()
         self.registry = Registry(cluster, clock, settings.registry.max_schema_bytes)
         self.schemas = SqlSchemas(self.registry)
-        identify, origins = RestAccess(access).identify, Origins.at(settings.node.host)
-        self.door = RegistryDoor(self.registry, identify, origins=origins)
+        self._doors = doors
+        self.door = RegistryDoor(self.registry, doors.identify, doors.origins)
 
     async def start(self, *, listen: bool) -> None:
         """Read the schemas, and open the door if asked. Raises `StartupError`, `ClusterError`, `LogError`."""
@@ -44,7 +41,7 @@ class RegistryPart:
         self._stack.push_async_callback(following.close)
         self.background = [following]
         if listen:
-            door = RestListener(TITLE, self.door, self._settings.node.host, self._settings.registry.port)
+            door = self._doors.listener(TITLE, self.door, self._settings.registry.port)
             await door.start()
             self._stack.push_async_callback(door.close)
             self.port = door.port

@@ -2,34 +2,89 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+import hashlib
+import logging
+import secrets
+from collections import defaultdict
 
 from starlette.requests import HTTPConnection
 
 from headwater.broker.access import ANONYMOUS, Access, Principal
+from headwater.core.clock import Clock, SystemClock
+from headwater.http.errors import HttpError
 from headwater.http.identity import address_of
+
+_LOGGER = logging.getLogger(__name__)
+FAILED_LOGIN_MS = 100
+_MOST_WAITING = 10
+"""Logins of one name from one address that are checked one after the other; further ones are not looked at."""
+_MOST_KNOWN = 10_000
+"""Secrets that are remembered as right; beyond, all are forgotten, which costs a slow check each."""
 
 
 class RestAccess:
-    """Asks the node's one `Access`."""
+    """Asks the node's one `Access`.
 
-    def __init__(self, access: Access) -> None:
+    A wrong secret is told after `failed_login_ms`, and meanwhile no other is checked for the same name and address: so
+    guessing is as slow as on the Kafka listeners, and cannot keep the node busy with slow hashes. Secrets that were
+    right before do not wait.
+    """
+
+    def __init__(self, access: Access, clock: Clock | None = None, failed_login_ms: int = FAILED_LOGIN_MS) -> None:
         self._access = access
+        self._clock = clock or SystemClock()
+        self._failed_login = failed_login_ms / 1000
+        self._key = secrets.token_bytes(32)
+        self._known: set[bytes] = set()
+        self._waiting: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._turns: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def identify(self, connection: HTTPConnection) -> Principal | None:
         """Who sent the request: is one for `Identify`.
 
         None without credentials where they are needed, and with wrong ones where any are checked: on a node without a
-        single key, clients may send what they like, as many do that are configured for another server.
+        single key, clients may send what they like, as many do that are configured for another server. Raises
+        `HttpError` (429) while too many logins wait.
         """
         address = address_of(connection)
         pair = _basic(connection.headers.get("authorization", ""))
-        if pair is not None and self._access.verify(*pair):
+        if pair is not None and await self._verified(*pair, address):
             return Principal(pair[0], address, self._access)
         if self._access.required or (pair is not None and self._access.exists(pair[0])):
             return None
         return Principal(ANONYMOUS, address, self._access)
+
+    async def _verified(self, name: str, secret: str, address: str) -> bool:
+        digest = hashlib.blake2b(f"{name}\0{secret}".encode(), key=self._key).digest()
+        if digest in self._known and self._access.verify(name, secret):
+            return True
+        self._known.discard(digest)
+        if not self._access.exists(name) and not self._access.required:
+            return False
+        place = address, name
+        if self._waiting[place] >= _MOST_WAITING:
+            raise HttpError(429, f"Too many logins of {name} fail. Try again in a moment", {"Retry-After": "1"})
+        self._waiting[place] += 1
+        try:
+            async with self._turns[place]:
+                return await self._check(name, secret, address, digest)
+        finally:
+            self._waiting[place] -= 1
+            if not self._waiting[place]:
+                del self._waiting[place], self._turns[place]
+
+    async def _check(self, name: str, secret: str, address: str, digest: bytes) -> bool:
+        if self._access.verify(name, secret):
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known.add(digest)
+            return True
+        _LOGGER.warning("Refused a REST login from %s: the API key or secret is wrong", address)
+        await self._clock.sleep(self._failed_login)
+        return False
 
 
 def _basic(header: str) -> tuple[str, str] | None:

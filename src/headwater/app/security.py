@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from functools import partial
 
 from headwater.app.access import check_exposure
@@ -38,11 +39,19 @@ class NodeSecurity:
         self.tokens = token_validator(settings.oauthbearer, clock)
         self._tls: ServerTls | None = None
 
+    def rest_tls(self) -> ssl.SSLContext | None:
+        """What the REST doors accept with; None where they do without. Raises `ConfigError` about certificates."""
+        if not self._settings.tls.rest:
+            return None
+        context = self._certificates().context
+        context.set_alpn_protocols(["h2", "http/1.1"])  # Kafka's clients do not ask
+        return context
+
     def background(self) -> list[Supervised]:
         """What notices changed keys and renews certificates; to be started and closed by the node."""
         work = [Supervised("apiKeys", self._clock, self._watch_keys)]
-        if self._tls is not None:
-            work.append(Supervised("certificates", self._clock, partial(self._renew, self._tls)))
+        if self.rest_tls() is not None or self._tls is not None:  # of any listener
+            work.append(Supervised("certificates", self._clock, partial(self._renew, self._certificates())))
         return work
 
     def kafka_listeners(self, broker: Broker) -> list[tuple[Listener, KafkaListener]]:
@@ -51,18 +60,21 @@ class NodeSecurity:
         return [(listener, self._listener(broker, listener, counts)) for listener in self.listeners]
 
     def _listener(self, broker: Broker, listener: Listener, counts: ConnectionCounts) -> KafkaListener:
-        if listener.protocol.has_tls and self._tls is None:
-            self._tls = ServerTls(self._settings, self._clock)
         return KafkaListener(
             broker,
             listener.host,
             listener.port,
-            tls=self._tls.context if self._tls is not None and listener.protocol.has_tls else None,
+            tls=self._certificates().context if listener.protocol.has_tls else None,
             login=listener.protocol.has_login,
             advertised=(listener.advertised_host, listener.advertised_port),
             counts=counts,
             setting=listener.setting,
         )
+
+    def _certificates(self) -> ServerTls:
+        if self._tls is None:
+            self._tls = ServerTls(self._settings, self._clock)
+        return self._tls
 
     async def _watch_keys(self) -> None:
         await self._clock.sleep(KEYS_SECONDS)

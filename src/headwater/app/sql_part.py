@@ -7,10 +7,9 @@ from contextlib import AsyncExitStack
 
 from headwater.app.access import address
 from headwater.app.catalog_part import CatalogPart
+from headwater.app.doors import RestDoors
 from headwater.app.outside_groups import OutsideGroups
 from headwater.app.registry_part import RegistryPart
-from headwater.app.rest_access import RestAccess
-from headwater.broker.access import Access
 from headwater.broker.broker import Broker
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
@@ -43,13 +42,13 @@ class SqlPart:
     """From `start` on."""
 
     def __init__(
-        self, settings: Settings, cluster: Cluster, clock: Clock, access: Access, broker: Broker | None = None
+        self, settings: Settings, cluster: Cluster, clock: Clock, doors: RestDoors, broker: Broker | None = None
     ) -> None:
         self._broker = broker
         self._settings = settings
         self._cluster = cluster
         self._clock = clock
-        self._access = access
+        self._doors = doors
         self._stack = AsyncExitStack()
         self.registry: RegistryPart | None = None
         """From `start` on."""
@@ -77,7 +76,7 @@ class SqlPart:
         if self._broker is not None:  # a foreign record in it would stop the node's next start
             self._broker.reserved_topics.add(settings.command_topic)
         if listen:
-            server = KsqlServer(engine, host, ksql.port, RestAccess(self._access).identify, ksql.max_request_bytes)
+            server = KsqlServer(engine, host, ksql.port, self._doors.identify, ksql.max_request_bytes, self._doors.tls)
             await server.start()
             self._stack.push_async_callback(server.close)
             self.port = server.port
@@ -101,7 +100,7 @@ class SqlPart:
             self.registry.door.share(
                 CatalogDoor(
                     self.catalog.governance,
-                    RestAccess(self._access).identify,
+                    self._doors.identify,
                     Origins.of(engine.settings, self._settings.node.host),
                 )
             )
@@ -110,7 +109,7 @@ class SqlPart:
         await self._stack.aclose()
 
     async def _schemas(self, listen: bool) -> SqlSchemas:
-        self.registry = RegistryPart(self._settings, self._cluster, self._clock, self._access)
+        self.registry = RegistryPart(self._settings, self._cluster, self._clock, self._doors)
         self._stack.push_async_callback(self.registry.close)
         await self.registry.start(listen=listen)
         if self._broker is not None:

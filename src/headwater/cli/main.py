@@ -132,6 +132,9 @@ def sql(
     server: Annotated[
         str, typer.Option(envvar="HEADWATER_SERVER", help="The server's URL, with user:password@ where it asks.")
     ] = "http://127.0.0.1:8088",
+    ca_file: Annotated[
+        str, typer.Option(envvar="HEADWATER_CA_FILE", help="PEM file of the authority to trust, for https.")
+    ] = "",
     output: Annotated[str, typer.Option(help="How to write answers: table, json or csv.")] = "table",
 ) -> None:
     """Run SQL: a shell on a terminal; statements of -e, -f or a pipe otherwise."""
@@ -141,7 +144,7 @@ def sql(
     formats = ("table", "json", "csv")
     if output not in formats:
         raise ConfigError(f"--output must be one of {', '.join(formats)}, not `{output}`")
-    raise typer.Exit(run_sql(server, execute or [], file or [], output))
+    raise typer.Exit(run_sql(server, execute or [], file or [], output, ca_file))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

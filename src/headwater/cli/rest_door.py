@@ -11,6 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
+from headwater.core.client_tls import client_context, why_not
 from headwater.core.errors import ConfigError, HeadwaterError, StartupError
 
 _SECONDS = 30.0
@@ -31,6 +32,7 @@ class RestDoor:
     def __init__(self, server: str, what: str) -> None:
         self._what = what
         self._server, self._headers = _parsed(server)
+        self._tls = client_context() if self._server.startswith("https:") else None
 
     def get(self, path: str, params: Mapping[str, str]) -> Any:
         """The JSON that a GET is answered with. Raises `RefusedError`, `StartupError`."""
@@ -55,15 +57,16 @@ class RestDoor:
         url = f"{self._server}{path}{query}"
         request = Request(url, body, headers, method=method)  # noqa: S310 - checked: http(s)
         try:
-            with urlopen(request, timeout=_SECONDS) as response:  # noqa: S310
+            with urlopen(request, timeout=_SECONDS, context=self._tls) as response:  # noqa: S310
                 return str(response.read().decode("utf-8", "replace"))
         except HTTPError as error:
             with error:
                 raise RefusedError(_message(error), error.code) from None
         except (URLError, HTTPException, OSError) as error:
-            reason = getattr(error, "reason", None) or error
+            reason = getattr(error, "reason", None)
+            told = why_not(reason if isinstance(reason, Exception) else error)
             raise StartupError(
-                f"{self._what} does not answer at {self._server}: {reason}. Start a node with `headwater up`"
+                f"{self._what} does not answer at {self._server}: {told}. Start a node with `headwater up`"
             ) from error
 
 

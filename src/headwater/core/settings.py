@@ -176,6 +176,12 @@ class TlsSettings:
         choices=("none", "requested", "required"),
     )
     client_ca_file: str = setting("", "PEM file of the authorities that clients' certificates come from.")
+    rest: bool = setting(False, "Whether the REST doors speak https: ksqlDB, schema registry, Connect and console.")
+
+    @property
+    def rest_scheme(self) -> str:
+        """Of the REST doors' URLs."""
+        return "https" if self.rest else "http"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
@@ -103,6 +104,7 @@ class KsqlServer:
         port: int = 8088,
         identify: Identify = anybody,
         max_request_bytes: int = DEFAULT_LIMIT_BYTES,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._engine = engine
         door = KsqlDoor(engine, identify, Origins.of(engine.settings, host), max_request_bytes)
@@ -112,6 +114,7 @@ class KsqlServer:
             host,
             port,
             idle_seconds=engine.settings.integer("ksql.idle.connection.timeout.seconds"),
+            tls=tls,
         )
 
     @property

@@ -27,6 +27,7 @@ from h2.events import (
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes
 
+from headwater.core.client_tls import client_context
 from headwater.core.errors import ClusterError
 
 CONNECT_SECONDS = 10.0
@@ -62,12 +63,15 @@ class Http2Connection:
         self._task = asyncio.create_task(self._read(), name=f"connection to {address.netloc}")
 
     @classmethod
-    async def open(cls, address: SplitResult) -> Http2Connection:
-        """Connect; the server must speak HTTP/2, without TLS right away. Raises `OSError`, `ConnectionLostError`."""
+    async def open(cls, address: SplitResult, ca_file: str = "") -> Http2Connection:
+        """Connect; the server must speak HTTP/2, without TLS right away. For https see `client_context`.
+
+        Raises `OSError`, `ConnectionLostError`, `ConfigError`.
+        """
         context: ssl.SSLContext | None = None
         port = address.port or 80
         if address.scheme == "https":
-            context = ssl.create_default_context()
+            context = client_context(ca_file)
             context.set_alpn_protocols(["h2"])
             port = address.port or 443
         async with asyncio.timeout(CONNECT_SECONDS):

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import msgspec
 
 from headwater.core import types
+from headwater.core.client_tls import why_not
 from headwater.core.errors import ConfigError, HeadwaterError, StartupError
 from headwater.core.names import quote_if_needed
 from headwater.core.schema import Column
@@ -44,8 +45,9 @@ _decode_values = msgspec.json.Decoder(list[Any], float_hook=Decimal).decode
 class RemoteServer:
     """Speaks HTTP/2 over one connection, which is opened anew when it was lost. `url` may hold user and password."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, ca_file: str = "") -> None:
         self._address = _parse(url)
+        self._ca_file = ca_file
         self.endpoints: Mapping[str, str] = {"ksqldb": f"{self._address.scheme}://{_host(self._address)}"}
         self._headers = _authorization(self._address)
         self._connection: Http2Connection | None = None
@@ -170,9 +172,9 @@ class RemoteServer:
         async with self._connecting:
             if self._connection is None or self._connection.lost is not None:
                 try:
-                    self._connection = await Http2Connection.open(self._address)
+                    self._connection = await Http2Connection.open(self._address, self._ca_file)
                 except (OSError, TimeoutError) as error:
-                    raise self._unreachable(getattr(error, "strerror", None) or str(error) or "no answer") from error
+                    raise self._unreachable(why_not(error)) from error
         return self._connection.request(method, path, headers)
 
     def _unreachable(self, reason: str) -> StartupError:

@@ -60,21 +60,24 @@ def start_async(
     )
 
 
-def remote(url: str = "http://127.0.0.1:8088") -> Node:
+def remote(url: str = "http://127.0.0.1:8088", ca_file: str = "") -> Node:
     """A node elsewhere, or a ksqlDB server, by its REST URL: `https://user:password@host:8088` for one that asks.
 
-    It must speak HTTP/2, as ksqlDB does. Raises `ConfigError` for what is no URL, `StartupError` if nothing answers.
+    It must speak HTTP/2, as ksqlDB does. Certificates are checked against `ca_file` (PEM), else the file that
+    `HEADWATER_CA_FILE` names in the environment, else the system's authorities.
+
+    Raises `ConfigError` for what is no URL or no such file, `StartupError` if nothing answers.
     """
     from headwater.library.remote import RemoteServer
 
-    return Node(RemoteServer(url))
+    return Node(RemoteServer(url, ca_file))
 
 
-def remote_async(url: str = "http://127.0.0.1:8088") -> AsyncNode:
+def remote_async(url: str = "http://127.0.0.1:8088", ca_file: str = "") -> AsyncNode:
     """As `remote`: `async with headwater.remote_async(url) as node`, or `await` it."""
     from headwater.library.remote import RemoteServer
 
-    return AsyncNode(RemoteServer(url))
+    return AsyncNode(RemoteServer(url, ca_file))
 
 
 def local_server(

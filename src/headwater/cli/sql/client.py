@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import select
-import ssl
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
+from headwater.core.client_tls import client_context, why_not
 from headwater.core.errors import ConfigError, HeadwaterError, StartupError
 
 DEFAULT_SERVER = "http://127.0.0.1:8088"
@@ -151,9 +151,11 @@ class Client:
     """Talks to one server. Every method raises `ServerError` for what the server refuses and `StartupError` when it
     cannot be reached."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, ca_file: str = "") -> None:
+        """`ca_file`: as for `client_context`. Raises `ConfigError` for what is no URL or no such file."""
         self.server = server
         self._address = _parse(server)
+        self._tls = client_context(ca_file) if self._address.scheme == "https" else None
         self._headers = {"Content-Type": "application/json"}
         if self._address.username is not None:
             pair = f"{unquote(self._address.username)}:{unquote(self._address.password or '')}"
@@ -219,14 +221,14 @@ class Client:
 
     def _connect(self) -> HTTPConnection:
         host, port = self._address.hostname or "", self._address.port
-        if self._address.scheme == "https":
-            context = ssl.create_default_context()
-            return HTTPSConnection(host, port or 443, timeout=CONNECT_SECONDS, context=context)
+        if self._tls is not None:
+            return HTTPSConnection(host, port or 443, timeout=CONNECT_SECONDS, context=self._tls)
         return HTTPConnection(host, port or 80, timeout=CONNECT_SECONDS)
 
     def _unreachable(self, error: Exception) -> StartupError:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return StartupError(f"no ksqlDB server answers at {self.server}: {reason}. Start one with `headwater up`")
+        return StartupError(
+            f"no ksqlDB server answers at {self.server}: {why_not(error)}. Start one with `headwater up`"
+        )
 
 
 def _parse(server: str) -> SplitResult:

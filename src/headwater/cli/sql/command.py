@@ -13,12 +13,12 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
-def run_sql(server: str, texts: Sequence[str], files: Sequence[Path], output_format: str) -> int:
+def run_sql(server: str, texts: Sequence[str], files: Sequence[Path], output_format: str, ca_file: str = "") -> int:
     """Returns the exit code: 1 after a statement failed, whose message is on standard error.
 
     Raises `StartupError` when the server is not there, `ConfigError` for a file that cannot be read.
     """
-    client = Client(server)
+    client = Client(server, ca_file)
     if not texts and not files and sys.stdin.isatty():
         from headwater.cli.sql.shell import Shell
 

@@ -103,9 +103,9 @@ class RegistryDoor(Door[RegistryCall]):
     def refuse(self, error: Exception, request: Request) -> Response:
         message, headers = str(error), None
         if isinstance(error, RegistryError):
-            code = error.code
+            code = int(error.code)
         elif isinstance(error, HttpError):
-            code, headers = Code.FORBIDDEN if error.status == 403 else Code(error.status), error.headers
+            code, headers = Code.FORBIDDEN if error.status == 403 else error.status, error.headers
         elif isinstance(error, HeadwaterError):
             code = Code.STORE
         else:
@@ -113,7 +113,7 @@ class RegistryDoor(Door[RegistryCall]):
             code, message = Code.INTERNAL, "Internal Server Error"
         message = message.encode("utf-8", "backslashreplace").decode()
         body = msgspec.json.encode({"error_code": int(code), "message": message})
-        return Response(body, code.status, headers, _media_type(request))
+        return Response(body, int(str(int(code))[:3]), headers, _media_type(request))
 
     def _describe(self, call: RegistryCall) -> Response:
         from headwater.http.openapi import Api, document  # seldom needed, and it would lengthen every start

@@ -1,0 +1,34 @@
+"""What the REST doors of a node share: who may come in, from which web pages, and how they listen."""
+
+from __future__ import annotations
+
+import ssl
+
+from starlette.types import ASGIApp
+
+from headwater.app.access import address
+from headwater.app.rest_access import RestAccess
+from headwater.broker.access import Access
+from headwater.core.clock import Clock
+from headwater.core.settings import Settings
+from headwater.http.listener import RestListener
+from headwater.http.origins import Origins
+
+
+class RestDoors:
+    """With `tls` they all speak https."""
+
+    def __init__(self, settings: Settings, access: Access, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
+        self.host = settings.node.host
+        self.tls = tls
+        self.origins = Origins.at(self.host)
+        """For doors without settings about web pages."""
+        self.identify = RestAccess(access, clock, settings.kafka.failed_login_delay_ms).identify
+
+    def listener(self, title: str, app: ASGIApp, port: int) -> RestListener:
+        """One that has yet to be started; `title` names it in errors."""
+        return RestListener(title, app, self.host, port, tls=self.tls)
+
+    def url(self, port: int) -> str:
+        """Where a door is that listens on the port."""
+        return f"{'http' if self.tls is None else 'https'}://{address(self.host, port)}"

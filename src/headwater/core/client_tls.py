@@ -1,0 +1,33 @@
+"""Whom clients of https doors trust: the system's authorities, or one that they are told of."""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+from headwater.core.errors import ConfigError
+
+CA_FILE = "HEADWATER_CA_FILE"
+"""Environment variable that names a PEM file of authorities, such as the `ca.pem` of a node (`headwater trust`)."""
+
+
+def client_context(ca_file: str = "") -> ssl.SSLContext:
+    """Checks servers' certificates against `ca_file`, else the file that `HEADWATER_CA_FILE` names, else the system's.
+
+    Raises `ConfigError` for a file that is none.
+    """
+    file = os.path.expanduser(ca_file or os.environ.get(CA_FILE, ""))
+    try:
+        return ssl.create_default_context(cafile=file or None)
+    except OSError as error:  # of which `SSLError` is one
+        raise ConfigError(f"cannot read the authorities in {file}: {error.strerror or error}") from error
+
+
+def why_not(error: Exception) -> str:
+    """Why a server was not reached, with what to do about a certificate that is not trusted."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted ({error.verify_message}). `headwater trust` on the server writes the file "
+            f"of its authority: name that with --ca-file, or in {CA_FILE}"
+        )
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
