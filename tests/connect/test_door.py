@@ -27,6 +27,14 @@ async def client(rig: ConnectRig) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+async def test_the_version_has_numbers_that_tools_read(client: httpx.AsyncClient, rig: ConnectRig) -> None:
+    """kcctl takes major and minor off it, to know what it may ask for."""
+    told = (await client.get("/")).json()
+    major, minor, *_ = told["version"].split(".")
+    assert (int(major), int(minor)) >= (4, 1)
+    assert told["kafka_cluster_id"] == rig.worker.cluster_id
+
+
 async def test_the_life_of_a_connector(client: httpx.AsyncClient, rig: ConnectRig, numbers: Numbers) -> None:
     numbers.end = 3
     body = {"name": "n", "config": {**SOURCE, "tasks.max": 1, "secret": "hush-hush"}}

@@ -8,6 +8,7 @@ from typing import Any
 
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type, Width
 from headwater.connect.spi import Connector, SourceConnector
+from headwater.connect.topic_names import topic_name
 
 DATA_FORMATS = ("JSON", "JSON_SR", "AVRO", "PROTOBUF", "STRING", "BSON")
 """What the cloud's connectors call converters."""
@@ -70,8 +71,7 @@ SINK = ConfigDef(
     Key("topics.regex", Type.STRING, "Pattern of the names of topics to read, new ones included.", default="",
         importance=Importance.HIGH, group="Common", width=Width.LONG),
     Key("errors.deadletterqueue.topic.name", Type.STRING, "Topic for records that are skipped. Empty: none.",
-    default="",
-        group="Error Handling"),
+        default="", group="Error Handling", validator=topic_name),
     Key("errors.deadletterqueue.topic.replication.factor", Type.INT, "Replication of that topic when it is created.",
         default=3, group="Error Handling"),
     Key("errors.deadletterqueue.context.headers.enable", Type.BOOLEAN,

@@ -37,7 +37,8 @@ class WorkerSettings:
     folder: Path
     """Where embedded services keep their files."""
     worker_id: str = "127.0.0.1:8083"
-    version: str = "headwater"
+    version: str = "4.1.0-headwater"
+    """Of Kafka Connect whose REST API this is: tools read its numbers to know what they may ask for."""
     group_id: str = "connect-cluster"
     config_topic: str = "connect-configs"
     offset_topic: str = "connect-offsets"

@@ -43,6 +43,13 @@ def test_properties_of_a_schema_are_obeyed() -> None:
     assert made("boolean", odds=0) == [False] * 50
 
 
+async def test_a_topic_that_cannot_be_is_an_error_of_its_key(tmp_path: Path) -> None:
+    async with ConnectRig(tmp_path) as rig:
+        config = {"connector.class": "DatagenSource", "quickstart": "users", "kafka.topic": "no topic/at all"}
+        with pytest.raises(UsageError, match=r"Invalid value no topic/at all for configuration kafka\.topic"):
+            await rig.worker.create("d", config)
+
+
 async def test_it_stops_after_its_iterations_and_does_not_begin_again(tmp_path: Path) -> None:
     async with ConnectRig(tmp_path) as rig:
         await rig.create("gen", {

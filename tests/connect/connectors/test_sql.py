@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from headwater.connect.errors import UsageError
 from headwater.core.clock import SystemClock
 from headwater.testing.connect_rig import ConnectRig
 from headwater.testing.connector_suite import SinkConnectorSuite, SourceConnectorSuite
@@ -181,3 +183,10 @@ def test_a_jdbc_address_becomes_one_of_sqlalchemy(url: str, expected: str) -> No
 
     given = {"connection.url": url, "connection.user": "u", "connection.password": "p"}
     assert address(Config(given, given)).render_as_string(hide_password=False) == expected
+
+
+async def test_a_missing_library_is_told_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)  # what Python takes for a module that is not there
+    async with ConnectRig(tmp_path) as rig:
+        with pytest.raises(UsageError, match=r"pip install 'headwater\[duckdb\]'"):
+            await rig.worker.create("d", {"connector.class": "DuckDbSink", "topics": "t"})

@@ -19,6 +19,7 @@ from headwater.connect.errors import ConnectError, RetriableError
 from headwater.connect.record import SinkRecord, SourceRecord
 from headwater.connect.schema import ConnectSchema
 from headwater.connect.spi import SinkConnector, SinkContext, SinkTask, SourceConnector, SourceContext, SourceTask
+from headwater.connect.topic_names import topic_name
 
 _BLOCK = 256 << 10
 """Bytes that are read at once."""
@@ -76,7 +77,7 @@ class FileStreamSource(SourceConnector):
     title = "File source"
     config = ConfigDef(
         Key("file", Type.STRING, "File to read; it may be made later.", importance=Importance.HIGH),
-        Key("topic", Type.STRING, "Topic to write to.", importance=Importance.HIGH),
+        Key("topic", Type.STRING, "Topic to write to.", importance=Importance.HIGH, validator=topic_name),
         Key("batch.size", Type.INT, "Most lines of one batch.", default=2000, minimum=1),
     )
     task = FileStreamSourceTask

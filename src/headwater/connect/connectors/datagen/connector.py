@@ -15,6 +15,7 @@ from headwater.connect.converters.avro_schema import from_avro
 from headwater.connect.errors import ConnectError
 from headwater.connect.record import SourceRecord
 from headwater.connect.spi import SourceConnector, SourceContext, SourceTask
+from headwater.connect.topic_names import topic_name
 from headwater.core.errors import HeadwaterError
 
 _BATCH = 500
@@ -40,7 +41,8 @@ def _check(config: Config) -> Mapping[str, str]:
 
 
 CONFIG = ConfigDef(
-    Key("kafka.topic", Type.STRING, "Topic to write to.", importance=Importance.HIGH, aliases=("topic",)),
+    Key("kafka.topic", Type.STRING, "Topic to write to.", importance=Importance.HIGH, aliases=("topic",),
+        validator=topic_name),
     Key("quickstart", Type.STRING, "One of the stock examples.", default="", validator=_known,
         importance=Importance.HIGH, recommender=lambda given: sorted(QUICKSTARTS)),
     Key("schema.string", Type.STRING, "An Avro schema with `arg.properties`, in place of a quickstart.", default=""),

@@ -13,7 +13,8 @@ from headwater.connect.schema import ConnectSchema, Type
 from headwater.core.errors import DataError
 
 
-def _arrow() -> Any:
+def arrow() -> Any:
+    """The library. Raises `MissingExtraError`."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -24,10 +25,10 @@ def _arrow() -> Any:
 
 def read_parquet(file: IO[bytes], size: int) -> Iterator[list[tuple[ConnectSchema | None, Any]]]:
     """Batches of rows with the schema of the file."""
-    arrow = _arrow()
-    opened = arrow.parquet.ParquetFile(file)
-    schema = s.struct([(f.name, _schema(arrow, f.type)) for f in opened.schema_arrow], "schema")
-    moments = [f.name for f in opened.schema_arrow if arrow.types.is_timestamp(f.type)]
+    pa = arrow()
+    opened = pa.parquet.ParquetFile(file)
+    schema = s.struct([(f.name, _schema(pa, f.type)) for f in opened.schema_arrow], "schema")
+    moments = [f.name for f in opened.schema_arrow if pa.types.is_timestamp(f.type)]
     for batch in opened.iter_batches(batch_size=size):
         rows = batch.to_pylist()
         for name in moments:
@@ -36,14 +37,14 @@ def read_parquet(file: IO[bytes], size: int) -> Iterator[list[tuple[ConnectSchem
         yield [(schema, row) for row in rows]
 
 
-def _schema(arrow: Any, kind: Any) -> ConnectSchema:
-    types = arrow.types
+def _schema(pa: Any, kind: Any) -> ConnectSchema:
+    types = pa.types
     if types.is_decimal(kind):
         return s.decimal(kind.scale, kind.precision, optional=True)
     if types.is_list(kind) or types.is_large_list(kind):
-        return s.array(_schema(arrow, kind.value_type), optional=True)
+        return s.array(_schema(pa, kind.value_type), optional=True)
     if types.is_struct(kind):
-        return s.struct([(f.name, _schema(arrow, f.type)) for f in kind], optional=True)
+        return s.struct([(f.name, _schema(pa, f.type)) for f in kind], optional=True)
     for test, schema in (
         (types.is_boolean, s.OPTIONAL_BOOLEAN), (types.is_int8, s.OPTIONAL_INT8), (types.is_int16, s.OPTIONAL_INT16),
         (types.is_int32, s.OPTIONAL_INT32), (types.is_integer, s.OPTIONAL_INT64),
@@ -59,18 +60,18 @@ def _schema(arrow: Any, kind: Any) -> ConnectSchema:
 
 def write_parquet(records: Sequence[SinkRecord]) -> bytes:
     """A file with the records' values as rows; their schema's types, or those that Arrow sees in the values."""
-    arrow = _arrow()
+    pa = arrow()
     schema = records[0].value_schema
     if (schema is not None and schema.type is not Type.STRUCT) or (schema is None and not _all_objects(records)):
         raise ConnectError("Parquet files need values that are structs or objects")
     rows = [record.value for record in records]
-    fields = None if schema is None else arrow.schema([(f.name, _type(arrow, f.schema)) for f in schema.fields])
+    fields = None if schema is None else pa.schema([(f.name, _type(pa, f.schema)) for f in schema.fields])
     try:
-        table = arrow.Table.from_pylist(rows, schema=fields)
-    except arrow.ArrowException as error:
+        table = pa.Table.from_pylist(rows, schema=fields)
+    except pa.ArrowException as error:
         raise DataError(f"Records cannot be written as Parquet: {error}") from None
     out = io.BytesIO()
-    arrow.parquet.write_table(table, out, compression="snappy")
+    pa.parquet.write_table(table, out, compression="snappy")
     return out.getvalue()
 
 
@@ -78,20 +79,20 @@ def _all_objects(records: Sequence[SinkRecord]) -> bool:
     return all(isinstance(record.value, dict) for record in records)
 
 
-def _type(arrow: Any, schema: ConnectSchema) -> Any:
+def _type(pa: Any, schema: ConnectSchema) -> Any:
     if schema.name == s.DECIMAL:
-        return arrow.decimal128(min(schema.precision or 38, 38), schema.scale)
-    named = {s.DATE: arrow.date32(), s.TIME: arrow.time32("ms"), s.TIMESTAMP: arrow.timestamp("ms", "UTC")}
+        return pa.decimal128(min(schema.precision or 38, 38), schema.scale)
+    named = {s.DATE: pa.date32(), s.TIME: pa.time32("ms"), s.TIMESTAMP: pa.timestamp("ms", "UTC")}
     if schema.name in named:
         return named[schema.name]
     if schema.type is Type.STRUCT:
-        return arrow.struct([(f.name, _type(arrow, f.schema)) for f in schema.fields])
+        return pa.struct([(f.name, _type(pa, f.schema)) for f in schema.fields])
     if schema.type is Type.ARRAY and schema.value_schema is not None:
-        return arrow.list_(_type(arrow, schema.value_schema))
+        return pa.list_(_type(pa, schema.value_schema))
     if schema.type is Type.MAP and schema.value_schema is not None and schema.key_schema is not None:
-        return arrow.map_(_type(arrow, schema.key_schema), _type(arrow, schema.value_schema))
+        return pa.map_(_type(pa, schema.key_schema), _type(pa, schema.value_schema))
     return {
-        Type.INT8: arrow.int8(), Type.INT16: arrow.int16(), Type.INT32: arrow.int32(), Type.INT64: arrow.int64(),
-        Type.FLOAT32: arrow.float32(), Type.FLOAT64: arrow.float64(), Type.BOOLEAN: arrow.bool_(),
-        Type.STRING: arrow.string(), Type.BYTES: arrow.binary(),
+        Type.INT8: pa.int8(), Type.INT16: pa.int16(), Type.INT32: pa.int32(), Type.INT64: pa.int64(),
+        Type.FLOAT32: pa.float32(), Type.FLOAT64: pa.float64(), Type.BOOLEAN: pa.bool_(),
+        Type.STRING: pa.string(), Type.BYTES: pa.binary(),
     }[schema.type]  # fmt: skip

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
+from headwater.connect.connectors.object_store import formats
+from headwater.connect.connectors.object_store.parquet import arrow
 from headwater.connect.connectors.object_store.store import Store, check_answers, cloud_store, folder_store
 from headwater.connect.errors import ConnectError
 from headwater.connect.spi import Connector
@@ -163,6 +165,8 @@ class StoreConnector(Connector):
     async def validate(self, config: Config) -> Mapping[str, Sequence[str]]:
         """An error at the bucket's key when the store cannot be opened or listed; folders are taken as they are."""
         key = self.service.bucket_key
+        if formats.format_of_class(config.text("format.class")) == "parquet":
+            await asyncio.to_thread(arrow)
         try:
             store = await asyncio.to_thread(self.service.open, config, Path("/nonexistent"))
             if not store.is_local:

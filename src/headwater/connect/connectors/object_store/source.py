@@ -20,6 +20,7 @@ from headwater.connect.connectors.object_store.services import AZURE, FOLDER, GC
 from headwater.connect.errors import ConnectError
 from headwater.connect.record import SourceRecord
 from headwater.connect.spi import SourceConnector, SourceContext, SourceTask
+from headwater.connect.topic_names import topic_name
 from headwater.core.errors import HeadwaterError
 from headwater.log.slices import next_turn
 
@@ -34,6 +35,8 @@ def _patterns(parts: Any) -> str | None:
         topic, colon, pattern = part.partition(":")
         if not topic or not colon:
             return f"'{part}' is not of the form topic:pattern"
+        if (wrong := topic_name(topic)) is not None:
+            return wrong
         try:
             regex.compile(pattern)
         except regex.error as error:
@@ -56,7 +59,8 @@ SOURCE = ConfigDef(
     Key("topics.dir", Type.STRING, "Folder to read.", default="topics", importance=Importance.HIGH),
     Key("topic.regex.list", Type.LIST, "Pairs topic:pattern; an object goes to the first whose pattern is found in its "
         "path.", default=(), validator=_patterns, importance=Importance.HIGH),
-    Key("topic", Type.STRING, "Topic of what no pattern matches. Empty: left alone.", default=""),
+    Key("topic", Type.STRING, "Topic of what no pattern matches. Empty: left alone.", default="",
+        validator=topic_name),
     Key("record.batch.max.size", Type.INT, "Most records of one batch.", default=2000, minimum=1, maximum=100_000),
     Key("poll.interval.ms", Type.LONG, "Pause before looking for new objects, in ms.", default=60_000, minimum=1,
         aliases=("azblob.poll.interval.ms", "s3.poll.interval.ms", "gcs.poll.interval.ms")),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.connectors.sql.database import AlchemyDatabase, Calls, Database, DuckDbDatabase, SqliteDatabase
 from headwater.connect.connectors.sql.rows import Column, Row, RowShape, runs
-from headwater.connect.errors import ConnectError
+from headwater.connect.errors import ConnectError, MissingExtraError
 from headwater.connect.record import SinkRecord
 from headwater.connect.spi import SinkConnector, SinkContext, SinkTask
 from headwater.core.errors import DataError
@@ -204,3 +205,8 @@ class DuckDbSink(SinkConnector):
 
     async def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:
         return [{}]  # one writer at a time is all that the file takes
+
+    async def validate(self, config: Config) -> Mapping[str, Sequence[str]]:
+        if find_spec("duckdb") is None:
+            raise MissingExtraError("The DuckDB sink", "duckdb")
+        return {}
