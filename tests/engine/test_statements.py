@@ -310,6 +310,10 @@ async def test_assertions_about_topics(node: SqlNode) -> None:
     with pytest.raises(StatementError, match="expected 3 got 2") as caught:
         await node.run("ASSERT TOPIC orders WITH (PARTITIONS=3) TIMEOUT 0 SECONDS;")
     assert caught.value.code == ErrorCode.ASSERTION_FAILED
+    with pytest.raises(
+        StatementError, match=r"expected apples got 2\nMismatched .* expected 9 got 1\nCannot assert unknown"
+    ):
+        await node.run("ASSERT TOPIC orders WITH (PARTITIONS='apples', REPLICAS=9, OTHER='x') TIMEOUT 0 SECONDS;")
 
 
 async def test_inserted_values_are_not_echoed(node: SqlNode) -> None:

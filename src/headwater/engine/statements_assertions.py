@@ -40,11 +40,11 @@ def _topic_problem(statement: ast.AssertTopic, context: Answering) -> str | None
         name = entry.name.upper()
         if name not in actual:
             problems.append(f"Cannot assert unknown topic property: {name}. There are PARTITIONS and REPLICAS")
-        elif not isinstance(entry.value, ast.IntegerLiteral):
-            problems.append(f"{name} must be an integer")
-        elif entry.value.value != actual[name]:
+            continue
+        expected = None if isinstance(entry.value, ast.NullLiteral) else entry.value.value
+        if str(expected) != str(actual[name]):
             problems.append(f"Mismatched configuration for topic {statement.name}: For config {name.lower()}, "
-                            f"expected {entry.value.value} got {actual[name]}")  # fmt: skip
+                            f"expected {expected} got {actual[name]}")  # fmt: skip
     return "\n".join(problems) or None
 
 
