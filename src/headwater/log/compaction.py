@@ -2,8 +2,8 @@
 
 A pass reads the part that was never compacted and notes the last offset of every key in it; then it writes all closed
 segments anew without the records that are superseded, several small ones into one file. Readers see the same offsets
-with gaps. What is not touched: the active segment, everything above the last stable offset, records younger than
-`min.compaction.lag.ms`, and the last batch of a file, which keeps segments adjacent.
+with gaps. What is not touched: the active segment, everything above the last stable offset, and records younger than
+`min.compaction.lag.ms`. The last batch of a file stays even without records, which keeps segments adjacent.
 
 A tombstone stays `delete.retention.ms` from the pass that first saw it, so that readers hear of the deletion. A marker
 stays as long as records of its transaction do.
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from headwater.log.errors import StorageError
 from headwater.log.segment import LOG_SUFFIX, Segment, runs, segment_name
 from headwater.log.storage import Storage
-from headwater.log.thinning import thinned_batch
+from headwater.log.thinning import emptied_batch, thinned_batch
 from headwater.wire.records import BatchHeader, read_records
 
 if TYPE_CHECKING:
@@ -199,8 +199,7 @@ def _rewrite(partition: Partition, storage: Storage, group: list[Segment], rules
                 kept = rules.apply(view, header)
                 if kept is not None:
                     pending += kept
-                whole = view[header.start : header.start + header.size]
-                last = (bytes(whole), header) if kept is None else None
+                last = (_hollow(view, header), header) if kept is None else None
             if len(pending) >= _WRITE_BYTES:
                 storage.write(new, size, pending)
                 size += len(pending)
@@ -223,6 +222,12 @@ def _rewrite(partition: Partition, storage: Storage, group: list[Segment], rules
     swap = f"{segments.folder}/{segment_name(base)}-{segment_name(end)}{SWAP_SUFFIX}"
     storage.rename(new, swap)
     segments.replace(group, finish_swap(storage, segments.folder, base, end, [s.base for s in group]))
+
+
+def _hollow(chunk: memoryview, header: BatchHeader) -> bytes:
+    """What remains of a batch that has to stay: a marker, or its offsets."""
+    whole = chunk[header.start : header.start + header.size]
+    return bytes(whole) if header.is_control else emptied_batch(header, whole)
 
 
 def finish_swap(storage: Storage, folder: str, base: int, end: int, replaced: list[int]) -> Segment:

@@ -14,11 +14,14 @@ from headwater.log.compaction import CLEANED_SUFFIX, SWAP_SUFFIX, finish_swaps
 from headwater.log.errors import CorruptBatchError, StorageError
 from headwater.log.segment import LOG_SUFFIX, Segment, header_at, walk
 from headwater.log.storage import Data, Storage
-from headwater.wire.records import BatchHeader, batch_headers
+from headwater.wire.records import HEADER_SIZE, BatchHeader, batch_headers
 
 _KEPT_HINTS = 16
 """Readers whose place is remembered: a sequential reader then finds its next batch without the index."""
 _MAX_RELATIVE = (1 << 31) - 1
+_COUNT_AT = HEADER_SIZE - 4
+_NONE = bytes(4)
+"""The count of records in the header of a batch that compaction has emptied."""
 
 
 class Place(NamedTuple):
@@ -31,6 +34,11 @@ class Place(NamedTuple):
 
 def _base(segment: Segment) -> int:
     return segment.base
+
+
+def _from_first_record(data: bytes) -> bytes:
+    """The batches from the first one on that has records."""
+    return next((data[header.start :] for header in batch_headers(data) if header.record_count), b"")
 
 
 class Segments:
@@ -147,7 +155,8 @@ class Segments:
     def read(self, offset: int, limit: int, max_bytes: int) -> tuple[bytes, int]:
         """Whole batches from the one holding `offset` on, all before `limit`, and the offset to go on with.
 
-        At least one batch if there is one, else at most `max_bytes`; never from more than one segment.
+        At least one batch if there is one, else at most `max_bytes`; never from more than one segment. It begins with a
+        batch that has records: clients take bytes without any for the begin of a batch that is too large for them.
         """
         number, position = self._find(offset)
         while number < len(self.all):
@@ -168,7 +177,7 @@ class Segments:
         else:
             data = self._read_exactly(segment, position, stop)
         self._hint(following, segment.base, position + len(data))
-        return data, following
+        return (_from_first_record(data) if data[_COUNT_AT:HEADER_SIZE] == _NONE else data), following
 
     def _read_exactly(self, segment: Segment, position: int, stop: int) -> bytes:
         data = self._storage.read(segment.path, position, stop - position)
