@@ -293,6 +293,18 @@ async def test_fetch_waits_for_min_bytes_or_until_time_is_up(client: RawClient, 
     await other.close()
 
 
+async def test_fetch_does_not_wait_for_min_bytes_that_are_there_but_do_not_fit(
+    client: RawClient, running: Running
+) -> None:
+    running.broker.log.create_topic("t", configs={"segment.bytes": "300"})
+    batch = build_batch([(None, b"x" * 200, NOW, ())])
+    await produce(client, "t", batch)
+    await produce(client, "t", batch)
+    impatient = fetch_request("t", 0, wait_ms=3_600_000, min_bytes=400, max_bytes=400)
+    for request in (impatient, fetch_request("t", 0, wait_ms=3_600_000, min_bytes=400)):
+        assert len(values(await client.ask(request, 12, FetchResponse))) == 1
+
+
 async def test_fetch_sees_what_came_between_its_reading_and_its_waiting(running: Running) -> None:
     partition = running.broker.log.create_topic("t").partitions[0]
     context = Context(Session("127.0.0.1", "127.0.0.1", 9092), 12, "raw")

@@ -27,8 +27,9 @@ PartitionData = FetchResponse.PartitionData
 def fetch(broker: Broker, context: Context, request: FetchRequest) -> FetchResponse | Awaitable[FetchResponse]:
     """Batches from each position on, up to the high watermark or, for read_committed, the last stable offset.
 
-    Answers at once if there are `min_bytes` or anything is wrong, else after `max_wait_ms` at the latest. In a session
-    (KIP-227) the request says what has changed since the one before, and so does the answer.
+    Answers at once if there are `min_bytes`, or more than the answer can hold, or anything is wrong, else after
+    `max_wait_ms` at the latest. In a session (KIP-227) the request says what has changed since the one before, and so
+    does the answer.
     """
     by_id = context.version >= FIRST_VERSION_WITH_IDS
     sessions = broker.fetch_sessions
@@ -79,6 +80,7 @@ class _Fetch:
         "_changed",
         "_client",
         "_incremental",
+        "_more",
         "_request",
         "_session",
         "_wanted",
@@ -104,6 +106,8 @@ class _Fetch:
         self._wanted = wanted
         self._changed: set[TopicKey] = set()
         """Topics of a session whose partitions are looked up anew."""
+        self._more = False
+        """Whether there is more to read than fits into this answer, so that waiting would gain nothing."""
         self.complete = False
         self._look_up(context)
 
@@ -164,7 +168,7 @@ class _Fetch:
                 topics[wanted.topic] = [result]
             else:
                 results.append(result)
-        self.complete = failed or found >= request.min_bytes or not self._wanted
+        self.complete = failed or found >= request.min_bytes or self._more or not self._wanted
         return FetchResponse(
             responses=[
                 FetchResponse.FetchableTopicResponse(topic_id=key, partitions=results)
@@ -210,6 +214,7 @@ class _Fetch:
                 data, following = partition.read_on(offset, size, max_offset=end)
             except HeadwaterError as error:
                 return _error(wanted.index, code_of(error), partition)
+        self._more = self._more or following < end
         aborted = None
         if committed:
             found = partition.aborted_in(offset, following) if partition.has_transactions else ()
