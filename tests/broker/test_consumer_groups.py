@@ -285,6 +285,13 @@ def test_a_regular_expression_stands_for_present_and_future_topics_that_the_clie
     assert a.reads == {"invoices-0"}
 
 
+def test_a_regular_expression_stands_for_internal_topics_too() -> None:
+    house = House(orders=1, __consumer_offsets=1)
+    a = Consumer(house, "a", pattern=".*o.*")
+    a.join()
+    assert a.reads == {"orders-0", "__consumer_offsets-0"}
+
+
 def test_a_static_member_that_leaves_for_now_finds_its_partitions_again() -> None:
     house = House(t=4)
     a, b = Consumer(house, "a", "t"), Consumer(house, "b", "t", instance="i")

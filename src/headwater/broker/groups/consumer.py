@@ -311,7 +311,7 @@ class ConsumerGroups:
             if pattern in known:
                 found[pattern] = known[pattern]
             else:
-                names = [t.name for t in self._topics.topics().values() if not t.internal and beat.may_see(t.name)]
+                names = [name for name in self._topics.topics() if beat.may_see(name)]
                 found[pattern] = matching(pattern, names, self._clock.monotonic)
         return found
 
