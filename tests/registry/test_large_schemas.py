@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from headwater.app.node import Node
+from headwater.core.settings import NodeSettings, Settings
 from headwater.registry import workshop
 from headwater.registry.errors import RegistryError
 from headwater.registry.memory import Memory
-from headwater.registry.parsing import parse
+from headwater.registry.parsing import Parsed, parse
 from headwater.registry.workshop import LARGE_CHARS, Task, Text, Workshop, carry_out
 from tests.registry.registry_door import Door, opened
 
@@ -146,3 +148,23 @@ async def test_a_process_that_cannot_work_is_an_error_with_its_reason(monkeypatc
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(RegistryError, match="ended with 1"):
         await Workshop().do(Task(Text("AVRO", avro())))
+
+
+async def test_a_statement_has_its_large_schema_parsed_elsewhere_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process it is only found in the memory, by validation as well as when the statement is carried out."""
+    node = Node(Settings(node=NodeSettings(memory=True)), listeners=())
+    await node.start()
+    try:
+        monkeypatch.setattr(Text, "parse", _never)
+        columns = ", ".join(f"a_long_name_of_a_column_{i} INT" for i in range(FIELDS))
+        for name, kind in (("a", "AVRO"), ("b", "JSON_SR"), ("c", "PROTOBUF")):
+            options = f"kafka_topic='{name}', partitions=1, value_format='{kind}'"
+            await node.engine.execute(f"CREATE STREAM {name} (k INT KEY, {columns}) WITH ({options});")
+        assert node.engine.registry is not None
+        assert node.engine.registry.subjects() == ["a-value", "b-value", "c-value"]
+    finally:
+        await node.close()
+
+
+def _never(text: Text) -> Parsed:
+    raise AssertionError(f"a schema of {text.chars} characters is parsed on the loop")

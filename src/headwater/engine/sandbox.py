@@ -108,6 +108,9 @@ class _RegistryView:
     def check(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
         self._base.check(subject, kind, schema, references)
 
+    async def prepare(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        await self._base.prepare(subject, kind, schema, references)
+
     async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
         await self._base.bring(subject, kind, schema, references)
 
@@ -214,6 +217,9 @@ class RecalledRegistry:
         return
 
     def check(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        return
+
+    async def prepare(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
         return
 
     async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:

@@ -42,7 +42,7 @@ class Sandbox:
                 context.text,
             )
         if kind in DECIDERS:
-            return self._decide(statement)
+            return await self._decide(statement)
         if kind in SESSION:
             SESSION[kind](statement, self._session, self._services.settings)
         elif isinstance(statement, ast.InsertValues):
@@ -59,7 +59,7 @@ class Sandbox:
         overrides = dict(self._session.properties)
         return Deciding(self._state, self._topics, self._registry, services.functions, services.settings, overrides)
 
-    def _decide(self, statement: ast.Statement) -> Decision:
+    async def _decide(self, statement: ast.Statement) -> Decision:
         decision = decide(statement, self._deciding())
         change = decision.change
         if isinstance(change, Unchanged):
@@ -67,6 +67,8 @@ class Sandbox:
         self._services.admission.check(change, self._state.metastore)
         self._topics.create(change.topics)
         if self._registry is not None:
+            for schema in change.schemas:
+                await self._registry.prepare(schema.subject, schema.kind, schema.schema, schema.references)
             register_all(self._registry, change.schemas)
         for edit in change.edits:
             if isinstance(edit, DeleteTopic):

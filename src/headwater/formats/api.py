@@ -100,6 +100,10 @@ class SchemaRegistry(Protocol):
         """Raise what `register` would raise; change nothing."""
         ...
 
+    async def prepare(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        """Have done elsewhere what would hold up the loop in `check` and `register`. Raises `AnalysisError`."""
+        ...
+
     async def bring(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
         """Register, wherever that has to be done, and return when it is durable."""
         ...

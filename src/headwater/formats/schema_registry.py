@@ -63,6 +63,9 @@ class LocalSchemaRegistry:
     def check(self, subject: str, kind: str, schema: str, references: References = ()) -> None:
         """Everything is taken: this registry has no rules of compatibility."""
 
+    async def prepare(self, subject: str, kind: str, schema: str, references: tuple[tuple[str, str], ...] = ()) -> None:
+        """Nothing is looked at here."""
+
     async def bring(self, subject: str, kind: str, schema: str, references: References = ()) -> None:
         """Register; nothing is kept but in memory."""
         self.register(subject, kind, schema, references)

@@ -35,7 +35,6 @@ class Identity(Struct, frozen=True):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
 
-
     @classmethod
     def at(cls, url: str) -> Identity:
         """The registry at `http://host:port` or `https://host:port`."""

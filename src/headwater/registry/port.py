@@ -57,6 +57,17 @@ class SqlSchemas:
         except RegistryError as error:
             raise _refused(subject, error) from None
 
+    async def prepare(self, subject: str, kind: str, schema: str, references: References = ()) -> None:
+        """Have a large schema parsed and compared before `check` or `register` is asked. Raises `AnalysisError`."""
+        latest = self._registry.state.latest(subject)
+        if latest is not None and (latest.schema, latest.schema_type) == (schema, kind):
+            return
+        candidate = self._candidate(kind, schema, references, None)
+        try:
+            await registering.prepare(self._registry.schemas, subject, candidate, False)
+        except RegistryError as error:
+            raise _refused(subject, error) from None
+
     def _candidate(self, kind: str, schema: str, references: References, schema_id: int | None) -> Candidate:
         held = None if schema_id is None else self._registry.state.first_with_id(DEFAULT_CONTEXT, schema_id)
         if held is not None and (held.schema, held.schema_type) == (schema, kind):
@@ -126,6 +137,7 @@ class SqlSchemas:
 
     async def bring(self, subject: str, kind: str, schema: str, references: References = ()) -> None:
         """Register here or, where another node writes, there; return when it is durable. Raises `AnalysisError`."""
+        await self.prepare(subject, kind, schema, references)
         self.check(subject, kind, schema, references)
         try:
             await self._registry.await_writer()

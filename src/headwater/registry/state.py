@@ -121,12 +121,14 @@ class RegistryState:
         versions[value.version] = value
         if not in_order:
             self.subjects[value.subject] = dict(sorted(versions.items()))
-        content = self._contents.setdefault((context, value.schema_type, records.digest_of(value)), Content(value.id))
+        digest = records.digest_of(value)
+        content = self._contents.setdefault((context, value.schema_type, digest), Content(value.id))
         content.versions[value.subject] = max(value.version, content.versions.get(value.subject, 0))
         self._by_id.setdefault((context, value.id), {})[value.place] = None
-        self._by_guid.setdefault(records.digest_of(value), {})[value.place] = None
+        self._by_guid.setdefault(digest, {})[value.place] = None
         self._max_ids[context] = max(self._max_ids.get(context, 0), value.id)
-        self._refer(value, live=not value.deleted)
+        if value.references:
+            self._refer(value, live=not value.deleted)
 
     def _refer(self, value: SchemaValue, live: bool) -> None:
         context = qualified(value.subject).context
