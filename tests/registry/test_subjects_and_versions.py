@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.registry.registry_door import CHANGED, RECORD, WIDER, body, opened
@@ -264,6 +265,16 @@ async def test_who_takes_unknown_members_is_shown_what_confluents_registry_8_has
             assert await door.ask("GET", path, **TAKES_MORE) == (200, shown)
         async with opened(door.registry.cluster) as again:  # type: ignore[arg-type]
             assert await again.ask("GET", "/schemas/ids/1", **TAKES_MORE) == (200, shown)
+
+
+async def test_bytes_of_a_subject_that_are_no_text_stand_for_the_replacement_character() -> None:
+    """As Confluent's registry takes them on Jetty 9."""
+    async with opened() as door:
+        address = httpx.URL("http://registry").copy_with(raw_path=b"/subjects/a%ff%feb/versions")
+        answer = await door.client.post(address, json=body(RECORD))
+        assert answer.status_code == 200
+        assert await door.ask("GET", "/subjects") == (200, ["a\ufffd\ufffdb"])
+        assert await door.ask("GET", "/subjects/a%EF%BF%BD%EF%BF%BDb/versions") == (200, [1])
 
 
 async def test_subjects_of_references_are_shown_with_their_contexts_where_that_is_asked_for() -> None:

@@ -70,4 +70,4 @@ class RegistryElection:
 def _peers(settings: ClusterSettings) -> election.Peers:
     login = f"{NODE_USER}:{settings.node_secret}".encode()
     authorization = f"Basic {base64.b64encode(login).decode()}" if settings.node_secret else None
-    return election.Peers(authorization, settings.ssl_ca_file)
+    return election.Peers(authorization, settings.node_ca_file or settings.ssl_ca_file)

@@ -346,6 +346,11 @@ class ClusterSettings:
         that writes schemas as the user `headwater-node`. Needed where nodes ask for logins.""",
         secret=True,
     )
+    node_ca_file: str = setting(
+        "",
+        """PEM file of the authorities of the other nodes' certificates, where they serve schemas over https. Empty:
+        those of `ssl_ca_file`.""",
+    )
     client_id: str = setting("headwater", "Name under which brokers log and count this client.")
     connect_timeout_ms: int = setting(10_000, "Longest wait for one connection, and for the first at start.", minimum=1)
     request_timeout_ms: int = setting(30_000, "Longest wait for an answer, retries included.", minimum=1)
