@@ -308,3 +308,9 @@ async def test_every_published_operation_has_a_route(node: CatalogNode) -> None:
 )
 def test_schemas_of_every_type_have_their_fields(kind: str, schema: str, fields: list[tuple[str, str, str]]) -> None:
     assert [(f.record, f.path, f.type) for f in schema_fields(kind, schema)] == fields
+
+
+async def test_bodies_that_are_no_json_are_refused(node: CatalogNode) -> None:
+    for kind, status in (("text/plain", 415), ("application/json; charset=utf-8", 200)):
+        response = await node.http.post("types/tagdefs", content=b"[]", headers={"content-type": kind})
+        assert response.status_code == status

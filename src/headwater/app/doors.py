@@ -11,6 +11,7 @@ from headwater.app.rest_access import RestAccess
 from headwater.broker.access import Access
 from headwater.core.clock import Clock
 from headwater.core.settings import Settings
+from headwater.engine.settings import EngineSettings
 from headwater.http.listener import RestListener
 from headwater.http.origins import Origins
 
@@ -21,8 +22,7 @@ class RestDoors:
     def __init__(self, settings: Settings, access: Access, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
         self.host = settings.node.host
         self.tls = tls
-        self.origins = Origins.at(self.host)
-        """For doors without settings about web pages."""
+        self.origins = Origins.of(EngineSettings(settings.ksql.properties), self.host)
         self.identify = RestAccess(access, clock, settings.kafka.failed_login_delay_ms).identify
 
     def listener(self, title: str, app: ASGIApp, port: int) -> RestListener:

@@ -20,7 +20,6 @@ from headwater.engine.engine import Engine
 from headwater.engine.properties import PropertyError, check_server_property
 from headwater.engine.settings import EngineSettings
 from headwater.http.catalog.door import CatalogDoor
-from headwater.http.origins import Origins
 from headwater.http.server import KsqlServer
 from headwater.plan.functions.extensions import all_functions
 from headwater.registry.port import SqlSchemas
@@ -97,13 +96,8 @@ class SqlPart:
             engine.background.append(outside.background)
         engine.background.append(self.catalog.governance.catalog.sweeping)
         if self.registry is not None:
-            self.registry.door.share(
-                CatalogDoor(
-                    self.catalog.governance,
-                    self._doors.identify,
-                    Origins.of(engine.settings, self._settings.node.host),
-                )
-            )
+            door = CatalogDoor(self.catalog.governance, self._doors.identify, self._doors.origins)
+            self.registry.door.share(door)
 
     async def close(self) -> None:
         await self._stack.aclose()

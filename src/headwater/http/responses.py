@@ -1,4 +1,4 @@
-"""Responses: JSON bodies, and bodies that are streamed until the result or the client ends."""
+"""Responses whose bodies are streamed until the result or the client ends."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-
-
-def json_response(body: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status_code=status, media_type="application/json")
 
 
 class StreamedResponse(Response):
