@@ -9,10 +9,11 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from headwater.app.access import address, advertised_url
+from headwater.app.access import address, advertised_url, is_loopback
 from headwater.app.doors import RestDoors
 from headwater.app.sql_connectors import SqlConnectors
 from headwater.cluster.api import Cluster
+from headwater.connect.allowed import Allowed
 from headwater.connect.metrics import connect_metrics
 from headwater.connect.plugins import Plugins
 from headwater.connect.worker import Worker, WorkerSettings
@@ -50,7 +51,11 @@ class ConnectPart:
         self._stack = AsyncExitStack()
         self._doors = doors
         host = settings.node.host
-        told = WorkerSettings(self._folder(), address(host, settings.connect.port), environment=dict(os.environ))
+        part = settings.connect
+        allowed = Allowed.of(part.allowed_paths, part.allowed_variables, trusted=is_loopback(host))
+        told = WorkerSettings(
+            self._folder(), address(host, part.port), environment=dict(os.environ), allowed=allowed
+        )  # fmt: skip
         self.worker = Worker(cluster, clock, told, plugins, registry)
 
     async def start(self, *, listen: bool) -> None:

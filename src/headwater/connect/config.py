@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Final
 
 HIDDEN = "****************"
@@ -93,7 +94,8 @@ class Key:
 
     `default` is a typed value (None: not set), or REQUIRED. Bounds are inclusive. `choices` are compared without regard
     to case and given as declared. `aliases` are other names that set the same key (a cloud connector's name of it).
-    `secret` hides a value that is not a PASSWORD.
+    `secret` hides a value that is not a PASSWORD. `path` gives the file of this machine that a value names, see
+    `headwater.connect.allowed`.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Key:
     recommender: Recommender | None = None
     aliases: tuple[str, ...] = ()
     secret: bool = False
+    path: Callable[[str, Path], Path | None] | None = None
 
     @property
     def required(self) -> bool:

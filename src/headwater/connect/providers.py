@@ -10,10 +10,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from headwater.connect.errors import ConnectError
 
 _PLACEHOLDER = re.compile(r"\$\{(env|file|directory):(?:([^}]*):)?([^}:]*)\}")
+
+
+class Placeholder(NamedTuple):
+    """One that stands in a value."""
+
+    text: str
+    provider: str
+    path: str
+    key: str
+
+
+def placeholders(value: str) -> list[Placeholder]:
+    """Those in a value, in order."""
+    return [Placeholder(match[0], match[1], match[2] or "", match[3]) for match in _PLACEHOLDER.finditer(value)]
 
 
 def resolve(config: Mapping[str, str], environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

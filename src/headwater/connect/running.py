@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
+from headwater.connect.allowed import Allowed
 from headwater.connect.common import full_definition
 from headwater.connect.config import Config, ConfigDef
 from headwater.connect.errors import ConnectError
@@ -28,7 +29,13 @@ class RunningConnector:
     background: its outcome is `status`."""
 
     def __init__(
-        self, name: str, services: TaskServices, configs: Configs, plugins: Plugins, environment: Mapping[str, str]
+        self,
+        name: str,
+        services: TaskServices,
+        configs: Configs,
+        plugins: Plugins,
+        environment: Mapping[str, str],
+        allowed: Allowed,
     ) -> None:
         self.name = name
         self.status = Status(State.UNASSIGNED)
@@ -37,6 +44,7 @@ class RunningConnector:
         self._configs = configs
         self._plugins = plugins
         self._environment = environment
+        self._allowed = allowed
         self._secrets: list[str] = []
         self._starter: asyncio.Task[None] | None = None
         self._closed = False
@@ -138,7 +146,9 @@ class RunningConnector:
         given = self._configs.config(self.name) or {}
         connector = self._plugins.find(given.get("connector.class", ""))
         definition = full_definition(connector)
+        self._allowed.check(definition, given, self._services.folder)
         resolved, found = resolve(given, self._environment)
+        self._allowed.check(definition, resolved, self._services.folder)
         self._secrets = [*found, *hidden_values(definition, resolved)]
         return connector, checked(definition, resolved)
 

@@ -7,7 +7,9 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from headwater.connect.allowed import Allowed
 from headwater.connect.common import full_definition
 from headwater.connect.config import PLACEHOLDER, ConfigDef
 from headwater.connect.errors import UsageError
@@ -48,13 +50,14 @@ class Verdict:
             )
 
 
-async def validate(connector: Connector, given: Mapping[str, str]) -> Verdict:
-    """Never raises for what is in `given`."""
+async def validate(connector: Connector, given: Mapping[str, str], allowed: Allowed, services: Path) -> Verdict:
+    """Never raises for what is in `given`. `services` is the folder of embedded services."""
     from headwater.connect.building import pipeline_problems  # late: see `RunningConnector`
 
     definition = full_definition(connector)
     parsed = definition.parse(given)
     errors = dict(parsed.errors)
+    _merge(errors, allowed.problems(definition, given, services))
     if not errors:
         _merge(errors, pipeline_problems(parsed.config))
         if is_source(connector):

@@ -10,6 +10,7 @@ from typing import Any
 
 from headwater.cluster.api import Cluster
 from headwater.connect import sink_offsets, validation
+from headwater.connect.allowed import Allowed
 from headwater.connect.common import full_definition
 from headwater.connect.config import ConfigDef
 from headwater.connect.config_render import form, key_infos
@@ -45,6 +46,8 @@ class WorkerSettings:
     status_topic: str = "connect-status"
     environment: Mapping[str, str] = field(default_factory=dict)
     """Where `${env:…}` is looked up."""
+    allowed: Allowed = field(default_factory=Allowed)
+    """What of this machine configurations may reach."""
 
     @property
     def configs_transactional_id(self) -> str:
@@ -233,7 +236,7 @@ class Worker:
             raise UsageError(
                 f"Included connector type {given['connector.class']} does not match request type {plugin}", 400
             )
-        verdict = await validation.validate(connector, given)
+        verdict = await validation.validate(connector, given, self.settings.allowed, self.settings.folder)
         return validation_body(connector.names[0], verdict.definition, given, verdict.errors, verdict.warnings)
 
     # Commands
@@ -376,7 +379,8 @@ class Worker:
             )
         if not given.get("connector.class"):
             raise UsageError(f"Connector config {sorted(given)} contains no connector type", 400)
-        verdict = await validation.validate(self.plugins.find(given["connector.class"]), given)
+        plugin, settings = self.plugins.find(given["connector.class"]), self.settings
+        verdict = await validation.validate(plugin, given, settings.allowed, settings.folder)
         verdict.check()
         await self._configs.put(name, given, target)
 
@@ -387,7 +391,8 @@ class Worker:
 
     def _run(self, name: str) -> None:
         self._check_leads()
-        running = RunningConnector(name, self._services, self._configs, self.plugins, self.settings.environment)
+        environment, allowed = self.settings.environment, self.settings.allowed
+        running = RunningConnector(name, self._services, self._configs, self.plugins, environment, allowed)
         self._running[name] = running
         running.start()
 

@@ -259,6 +259,19 @@ class ConnectSettings:
         """URL to which the other nodes on one Apache Kafka send clients of this door, where that is not
         `http://node.host:port`.""",
     )
+    allowed_paths: str = setting(
+        "",
+        """Folders that configurations of connectors may reach, with `${file:…}` and with keys that name files; `*` is
+        every file. Those of the embedded services always are. Empty: every file where `node.host` is loopback, none
+        elsewhere.""",
+        many=True,
+    )
+    allowed_variables: str = setting(
+        "",
+        """Patterns of variables of the environment that `${env:…}` may look up, such as `DB_*`. Empty: all where
+        `node.host` is loopback, none elsewhere.""",
+        many=True,
+    )
     services: str = setting(
         "",
         """Folder of the embedded services: tables, documents and objects that stand in for outside ones. Empty:

@@ -12,6 +12,7 @@ from typing import Any, Self
 from headwater.cluster.api import EARLIEST, Cluster, Commit, TopicPartition, TopicSpec
 from headwater.cluster.batches import OutputRecord, Partitioner, appends
 from headwater.cluster.local import LocalCluster
+from headwater.connect.allowed import Allowed
 from headwater.connect.plugins import Plugins
 from headwater.connect.spi import Connector
 from headwater.connect.worker import Worker, WorkerSettings
@@ -42,13 +43,14 @@ class ConnectRig:
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
         registry: SchemaRegistry | None = None,
+        allowed: Allowed | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.plugins = Plugins(connectors)
         self.registry = registry
         self._log: Log | None = None
         self.cluster = cluster or self._in_memory()
-        self._settings = WorkerSettings(folder, environment=environment or {})
+        self._settings = WorkerSettings(folder, environment=environment or {}, allowed=allowed or Allowed())
 
     def _in_memory(self) -> Cluster:
         self._log = Log(MemoryStorage(), self.clock, LogSettings())

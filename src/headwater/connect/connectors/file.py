@@ -12,6 +12,7 @@ import msgspec
 
 from headwater.cluster.api import TopicPartition
 from headwater.connect import schema as s
+from headwater.connect.allowed import a_file
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.converters.java_values import java_text
 from headwater.connect.converters.json_values import plain, to_json
@@ -76,7 +77,7 @@ class FileStreamSource(SourceConnector):
     names = ("org.apache.kafka.connect.file.FileStreamSourceConnector", "FileStreamSource")
     title = "File source"
     config = ConfigDef(
-        Key("file", Type.STRING, "File to read; it may be made later.", importance=Importance.HIGH),
+        Key("file", Type.STRING, "File to read; it may be made later.", importance=Importance.HIGH, path=a_file),
         Key("topic", Type.STRING, "Topic to write to.", importance=Importance.HIGH, validator=topic_name),
         Key("batch.size", Type.INT, "Most lines of one batch.", default=2000, minimum=1),
     )
@@ -143,7 +144,7 @@ class FileStreamSinkTask(SinkTask):
 
 
 _SINK = ConfigDef(
-    Key("file", Type.STRING, "File to append to.", importance=Importance.HIGH),
+    Key("file", Type.STRING, "File to append to.", importance=Importance.HIGH, path=a_file),
     Key("format", Type.STRING, "`text`: values as Java prints them. `json`: a JSON document per line.", default="text",
         choices=("text", "json")),
 )  # fmt: skip

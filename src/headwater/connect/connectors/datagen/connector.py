@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from headwater.connect.allowed import a_file
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.connectors.datagen.generator import generator
 from headwater.connect.connectors.datagen.quickstarts import QUICKSTARTS
@@ -46,7 +47,7 @@ CONFIG = ConfigDef(
     Key("quickstart", Type.STRING, "One of the stock examples.", default="", validator=_known,
         importance=Importance.HIGH, recommender=lambda given: sorted(QUICKSTARTS)),
     Key("schema.string", Type.STRING, "An Avro schema with `arg.properties`, in place of a quickstart.", default=""),
-    Key("schema.filename", Type.STRING, "A file with one.", default=""),
+    Key("schema.filename", Type.STRING, "A file with one.", default="", path=a_file),
     Key("schema.keyfield", Type.STRING, "The field that becomes the key too.", default=None),
     Key("max.interval", Type.LONG, "Longest pause between two records, in ms; half of it on average.", default=500,
         minimum=0),

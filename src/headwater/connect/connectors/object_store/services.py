@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from headwater.connect.allowed import a_file, a_file_url
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.connectors.object_store import formats
 from headwater.connect.connectors.object_store.parquet import arrow
@@ -20,6 +21,17 @@ from headwater.connect.spi import Connector
 EMBEDDED = "object-store"
 """Folder in the node's embedded data that holds a folder per container."""
 
+
+def _inside(name: Any) -> str | None:
+    """A bucket may be a folder beneath another one."""
+    return "must not lead out of the store" if ".." in name.split("/") or name.startswith("/") else None
+
+
+def _a_folder(text: str, services: Path) -> Path:
+    """Relative ones are in the node's embedded data."""
+    return services / EMBEDDED / text.removeprefix("file://")
+
+
 _AZURE_KEYS = ConfigDef(
     Key("azblob.account.name", Type.STRING, "Storage account. Empty: a folder of the node stands in for the account.",
         default="", importance=Importance.HIGH, group="Store"),
@@ -28,34 +40,35 @@ _AZURE_KEYS = ConfigDef(
     Key("azblob.sas.token", Type.PASSWORD, "Token in place of the key.", default="", group="Store"),
     Key("azblob.connection.string", Type.PASSWORD, "Connection string in place of name and key.", default="",
         group="Store"),
-    Key("azblob.container.name", Type.STRING, "Container.", importance=Importance.HIGH, group="Store"),
+    Key("azblob.container.name", Type.STRING, "Container.", importance=Importance.HIGH, group="Store",
+        validator=_inside),
     Key("azblob.endpoint", Type.STRING,
         "Address of another server that speaks the protocol (http://127.0.0.1:10000), or file:///folder.", default="",
-        group="Store", aliases=("store.url",)),
+        group="Store", aliases=("store.url",), path=a_file_url),
     ignored=("azblob.*",),
 )  # fmt: skip
 _S3_KEYS = ConfigDef(
-    Key("s3.bucket.name", Type.STRING, "Bucket.", importance=Importance.HIGH, group="Store"),
+    Key("s3.bucket.name", Type.STRING, "Bucket.", importance=Importance.HIGH, group="Store", validator=_inside),
     Key("s3.region", Type.STRING, "Region.", default="us-west-2", group="Store"),
     Key("aws.access.key.id", Type.STRING, "Access key. Empty, with no store.url: a folder of the node stands in.",
         default="", importance=Importance.HIGH, group="Store", secret=True),
     Key("aws.secret.access.key", Type.PASSWORD, "Secret key.", default="", importance=Importance.HIGH, group="Store"),
     Key("store.url", Type.STRING, "Address of another server that speaks S3, or file:///folder.", default="",
-        group="Store"),
+        group="Store", path=a_file_url),
     ignored=("s3.*", "aws.*"),
 )  # fmt: skip
 _GCS_KEYS = ConfigDef(
-    Key("gcs.bucket.name", Type.STRING, "Bucket.", importance=Importance.HIGH, group="Store"),
+    Key("gcs.bucket.name", Type.STRING, "Bucket.", importance=Importance.HIGH, group="Store", validator=_inside),
     Key("gcs.credentials.path", Type.STRING, "File with the service account's key. Empty, with no store.url: a folder "
-        "of the node stands in.", default="", group="Store"),
+        "of the node stands in.", default="", group="Store", path=a_file),
     Key("gcs.credentials.json", Type.PASSWORD, "The service account's key itself.", default="", group="Store"),
     Key("store.url", Type.STRING, "Address of another server that speaks the protocol, or file:///folder.", default="",
-        group="Store"),
+        group="Store", path=a_file_url),
     ignored=("gcs.*",),
 )  # fmt: skip
 _FOLDER_KEYS = ConfigDef(
     Key("folder", Type.STRING, "Folder of this machine.", importance=Importance.HIGH, group="Store",
-        aliases=("store.url",)),
+        aliases=("store.url",), path=_a_folder),
 )  # fmt: skip
 
 
@@ -121,8 +134,7 @@ def _gcs(config: Config, folder: Path) -> Store:
 
 def _folder(config: Config, folder: Path) -> Store:
     """The folder that a configuration names: relative ones are in the node's embedded data."""
-    given = config.text("folder").removeprefix("file://")
-    return folder_store(given if given.startswith("/") else str(folder / EMBEDDED / given))
+    return folder_store(str(_a_folder(config.text("folder"), folder)))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
+from headwater.connect.allowed import a_database_file, a_service_file
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.connectors.sql.database import AlchemyDatabase, Calls, Database, DuckDbDatabase, SqliteDatabase
 from headwater.connect.connectors.sql.rows import Column, Row, RowShape, runs
@@ -50,7 +51,7 @@ def _check(config: Config) -> Mapping[str, str]:
 
 CONNECTION = ConfigDef(
     Key("connection.url", Type.STRING, "Address: a JDBC URL (jdbc:postgresql://host/db) or SQLAlchemy's.",
-        importance=Importance.HIGH, group="Connection"),
+        importance=Importance.HIGH, group="Connection", path=a_database_file),
     Key("connection.user", Type.STRING, "User.", default="", importance=Importance.HIGH, group="Connection"),
     Key("connection.password", Type.PASSWORD, "Password.", default="", importance=Importance.HIGH, group="Connection"),
 )  # fmt: skip
@@ -187,7 +188,7 @@ class SqliteSink(SinkConnector):
     title = "SQLite sink"
     config = ConfigDef(
         Key("file", Type.STRING, "File of the database; relative ones are in the node's embedded data.",
-            default="sink.sqlite", importance=Importance.HIGH),
+            default="sink.sqlite", importance=Importance.HIGH, path=a_service_file),
     ) + _keys("upsert", "record_key", ("key",), makes=True)  # fmt: skip
     task = _SqliteTask
 
@@ -199,7 +200,7 @@ class DuckDbSink(SinkConnector):
     title = "DuckDB sink"
     config = ConfigDef(
         Key("file", Type.STRING, "File of the database; relative ones are in the node's embedded data.",
-            default="sink.duckdb", importance=Importance.HIGH),
+            default="sink.duckdb", importance=Importance.HIGH, path=a_service_file),
     ) + _keys("upsert", "record_key", ("key",), makes=True)  # fmt: skip
     task = _DuckDbTask
 
