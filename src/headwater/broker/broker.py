@@ -7,10 +7,11 @@ import logging
 from collections.abc import Collection, Mapping
 
 from headwater.broker.access import ANONYMOUS, Access
-from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
+from headwater.broker.acls import CLUSTER_NAME, OPERATIONS, Operation, Resource
 from headwater.broker.apis import APIS
 from headwater.broker.auth import Verifier
 from headwater.broker.dispatch import Dispatcher
+from headwater.broker.dynamic_configs import DynamicConfigs
 from headwater.broker.errors import Code
 from headwater.broker.fetch_sessions import FetchSessions
 from headwater.broker.groups.coordinator import GroupCoordinator
@@ -77,6 +78,7 @@ class Broker:
         self.reserved_topics: set[str] = set()
         """Topics that only this node itself writes, such as its SQL commands: clients may read them."""
         self.quotas = Quotas(log, clock)
+        self.configs = DynamicConfigs(log, self.settings)
         self.fetch_sessions = FetchSessions(clock.monotonic, self.statistics.session_evicted)
         self.dispatcher = Dispatcher(self)
         self.advertised_versions = {key: api.advertised for key, api in sorted(APIS.items())}
@@ -88,11 +90,19 @@ class Broker:
         """Replay committed offsets, groups and transactions. The log is open already."""
         self.security.load()
         self.quotas.load()
+        self.configs.load()
         if not self._shared_offsets:
             self.offsets.load()
         if self._timers is None:
             self._timers = asyncio.get_running_loop()
-        self._groups = GroupCoordinator(self.offsets, self.log, self.clock, self.timers, self.settings)
+        self._groups = GroupCoordinator(
+            self.offsets,
+            self.log,
+            self.clock,
+            self.timers,
+            self.settings,
+            group_number=self.configs.group_number,
+        )
         self._groups.load()
         self._transactions = TransactionCoordinator(self.log, self.offsets, self.clock, self.timers, self.settings)
         self._transactions.load()
@@ -125,11 +135,6 @@ class Broker:
             raise RuntimeError("The broker has not been started")
         return self._transactions
 
-    @property
-    def topic_defaults(self) -> Mapping[str, str]:
-        """Topic configs that the node's settings give where a topic has none."""
-        return self.log.settings.topic_defaults
-
     def new_session(
         self,
         peer: str,
@@ -156,6 +161,10 @@ class Broker:
         """Whether the request's sender may do it."""
         session = context.session
         return self.access.allows(session.principal, session.peer, operation, resource, name)
+
+    def authorized_operations(self, context: Context, resource: Resource, name: str = CLUSTER_NAME) -> int:
+        """What the request's sender may do with it: a bit for each operation (KIP-430)."""
+        return sum(1 << op for op in OPERATIONS[resource] if self.allows(context, op, resource, name))
 
     def allows_creation(self, context: Context, topic: str) -> bool:
         """Whether the request's sender may create the topic: this one, or any."""

@@ -153,6 +153,12 @@ def parse_config(name: str, text: str) -> ConfigValue:
     definition = TOPIC_CONFIGS.get(name)
     if definition is None:
         raise InvalidTopicConfigError(f"Unknown topic config name: {name}")
+    return check_config(definition, text)
+
+
+def check_config(definition: ConfigDef, text: str) -> ConfigValue:
+    """The typed value of a text for this config. Raises `InvalidTopicConfigError`."""
+    name = definition.name
     value = _parse(definition, str(text).strip())
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if definition.low is not None and value < definition.low:

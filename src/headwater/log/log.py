@@ -141,9 +141,7 @@ class Log(TopicTable):
         present = set(self._storage.names(TOPICS))
         scanned: list[Partition] = []
         for stored in meta.topics:
-            topic = Topic(
-                stored.name, stored.topic_id, stored.replication, stored.configs, self.settings.topic_defaults
-            )
+            topic = Topic(stored.name, stored.topic_id, stored.replication, stored.configs, self.topic_defaults)
             for index in range(stored.partitions):
                 partition = Partition(self._host, topic.name, topic.topic_id, index, topic.limits)
                 topic.partitions.append(partition)

@@ -30,6 +30,8 @@ class TopicTable:
 
     def __init__(self, host: PartitionHost, settings: LogSettings, random_bytes: Callable[[int], bytes]) -> None:
         self.settings = settings
+        self.topic_defaults = dict(settings.topic_defaults)
+        """Configs of topics that have none of their own; `set_topic_defaults` changes them."""
         self.cluster_id = ""
         self.topics_version = 0
         """Rises when a topic is created, deleted or gets partitions."""
@@ -113,7 +115,7 @@ class TopicTable:
     def check_create_topic(self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> None:
         """Raises what `create_topic` would for these arguments, and creates nothing."""
         self._check_new(name, partitions, 0)
-        limits_of({**self.settings.topic_defaults, **(configs or {})})
+        limits_of({**self.topic_defaults, **(configs or {})})
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic and its records. Raises `UnknownTopicError` or `StorageError`."""
@@ -218,6 +220,17 @@ class TopicTable:
             raise
         return errors
 
+    def set_topic_defaults(self, defaults: Mapping[str, str]) -> None:
+        """What holds from now on for topics without a config of their own, in place of the settings' defaults. Raises
+        `InvalidTopicConfigError`; then nothing has changed."""
+        limits_of(defaults)
+        if defaults == self.topic_defaults:
+            return
+        self.topic_defaults.clear()
+        self.topic_defaults.update(defaults)
+        for topic in self._topics.values():
+            topic.set_configs(topic.configs)
+
     def _check_new(self, name: str, partitions: int, growth: int, fresh: Collection[str] = ()) -> None:
         """Raises if there can be no new topic like this, with `growth` partitions and `fresh` topics coming too."""
         check_topic_name(name)
@@ -243,9 +256,7 @@ class TopicTable:
             )
 
     def _new_topic(self, new: NewTopic) -> Topic:
-        topic = Topic(
-            new.name, self._random_bytes(16), max(new.replication, 1), new.configs, self.settings.topic_defaults
-        )
+        topic = Topic(new.name, self._random_bytes(16), max(new.replication, 1), new.configs, self.topic_defaults)
         topic.partitions = [
             Partition(self._host, new.name, topic.topic_id, index, topic.limits) for index in range(new.partitions)
         ]
@@ -294,7 +305,7 @@ class TopicTable:
             meta = decode_meta(self._storage.read(META))
             self.cluster_id = meta.cluster_id
             for stored in meta.topics:
-                limits_of({**self.settings.topic_defaults, **stored.configs})
+                limits_of({**self.topic_defaults, **stored.configs})
             return meta
         if self._storage.names(TOPICS):
             raise StartupError(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Protocol
 
+from headwater.broker.dynamic_configs import GROUP_SESSION_TIMEOUT, GroupNumber
 from headwater.broker.errors import Code
 from headwater.broker.groups import consumer_records as records
 from headwater.broker.groups.assignors import ASSIGNORS, Assignment, Partitions
@@ -29,7 +30,6 @@ from headwater.broker.groups.consumer_group import (
 from headwater.broker.groups.group import Group, GroupStorage
 from headwater.broker.groups.patterns import InvalidPatternError, compile_pattern, matching
 from headwater.broker.groups.reconciliation import NOTHING, Holding, MemberState, reconcile
-from headwater.broker.settings import BrokerSettings
 from headwater.broker.timers import Timers
 from headwater.core.clock import Clock
 from headwater.core.errors import HeadwaterError, LogError
@@ -130,15 +130,15 @@ class ConsumerGroups:
         topics: Topics,
         clock: Clock,
         timers: Timers,
-        settings: BrokerSettings,
         new_id: Callable[[], str],
+        group_number: GroupNumber,
     ) -> None:
         self._groups = groups
         self._storage = storage
         self._topics = topics
         self._clock = clock
         self._timers = timers
-        self._settings = settings
+        self._group_number = group_number
         self._new_id = new_id
 
     def start(self, group: ConsumerGroup) -> None:
@@ -384,7 +384,7 @@ class ConsumerGroups:
         """The member was heard of: its session starts anew."""
         if member.session is not None:
             member.session.cancel()
-        seconds = self._settings.group_consumer_session_timeout_ms / 1000
+        seconds = self._group_number(group.id, GROUP_SESSION_TIMEOUT) / 1000
         member.session = self._timers.call_later(
             seconds, lambda: self._fence(group, member, "was not heard of for its session timeout")
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from uuid import uuid4
 
+from headwater.broker.dynamic_configs import GroupNumber, group_configs
 from headwater.broker.errors import Code
 from headwater.broker.groups.classic import ClassicGroups
 from headwater.broker.groups.classic_group import ClassicGroup
@@ -22,7 +23,10 @@ _FIRST_COMMIT_WITH_NOT_FOUND = 9
 
 
 class GroupCoordinator:
-    """All groups of the broker. Members talk to `classic` or `consumer`, whichever their protocol is."""
+    """All groups of the broker. Members talk to `classic` or `consumer`, whichever their protocol is.
+
+    `group_number` says what a group's dynamic configs are; if it is not given, those of `settings` hold for all.
+    """
 
     def __init__(
         self,
@@ -32,11 +36,21 @@ class GroupCoordinator:
         timers: Timers,
         settings: BrokerSettings,
         new_id: Callable[[], str] = lambda: str(uuid4()),
+        group_number: GroupNumber | None = None,
     ) -> None:
         self._storage = storage
         self.groups: dict[str, Group] = {}
         self.classic = ClassicGroups(self.groups, storage, clock, timers, settings, new_id)
-        self.consumer = ConsumerGroups(self.groups, storage, topics, clock, timers, settings, new_id)
+        defaults = group_configs(settings)
+        self.consumer = ConsumerGroups(
+            self.groups,
+            storage,
+            topics,
+            clock,
+            timers,
+            new_id,
+            group_number or (lambda group, name: int(defaults[name].default)),
+        )
 
     def load(self) -> None:
         """Bring back the groups as stored."""

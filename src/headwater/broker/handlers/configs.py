@@ -7,12 +7,23 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headwater.broker.acls import CLUSTER_NAME, Operation, Resource
+from headwater.broker.dynamic_configs import (
+    BROKER,
+    DEFAULT,
+    DYNAMIC_EVERY_NODE,
+    DYNAMIC_GROUP,
+    EVERY_NODE,
+    GROUP,
+    NODE_CONFIGS,
+    STATIC,
+    Layer,
+)
 from headwater.broker.errors import Code, code_of
 from headwater.broker.fetch_sessions import SLOTS
 from headwater.broker.groups.assignors import ASSIGNORS
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
-from headwater.log.configs import TOPIC_CONFIGS, ConfigType, limits_of, parse_config
+from headwater.log.configs import TOPIC_CONFIGS, ConfigDef, ConfigType, limits_of, parse_config
 from headwater.wire.messages import (
     AlterConfigsRequest,
     AlterConfigsResponse,
@@ -27,13 +38,13 @@ from headwater.wire.messages import (
 if TYPE_CHECKING:
     from headwater.broker.broker import Broker
 
-TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
-"""Resource types; those after the second have no configs here."""
+TOPIC, BROKER_LOGGER, CLIENT_METRICS = 2, 8, 16
+"""More resource types; the latter two have no configs here."""
 _TYPES = [TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP]
 SET, DELETE, APPEND, SUBTRACT = range(4)
 """Operations of IncrementalAlterConfigs (KIP-339)."""
-DYNAMIC_TOPIC, STATIC_BROKER, DEFAULT = 1, 4, 5
-"""Where a value comes from."""
+DYNAMIC_TOPIC = 1
+"""Where a value comes from: the topic itself."""
 
 _WIRE_TYPES = {
     ConfigType.BOOLEAN: 1,
@@ -45,6 +56,7 @@ _WIRE_TYPES = {
 }
 
 Entry = DescribeConfigsResponse.DescribeConfigsResourceResult
+Synonym = DescribeConfigsResponse.DescribeConfigsSynonym
 Result = DescribeConfigsResponse.DescribeConfigsResult
 Changes = dict[str, str | None]
 
@@ -70,58 +82,83 @@ def list_config_resources(
 
 
 def describe_configs(broker: Broker, context: Context, request: DescribeConfigsRequest) -> DescribeConfigsResponse:
-    """Every config of each resource with its value, source and, if asked for, its documentation."""
+    """Every config of each resource with its value, source and, if asked for, documentation and synonyms."""
     results = []
     for wanted in request.resources:
-        result = Result(resource_type=wanted.resource_type, resource_name=wanted.resource_name)
+        kind, name = wanted.resource_type, wanted.resource_name
+        result = Result(resource_type=kind, resource_name=name)
         entries: list[Entry] = []
-        refusal = _refusal(broker, context, Operation.DESCRIBE_CONFIGS, wanted.resource_type, wanted.resource_name)
+        topic = broker.log.topic(name) if kind == TOPIC else None
+        refusal = _refusal(broker, context, Operation.DESCRIBE_CONFIGS, kind, name)
         if refusal is not None:
             result.error_code, result.error_message = refusal
-        elif wanted.resource_type == TOPIC:
-            topic = broker.log.topic(wanted.resource_name)
-            if topic is None:
-                result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
-                result.error_message = f"The topic '{wanted.resource_name}' does not exist."
-            else:
-                entries = config_entries(broker, topic.configs, documented=request.include_documentation)
-        elif wanted.resource_type == BROKER and wanted.resource_name in ("", str(broker.settings.node_id)):
-            entries = _broker_entries(broker)
+        elif topic is not None:
+            entries = topic_entries(broker, topic.configs)
+        elif kind == TOPIC:
+            result.error_code = Code.UNKNOWN_TOPIC_OR_PARTITION
+            result.error_message = f"The topic '{name}' does not exist."
+        elif kind == GROUP:
+            entries = _group_entries(broker, name)
+        elif kind == BROKER and name == EVERY_NODE:
+            explicit = broker.configs.explicit(kind, name)
+            entries = [
+                _entry(NODE_CONFIGS[key], [Layer(DYNAMIC_EVERY_NODE, key, value)]) for key, value in explicit.items()
+            ]
+        elif kind == BROKER and name == str(broker.settings.node_id):
+            entries = [*_node_entries(broker, context), *_dynamic_entries(broker)]
         else:
             result.error_code = Code.INVALID_REQUEST
-            result.error_message = f"There are no configs of '{wanted.resource_name}' (type {wanted.resource_type})."
+            result.error_message = f"There are no configs of '{name}' (type {kind})."
         keys = wanted.configuration_keys
         result.configs = [entry for entry in entries if keys is None or entry.name in keys]
+        for entry in result.configs:
+            entry.synonyms = entry.synonyms if request.include_synonyms else []
+            entry.documentation = entry.documentation if request.include_documentation else None
         results.append(result)
     return DescribeConfigsResponse(results=results)
 
 
-def config_entries(broker: Broker, explicit: Mapping[str, str], *, documented: bool = False) -> list[Entry]:
-    """All topic configs: what `explicit` sets, else what the broker or Kafka has as default."""
-    defaults = broker.topic_defaults
+def topic_entries(broker: Broker, explicit: Mapping[str, str]) -> list[Entry]:
+    """All topic configs: what `explicit` sets, else what the node or Kafka has as default."""
     entries = []
     for name, definition in TOPIC_CONFIGS.items():
+        layers = broker.configs.layers(name)
         if name in explicit:
-            value, source = explicit[name], DYNAMIC_TOPIC
-        elif name in defaults:
-            value, source = defaults[name], STATIC_BROKER
-        else:
-            value, source = definition.default, DEFAULT
-        entries.append(
-            Entry(
-                name=name,
-                value=value,
-                config_source=source,
-                config_type=_WIRE_TYPES[definition.type],
-                documentation=definition.doc if documented else None,
-            )
-        )
+            layers.insert(0, Layer(DYNAMIC_TOPIC, name, explicit[name]))
+        entries.append(_entry(definition, layers))
     return entries
 
 
-def _broker_entries(broker: Broker) -> list[Entry]:
+def _dynamic_entries(broker: Broker) -> list[Entry]:
+    return [_entry(definition, broker.configs.node_layers(name)) for name, definition in NODE_CONFIGS.items()]
+
+
+def _group_entries(broker: Broker, group: str) -> list[Entry]:
+    explicit = broker.configs.explicit(GROUP, group)
+    entries = []
+    for name, definition in broker.configs.definitions[GROUP].items():
+        layers = [Layer(DYNAMIC_GROUP, name, explicit[name])] if name in explicit else []
+        entries.append(_entry(definition, [*layers, Layer(DEFAULT, name, definition.default)]))
+    return entries
+
+
+def _entry(definition: ConfigDef, layers: Sequence[Layer]) -> Entry:
+    return Entry(
+        name=definition.name,
+        value=layers[0].value,
+        config_source=layers[0].source,
+        config_type=_WIRE_TYPES[definition.type],
+        documentation=definition.doc,
+        synonyms=[Synonym(name=layer.name, value=layer.value, source=layer.source) for layer in layers],
+    )
+
+
+def _node_entries(broker: Broker, context: Context) -> list[Entry]:
+    """What only the settings file changes."""
     settings = broker.settings
+    host, port = broker.advertised(context.session)
     values = {
+        "advertised.listeners": (f"CLIENTS://{host}:{port}", ConfigType.LIST),
         "broker.id": (settings.node_id, ConfigType.INT),
         "node.id": (settings.node_id, ConfigType.INT),
         "num.partitions": (settings.default_partitions, ConfigType.INT),
@@ -142,9 +179,9 @@ def _broker_entries(broker: Broker) -> list[Entry]:
     return [
         Entry(
             name=name,
-            value=str(value).lower(),
+            value=str(value).lower() if isinstance(value, bool) else str(value),
             read_only=True,
-            config_source=STATIC_BROKER,
+            config_source=STATIC,
             config_type=_WIRE_TYPES[kind],
         )
         for name, (value, kind) in values.items()
@@ -155,13 +192,13 @@ Outcome = tuple[Code, str | None]
 
 
 def alter_configs(broker: Broker, context: Context, request: AlterConfigsRequest) -> AlterConfigsResponse:
-    """Replace all explicit configs of topics by those given."""
+    """Replace all explicit configs of resources by those given."""
     wanted: list[tuple[int, str, Changes]] = []
     for resource in request.resources:
-        topic = broker.log.topic(resource.resource_name)
-        changes: Changes = dict.fromkeys(topic.configs if topic is not None else ())
+        kind, name = resource.resource_type, resource.resource_name
+        changes: Changes = dict.fromkeys(_explicit(broker, kind, name))
         changes.update({config.name: config.value for config in resource.configs})
-        wanted.append((resource.resource_type, resource.resource_name, changes))
+        wanted.append((kind, name, changes))
     outcomes = _alter_all(broker, context, wanted, [_FINE] * len(wanted), request.validate_only)
     return AlterConfigsResponse(
         responses=[
@@ -173,10 +210,18 @@ def alter_configs(broker: Broker, context: Context, request: AlterConfigsRequest
     )
 
 
+def _explicit(broker: Broker, kind: int, name: str) -> Mapping[str, str]:
+    """What is set for the resource itself."""
+    if kind != TOPIC:
+        return broker.configs.explicit(kind, name)
+    topic = broker.log.topic(name)
+    return {} if topic is None else topic.configs
+
+
 def incremental_alter_configs(
     broker: Broker, context: Context, request: IncrementalAlterConfigsRequest
 ) -> IncrementalAlterConfigsResponse:
-    """Set, delete, append to or subtract from single configs of topics."""
+    """Set, delete, append to or subtract from single configs of resources."""
     wanted: list[tuple[int, str, Changes]] = []
     found: list[Outcome] = []
     for resource in request.resources:
@@ -197,11 +242,12 @@ def incremental_alter_configs(
 def _changes(
     broker: Broker, wanted: IncrementalAlterConfigsRequest.AlterConfigsResource
 ) -> tuple[Code, str | None, Changes]:
-    topic = broker.log.topic(wanted.resource_name)
-    present = topic.configs if topic is not None else {}
+    kind = wanted.resource_type
+    definitions = TOPIC_CONFIGS if kind == TOPIC else broker.configs.definitions.get(kind, {})
+    present = _explicit(broker, kind, wanted.resource_name)
     changes: Changes = {}
     for config in wanted.configs:
-        definition = TOPIC_CONFIGS.get(config.name)
+        definition = definitions.get(config.name)
         operation = config.config_operation
         if operation in (SET, DELETE):
             changes[config.name] = config.value if operation == SET else None
@@ -220,9 +266,11 @@ def _changes(
 
 
 def _refusal(broker: Broker, context: Context, operation: Operation, kind: int, name: str) -> tuple[Code, str] | None:
-    """Why the client may not do this to the configs of a topic or of the node."""
+    """Why the client may not do this to the configs of a topic, of a group or of the node."""
     if kind == TOPIC:
         resource, name, code = Resource.TOPIC, name, Code.TOPIC_AUTHORIZATION_FAILED
+    elif kind == GROUP:
+        resource, name, code = Resource.GROUP, name, Code.GROUP_AUTHORIZATION_FAILED
     else:
         resource, name, code = Resource.CLUSTER, CLUSTER_NAME, Code.CLUSTER_AUTHORIZATION_FAILED
     if broker.allows(context, operation, resource, name):
@@ -250,15 +298,29 @@ def _alter_all(
         outcomes.append(known if known[0] else _check(broker, context, kind, name, changes))
     if validate_only:
         return outcomes
-    good = {name: changes for (_, name, changes), (code, _) in zip(wanted, outcomes, strict=True) if not code}
+    good = {
+        (kind, name): changes for (kind, name, changes), (code, _) in zip(wanted, outcomes, strict=True) if not code
+    }
+    topics = {name: changes for (kind, name), changes in good.items() if kind == TOPIC}
+    others = {resource: changes for resource, changes in good.items() if resource[0] != TOPIC}
+    errors: dict[tuple[int, str], HeadwaterError] = {}
     try:
-        errors = broker.log.alter_topics(good)
+        errors = {(TOPIC, name): error for name, error in broker.log.alter_topics(topics).items()}
     except HeadwaterError as error:
-        errors = dict.fromkeys(good, error)
+        errors = {(TOPIC, name): error for name in topics}
+    try:
+        if others:
+            broker.configs.change(others)
+    except HeadwaterError as error:
+        errors.update(dict.fromkeys(others, error))
     return [
-        outcome if outcome[0] or name not in errors else (code_of(errors[name]), str(errors[name]))
-        for (_, name, _), outcome in zip(wanted, outcomes, strict=True)
+        outcome if outcome[0] or (kind, name) not in errors else _told(errors[kind, name])
+        for (kind, name, _), outcome in zip(wanted, outcomes, strict=True)
     ]
+
+
+def _told(error: HeadwaterError) -> Outcome:
+    return code_of(error), str(error)
 
 
 def _check(broker: Broker, context: Context, kind: int, name: str, changes: Changes) -> Outcome:
@@ -267,10 +329,7 @@ def _check(broker: Broker, context: Context, kind: int, name: str, changes: Chan
     if refusal is not None:
         return refusal
     if kind != TOPIC:
-        return (
-            Code.INVALID_REQUEST,
-            "Only configs of topics can be altered; the node's settings are in its settings file.",
-        )
+        return _check_dynamic(broker, kind, name, changes)
     topic = broker.log.topic(name)
     if topic is None:
         return Code.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist."
@@ -280,5 +339,19 @@ def _check(broker: Broker, context: Context, kind: int, name: str, changes: Chan
                 parse_config(config, value)
         limits_of({**topic.configs, **{k: v for k, v in changes.items() if v is not None}})
     except HeadwaterError as error:
-        return code_of(error), str(error)
+        return _told(error)
+    return _FINE
+
+
+def _check_dynamic(broker: Broker, kind: int, name: str, changes: Changes) -> Outcome:
+    if kind not in broker.configs.definitions:
+        return Code.INVALID_REQUEST, f"There are no configs of '{name}' (type {kind})."
+    if kind == BROKER and name not in (EVERY_NODE, str(broker.settings.node_id)):
+        return Code.INVALID_REQUEST, f"There is no node {name}, only {broker.settings.node_id}."
+    if kind == GROUP and not name:
+        return Code.INVALID_REQUEST, "Configs are of one group, whose name is missing."
+    try:
+        broker.configs.check(kind, changes)
+    except HeadwaterError as error:
+        return _told(error)
     return _FINE

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from headwater.broker.acls import Operation, Resource
+from headwater.broker.dynamic_configs import GROUP_HEARTBEAT_INTERVAL
 from headwater.broker.errors import Code
 from headwater.broker.groups.assignors import Partitions
 from headwater.broker.groups.consumer import ConsumerHeartbeat
@@ -62,7 +63,7 @@ def consumer_group_heartbeat(
     return ConsumerGroupHeartbeatResponse(
         member_id=result.member_id,
         member_epoch=result.epoch,
-        heartbeat_interval_ms=broker.settings.group_consumer_heartbeat_interval_ms,
+        heartbeat_interval_ms=broker.configs.group_number(request.group_id, GROUP_HEARTBEAT_INTERVAL),
         assignment=None if result.assignment is None else _given(result.assignment),
     )
 
@@ -95,7 +96,11 @@ def consumer_group_describe(
     broker: Broker, context: Context, request: ConsumerGroupDescribeRequest
 ) -> ConsumerGroupDescribeResponse:
     """State, epochs, members and what they have and are to have. A classic group is not found (KIP-848)."""
-    return ConsumerGroupDescribeResponse(groups=[_describe(broker, context, name) for name in request.group_ids])
+    groups = [_describe(broker, context, name) for name in request.group_ids]
+    for group in groups:
+        if request.include_authorized_operations and not group.error_code:
+            group.authorized_operations = broker.authorized_operations(context, Resource.GROUP, group.group_id)
+    return ConsumerGroupDescribeResponse(groups=groups)
 
 
 def _describe(broker: Broker, context: Context, name: str) -> Described:

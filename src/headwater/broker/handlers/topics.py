@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
-from headwater.broker.handlers.configs import config_entries
+from headwater.broker.handlers.configs import topic_entries
 from headwater.broker.handlers.quotas import mutations
 from headwater.broker.session import Context
 from headwater.core.errors import HeadwaterError
@@ -115,7 +115,7 @@ def _describe(
         result.num_partitions, result.replication_factor = new.partitions, new.replication
         result.configs = [
             CreateTopicsResponse.CreatableTopicConfigs(name=e.name, value=e.value, config_source=e.config_source)
-            for e in config_entries(broker, new.configs)
+            for e in topic_entries(broker, new.configs)
         ]
         yield
 
