@@ -17,7 +17,8 @@ from headwater.core.settings import ClusterSettings, KsqlSettings, NodeSettings,
 from headwater.registry.decisions import NEW_ID, Candidate
 from headwater.registry.errors import RegistryError
 from headwater.registry.registering import register
-from headwater.registry.registry import Registry
+from headwater.registry.registry import TRANSACTIONAL_ID, Registry
+from tests.broker.server import until
 from tests.kafka_fixture import Kafka
 from tests.registry.registry_door import CHANGED, RECORD, WIDER, body
 
@@ -121,3 +122,40 @@ async def test_a_writer_that_was_replaced_and_does_not_know_it_is_refused(kafka:
 async def _register(registry: Registry, subject: str) -> None:
     candidate = Candidate('"string"', "AVRO", id=NEW_ID)
     await registry.carry_out(lambda _: register(registry.schemas, subject, candidate, False, 0))
+
+
+async def test_a_writer_that_was_shut_out_writes_again_once_the_group_says_so(kafka: Kafka) -> None:
+    """As after a transaction that took so long that Kafka has aborted it."""
+    node = Node(_settings(kafka, "shut_out_"), listeners=("registry",))
+    somebody = KafkaCluster(ClusterSettings(bootstrap_servers=kafka.bootstrap_servers))
+    try:
+        await node.start()
+        await somebody.start()
+        assert (await _ask(node, "POST", "/subjects/shut-out/versions", body(RECORD)))[0] == 200
+        await somebody.take_over(TRANSACTIONAL_ID)
+        status, refused = await _ask(node, "POST", "/subjects/shut-out/versions", body(WIDER))
+        assert (status, refused["error_code"]) == (500, 50001)
+        await _tried(node, "POST", "/subjects/shut-out/versions", body(WIDER), lambda status, _: status == 200)
+        assert await _ask(node, "GET", "/subjects/shut-out/versions") == (200, [1, 2])
+    finally:
+        await node.close()
+        await somebody.close()
+
+
+async def test_who_is_elected_again_is_not_shut_out_by_itself(kafka: Kafka) -> None:
+    cluster = KafkaCluster(ClusterSettings(bootstrap_servers=kafka.bootstrap_servers))
+    registry = Registry(cluster, SystemClock())
+    try:
+        await cluster.start()
+        await registry.load()
+        await registry.lead()
+        writing = asyncio.create_task(_register(registry, "in-flight"))
+        await until(cluster._transactions[TRANSACTIONAL_ID]._lock.locked)
+        registry.defer(None)
+        await registry.lead()
+        await writing
+        assert registry.writes_here
+        await _register(registry, "afterwards")
+    finally:
+        await registry.close()
+        await cluster.close()

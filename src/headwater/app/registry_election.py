@@ -36,6 +36,7 @@ class RegistryElection:
         )
         self._member = cluster.member(protocol)
         registry.defer(None)
+        registry.ask_again = self._member.rejoin
         registry.peers = _peers(settings.cluster)
         registry.forward = partial(register_with_writer, registry)
         self.background = self._member.background

@@ -60,6 +60,8 @@ class Registry:
         self.forward: Callable[[str, Candidate], Awaitable[None]] | None = None
         """Registers a schema with the node that writes; set where there may be another one."""
         self.peers = Peers()
+        self.ask_again: Callable[[], None] | None = None
+        """Has the writer elected again; set where there is an election."""
         self._place = TopicPartition(TOPIC, 0)
         self._position = 0
         self._turn = asyncio.Lock()
@@ -159,6 +161,8 @@ class Registry:
 
         Raises `ClusterError`, `LogError`.
         """
+        if self._writer is not None:  # from when this node led before: it is not to be shut out by itself
+            await asyncio.wait([self._writer])
         await self.cluster.take_over(TRANSACTIONAL_ID)
         self._transactional_id = TRANSACTIONAL_ID
         await self.cluster.refresh()
@@ -289,6 +293,8 @@ class Registry:
         self._pending = []
         if isinstance(error, FencedError):
             self.defer(None)
+            if self.ask_again is not None:
+                self.ask_again()
         try:
             await self.load()
         except Exception as problem:  # noqa: BLE001 - `follow` tries again

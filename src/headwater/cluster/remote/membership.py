@@ -83,6 +83,10 @@ class Membership:
                     _LOGGER.warning("What group %s gave did not end well: %s", self._protocol.group, problem)
         await self._leave()
 
+    def rejoin(self) -> None:
+        """Join again: the member has found that what it was given is somebody else's by now."""
+        self._lose()
+
     async def _round(self) -> None:
         """Join, or stay a member for one more heartbeat. Raises `ClusterError` for what does not pass by itself."""
         try:
@@ -109,7 +113,7 @@ class Membership:
     async def _stay(self) -> None:
         beginning = self._beginning
         await self._pause(beginning)
-        if beginning is not None and beginning.done():
+        if beginning is not None and beginning is self._beginning and beginning.done():
             self._beginning = None
             try:
                 beginning.result()
