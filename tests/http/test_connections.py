@@ -109,9 +109,10 @@ LAST = b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n"
             [b"1.1 POST 5", b"1.1 GET 0"],
         ),
         ([b"GET / HTTP/1.0\r\n\r\n"], [b"1.0 GET 0"]),
+        ([ASKED, ASKED.replace(b"\r\n\r\n", b"\r\n" + UPGRADE + b"\r\n"), LAST], [b"1.1 GET 0"] * 3),
         ([b"GET / HTTP/1.1\nhost: here\nconnection: close\n\n"], [b"1.1 GET 0"]),
     ],
-    ids=["whole", "byte by byte", "three at once", "a body in parts", "HTTP/1.0", "bare line feeds"],
+    ids=["whole", "byte by byte", "three at once", "a body in parts", "HTTP/1.0", "a late upgrade", "bare line feeds"],
 )
 async def test_requests_are_answered_however_they_arrive(pieces: list[bytes], answers: list[bytes]) -> None:
     async with door() as socket:
@@ -156,6 +157,23 @@ async def test_what_is_no_request_is_refused(request_bytes: bytes, status: bytes
 async def test_a_connection_that_asks_nothing_is_closed(head: bytes) -> None:
     async with door(idle_seconds=1) as socket:
         assert (await socket.ask(head)).count(b"HTTP/1.1 200") == (head == ASKED)
+
+
+async def test_a_body_that_nobody_wants_is_read_over_within_bounds() -> None:
+    head = b"POST /nowhere HTTP/1.1\r\nhost: here\r\ncontent-length: %d\r\n\r\n"
+    async with door() as socket:
+        short = await socket.ask(head % 100_000 + b"x" * 100_000, LAST)
+        assert re.findall(rb"HTTP/1.1 (\d+)", short) == [b"404", b"200"]
+        _, endless = await socket.open(head % (1 << 40), b"404 Not Found\r\n")
+        with pytest.raises(ConnectionError):
+            await _flood(endless)
+        endless.close()
+
+
+async def _flood(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"x" * 100_000)
+        await writer.drain()
 
 
 async def test_http_2_comes_by_prior_knowledge_or_as_an_upgrade() -> None:

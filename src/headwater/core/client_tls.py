@@ -28,6 +28,6 @@ def why_not(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"its certificate is not trusted ({error.verify_message}). `headwater trust` on the server writes the file "
-            f"of its authority: name that with --ca-file, or in {CA_FILE}"
+            f"of its authority: name that in {CA_FILE}, or with `headwater sql --ca-file`"
         )
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from headwater.core.clock import SystemClock
+from headwater.http.bodies import DRAINED_BYTES
 
 if TYPE_CHECKING:
     from headwater.http.other_protocols import OtherProtocols
@@ -184,12 +185,15 @@ class PlainHttp(HttpToolsProtocol):
         self._date = connections.date
         self._useless = 0
         """Bytes since the last that ended a head, or were of a body."""
+        self._unread = 0
+        """Bytes of a body that came when its request was answered."""
 
     def data_received(self, data: bytes) -> None:
         self._useless += len(data)
         super().data_received(data)
         if self._useless > HEAD_BYTES and not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
+            if not self._answering:
+                self.transport.write(_TOO_LARGE)
             self.transport.close()
         elif self.timeout_keep_alive_task is None and not self._answering:
             self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
@@ -200,12 +204,16 @@ class PlainHttp(HttpToolsProtocol):
         return cycle is not None and not cycle.response_complete
 
     def on_headers_complete(self) -> None:
-        self._useless = 0
+        self._useless = self._unread = 0
         self._date()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._useless = 0
+        if not self._answering:
+            self._unread += len(body)
+            if self._unread > DRAINED_BYTES:
+                self.transport.close()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
