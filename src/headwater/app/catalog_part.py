@@ -235,7 +235,7 @@ def _shown(guesser: Guesser, payload: bytes | None) -> Any:
 
 
 class CatalogPart:
-    """`start` after the engine; the routes of `http.catalog.routes` take `governance`."""
+    """`start` after the engine; the door, `http.catalog.door`, takes `governance`."""
 
     def __init__(
         self,
