@@ -8,7 +8,7 @@ import hmac
 
 import pytest
 
-from headwater.broker.acls import Acl, AclFilter, Acls, Operation, Pattern, Permission, Resource
+from headwater.broker.acls import OPERATIONS, Acl, AclFilter, Acls, Operation, Pattern, Permission, Resource
 from headwater.broker.auth import ApiKeys
 from headwater.broker.errors import Code
 from headwater.broker.scram import ScramCredential, ScramError, ScramExchange, ScramMechanism
@@ -22,6 +22,10 @@ from headwater.wire.messages import (
     DeleteAclsResponse,
     DescribeAclsRequest,
     DescribeAclsResponse,
+    DescribeClusterRequest,
+    DescribeClusterResponse,
+    DescribeGroupsRequest,
+    DescribeGroupsResponse,
     DescribeUserScramCredentialsRequest,
     DescribeUserScramCredentialsResponse,
     FetchRequest,
@@ -297,6 +301,51 @@ async def test_rights_are_given_and_taken() -> None:
         deleted = await root.ask(DeleteAclsRequest(filters=[wanted]), 3, DeleteAclsResponse)
         assert [acl.principal for acl in deleted.filter_results[0].matching_acls] == [ANNA]
         assert await fetch_code(anna, "t") == Code.TOPIC_AUTHORIZATION_FAILED
+        await root.close()
+        await anna.close()
+
+
+def operations(bits: int) -> set[Operation]:
+    return {operation for operation in Operation if bits & 1 << operation}
+
+
+async def test_who_asks_what_it_may_do_is_told() -> None:
+    async with running_broker(verifier=ApiKeys({"root": "secret"})) as running:
+        running.broker.log.create_topic("t")
+        root = await operator(running)
+        await make_user(root, "anna", "pass", ScramMechanism.SHA_256)
+        anna = await log_in(running, "anna", "pass", ScramMechanism.SHA_256)
+        assert anna is not None
+        group = Acl(Resource.GROUP, "g", Pattern.LITERAL, ANNA, "*", Operation.DELETE, Permission.ALLOW)
+        await root.ask(CreateAclsRequest(creations=[creation(READ_T), creation(group)]), 3, CreateAclsResponse)
+
+        async def told(client: RawClient) -> dict[Resource, set[Operation]]:
+            named = [MetadataRequest.MetadataRequestTopic(name="t")]
+            asked = MetadataRequest(
+                topics=named, include_topic_authorized_operations=True, include_cluster_authorized_operations=True
+            )
+            seen = await client.ask(asked, 10, MetadataResponse)
+            cluster = await client.ask(
+                DescribeClusterRequest(include_cluster_authorized_operations=True), 1, DescribeClusterResponse
+            )
+            assert cluster.cluster_authorized_operations == seen.cluster_authorized_operations
+            groups = await client.ask(
+                DescribeGroupsRequest(groups=["g"], include_authorized_operations=True), 5, DescribeGroupsResponse
+            )
+            return {
+                Resource.TOPIC: operations(seen.topics[0].topic_authorized_operations),
+                Resource.GROUP: operations(groups.groups[0].authorized_operations),
+                Resource.CLUSTER: operations(cluster.cluster_authorized_operations),
+            }
+
+        assert await told(root) == {resource: set(known) for resource, known in OPERATIONS.items()}
+        assert await told(anna) == {
+            Resource.TOPIC: {Operation.READ, Operation.DESCRIBE},
+            Resource.GROUP: {Operation.DELETE, Operation.DESCRIBE},
+            Resource.CLUSTER: set(),
+        }
+        unasked = await anna.ask(MetadataRequest(topics=None), 10, MetadataResponse)
+        assert unasked.topics[0].topic_authorized_operations == -(1 << 31)
         await root.close()
         await anna.close()
 

@@ -160,7 +160,11 @@ def leave_group(broker: Broker, context: Context, request: LeaveGroupRequest) ->
 def describe_groups(broker: Broker, context: Context, request: DescribeGroupsRequest) -> DescribeGroupsResponse:
     """State and members of classic groups. A group that only has offsets is empty; an unknown one is dead, and so is a
     consumer group, for which there is ConsumerGroupDescribe (KIP-848)."""
-    return DescribeGroupsResponse(groups=[_describe(broker, context, group_id) for group_id in request.groups])
+    groups = [_describe(broker, context, group_id) for group_id in request.groups]
+    for group in groups:
+        if request.include_authorized_operations and not group.error_code:
+            group.authorized_operations = broker.authorized_operations(context, Resource.GROUP, group.group_id)
+    return DescribeGroupsResponse(groups=groups)
 
 
 def _describe(broker: Broker, context: Context, group_id: str) -> DescribeGroupsResponse.DescribedGroup:

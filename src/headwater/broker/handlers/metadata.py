@@ -65,25 +65,27 @@ def metadata(broker: Broker, context: Context, request: MetadataRequest) -> Meta
     everything = request.topics is None or (context.version == 0 and not request.topics)
     if everything:
         topics = [
-            _describe_topic(broker, topic)
+            _describe_topic(broker, context, request, topic)
             for topic in log.topics().values()
             if broker.allows(context, Operation.DESCRIBE, Resource.TOPIC, topic.name)
         ]
     else:
-        create = broker.settings.auto_create_topics and (request.allow_auto_topic_creation or context.version < 4)
-        topics = [_find_topic(broker, context, wanted, create) for wanted in request.topics or []]
+        topics = [_find_topic(broker, context, request, wanted) for wanted in request.topics or []]
     host, port = broker.advertised(context.session)
     node = broker.settings.node_id
-    return MetadataResponse(
+    response = MetadataResponse(
         brokers=[MetadataResponse.MetadataResponseBroker(node_id=node, host=host, port=port)],
         cluster_id=log.cluster_id,
         controller_id=node,
         topics=topics,
     )
+    if request.include_cluster_authorized_operations:
+        response.cluster_authorized_operations = broker.authorized_operations(context, Resource.CLUSTER)
+    return response
 
 
 def _find_topic(
-    broker: Broker, context: Context, wanted: MetadataRequest.MetadataRequestTopic, create: bool
+    broker: Broker, context: Context, request: MetadataRequest, wanted: MetadataRequest.MetadataRequestTopic
 ) -> MetadataTopic:
     if wanted.name is None:
         topic = broker.log.topic_by_id(wanted.topic_id)
@@ -92,11 +94,12 @@ def _find_topic(
             return MetadataTopic(error_code=Code.UNKNOWN_TOPIC_ID, name=name, topic_id=wanted.topic_id)
         if not broker.allows(context, Operation.DESCRIBE, Resource.TOPIC, topic.name):
             return MetadataTopic(error_code=Code.UNKNOWN_TOPIC_ID, name="", topic_id=wanted.topic_id)
-        return _describe_topic(broker, topic)
+        return _describe_topic(broker, context, request, topic)
     if not broker.allows(context, Operation.DESCRIBE, Resource.TOPIC, wanted.name):
         return MetadataTopic(error_code=Code.TOPIC_AUTHORIZATION_FAILED, name=wanted.name)
     topic = broker.log.topic(wanted.name)
     error = Code.UNKNOWN_TOPIC_OR_PARTITION
+    create = broker.settings.auto_create_topics and (request.allow_auto_topic_creation or context.version < 4)
     if topic is None and create and not broker.allows_creation(context, wanted.name):
         error = Code.TOPIC_AUTHORIZATION_FAILED
     elif topic is None and create:
@@ -106,12 +109,12 @@ def _find_topic(
             error = code_of(refusal)
     if topic is None:
         return MetadataTopic(error_code=error, name=wanted.name)
-    return _describe_topic(broker, topic)
+    return _describe_topic(broker, context, request, topic)
 
 
-def _describe_topic(broker: Broker, topic: Topic) -> MetadataTopic:
+def _describe_topic(broker: Broker, context: Context, request: MetadataRequest, topic: Topic) -> MetadataTopic:
     node = [broker.settings.node_id]
-    return MetadataTopic(
+    described = MetadataTopic(
         name=topic.name,
         topic_id=topic.topic_id,
         is_internal=topic.internal,
@@ -126,6 +129,9 @@ def _describe_topic(broker: Broker, topic: Topic) -> MetadataTopic:
             for partition in topic.partitions
         ],
     )
+    if request.include_topic_authorized_operations:
+        described.topic_authorized_operations = broker.authorized_operations(context, Resource.TOPIC, topic.name)
+    return described
 
 
 def describe_topic_partitions(
@@ -152,7 +158,7 @@ def describe_topic_partitions(
             following = DescribeTopicPartitionsResponse.Cursor(topic_name=name, partition_index=first)
             return DescribeTopicPartitionsResponse(topics=results, next_cursor=following)
         page = range(first, len(topic.partitions))[:left]
-        results.append(_paged(broker, topic, page))
+        results.append(_paged(broker, context, topic, page))
         left -= len(page)
         if page.stop < len(topic.partitions):
             following = DescribeTopicPartitionsResponse.Cursor(topic_name=name, partition_index=page.stop)
@@ -160,7 +166,7 @@ def describe_topic_partitions(
     return DescribeTopicPartitionsResponse(topics=results)
 
 
-def _paged(broker: Broker, topic: Topic, indexes: range) -> PagedTopic:
+def _paged(broker: Broker, context: Context, topic: Topic, indexes: range) -> PagedTopic:
     node = [broker.settings.node_id]
     return PagedTopic(
         name=topic.name,
@@ -178,6 +184,7 @@ def _paged(broker: Broker, topic: Topic, indexes: range) -> PagedTopic:
             )
             for index in indexes
         ],
+        topic_authorized_operations=broker.authorized_operations(context, Resource.TOPIC, topic.name),
     )
 
 
@@ -185,12 +192,15 @@ def describe_cluster(broker: Broker, context: Context, request: DescribeClusterR
     """The one broker (KIP-700)."""
     host, port = broker.advertised(context.session)
     node = broker.settings.node_id
-    return DescribeClusterResponse(
+    response = DescribeClusterResponse(
         endpoint_type=request.endpoint_type,
         cluster_id=broker.log.cluster_id,
         controller_id=node,
         brokers=[DescribeClusterResponse.DescribeClusterBroker(broker_id=node, host=host, port=port)],
     )
+    if request.include_cluster_authorized_operations:
+        response.cluster_authorized_operations = broker.authorized_operations(context, Resource.CLUSTER)
+    return response
 
 
 def find_coordinator(broker: Broker, context: Context, request: FindCoordinatorRequest) -> FindCoordinatorResponse:
