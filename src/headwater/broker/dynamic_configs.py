@@ -66,6 +66,7 @@ NODE_CONFIGS: Mapping[str, ConfigDef] = {
         name: _ignored(name, default)
         for name, default in (
             ("background.threads", 10),
+            ("log.cleaner.backoff.ms", 15_000),
             ("log.cleaner.threads", 1),
             ("num.io.threads", 8),
             ("num.network.threads", 3),

@@ -26,6 +26,9 @@ from headwater.wire.messages import (
 if TYPE_CHECKING:
     from headwater.broker.broker import Broker
 
+MAX_REPLICATION = 3
+"""The largest replication factor that may be asked for: the usual one. What asks for more wants to see the refusal."""
+
 CreatableTopic = CreateTopicsRequest.CreatableTopic
 CreatedTopic = CreateTopicsResponse.CreatableTopicResult
 DeletableTopicResult = DeleteTopicsResponse.DeletableTopicResult
@@ -128,14 +131,23 @@ def _shape(broker: Broker, wanted: CreatableTopic) -> tuple[int, int]:
         indexes = sorted(a.partition_index for a in wanted.assignments)
         if indexes != list(range(len(indexes))):
             raise _Refusal(Code.INVALID_REPLICA_ASSIGNMENT, "The assignments must be for partitions 0, 1, 2 and so on.")
-        return len(indexes), len(wanted.assignments[0].broker_ids)
+        return len(indexes), _replication(len(wanted.assignments[0].broker_ids))
     partitions = broker.settings.default_partitions if wanted.num_partitions == -1 else wanted.num_partitions
-    replication = 1 if wanted.replication_factor == -1 else wanted.replication_factor
+    replication = 1 if wanted.replication_factor == -1 else _replication(wanted.replication_factor)
     if partitions < 1:
         raise _Refusal(Code.INVALID_PARTITIONS, f"Number of partitions must be larger than 0, not {partitions}.")
-    if replication < 1:
-        raise _Refusal(Code.INVALID_REPLICATION_FACTOR, f"Replication factor must be at least 1, not {replication}.")
     return partitions, replication
+
+
+def _replication(factor: int) -> int:
+    """A replication factor that may be asked for."""
+    if 1 <= factor <= MAX_REPLICATION:
+        return factor
+    raise _Refusal(
+        Code.INVALID_REPLICATION_FACTOR,
+        f"Replication factor must be from 1 to {MAX_REPLICATION}, not {factor}: there is one node, and what is above 1 "
+        "is accepted only for scripts that were made for clusters of the usual size.",
+    )
 
 
 async def delete_topics(broker: Broker, context: Context, request: DeleteTopicsRequest) -> DeleteTopicsResponse:
