@@ -8,7 +8,8 @@ import sys
 PARTS = ("app.command", "app.node", "app.sql_part", "app.connect_part", "app.console_part")
 NEVER = (
     "google.protobuf", "jsonschema", "fastavro", "cryptography", "psycopg", "sqlalchemy", "urllib.request",
-    "hypercorn", "h2", "headwater.registry.compatibility", "headwater.registry.parsing.avro", "headwater.http.openapi",
+    "hypercorn", "h2", "h11",
+    "headwater.registry.compatibility", "headwater.registry.parsing.avro", "headwater.http.openapi",
 )  # fmt: skip
 
 

@@ -18,6 +18,10 @@ from headwater.registry.state import RegistryState
 
 T = TypeVar("T")
 
+FORWARDED = "x-forward"
+"""Marks a request that was sent on once, which is not sent on again (Confluent's header)."""
+TAKES_MORE = "confluent-accept-unknown-properties"
+"""By which a client says that answers may have members that it does not know (Confluent's header, since 8)."""
 LARGEST = (1 << 31) - 1
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<name>[^`]*)`")
 _INTEGER = re.compile(r"[+-]?\d{1,10}")

@@ -22,8 +22,7 @@ from headwater.http.identity import Identify, anybody
 from headwater.http.negotiation import choose
 from headwater.http.origins import Origins
 from headwater.http.registry import subjects
-from headwater.http.registry.call import LARGEST, RegistryCall
-from headwater.http.registry.forwarding import FORWARDED, TAKES_MORE, forward
+from headwater.http.registry.call import FORWARDED, LARGEST, TAKES_MORE, RegistryCall
 from headwater.http.registry.rendering import Text
 from headwater.http.registry.routes import ROUTES
 from headwater.http.routes import JSON, OPENAPI, Methods, Route
@@ -93,6 +92,8 @@ class RegistryDoor(Door[RegistryCall]):
         if call.route.method in ("PUT", "DELETE") or call.route.handler is subjects.register:
             await self._registry.await_writer()
             if not self._registry.writes_here and FORWARDED not in call.request.headers:
+                from headwater.http.registry.forwarding import forward  # one node of several needs a client
+
                 return await forward(self._registry, call.request, call.body)
         answer = await super().carry_out(call)
         return Response(answer.text, media_type=call.media_type) if isinstance(answer, Text) else answer

@@ -11,15 +11,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from headwater.http.registry.call import FORWARDED, TAKES_MORE
 from headwater.registry.decisions import Candidate
 from headwater.registry.election import HTTP_PORT, HTTPS_PORT
 from headwater.registry.errors import Code, RegistryError
 from headwater.registry.registry import Registry
 
-FORWARDED = "x-forward"
-"""Marks a request that was sent on once, which is not sent on again (Confluent's header)."""
-TAKES_MORE = "confluent-accept-unknown-properties"
-"""By which a client says that answers may have members that it does not know (Confluent's header, since 8)."""
 _PASSED_ON = ("accept", "content-type", "authorization", TAKES_MORE)
 HTTP_OK, HTTP_UNAUTHORIZED = 200, 401
 _SECONDS = 30.0
