@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from headwater.core.errors import HeadwaterError
 from headwater.core.schema import Schema
@@ -48,6 +48,10 @@ class TaskContext(Protocol):
 
     @property
     def outputs(self) -> Sequence[list[OutputRecord]]: ...
+
+    def decoder(self, signature: str, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        """`decode`, or what takes the rows that another query with the same signature has decoded."""
+        ...
 
     def reporter(self, operator: str) -> Report:
         """Where failed expressions and skipped rows of that operator are logged."""

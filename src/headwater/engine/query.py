@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from headwater.cluster.api import EARLIEST, LATEST, Cluster, Commit, TopicPartition, TopicSpec
@@ -15,6 +16,7 @@ from headwater.core.errors import HeadwaterError, TopicExistsError
 from headwater.engine.disk_state import DiskState
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import Program, QueryFailedError, Stage, Unit
+from headwater.engine.reading import SharedReading
 from headwater.engine.task import Task
 from headwater.log.slices import SLICE_SECONDS, next_turn, run_in_slices
 from headwater.plan.steps import QueryPlan
@@ -30,6 +32,8 @@ ms or two."""
 _FETCH_BYTES = 1 << 20
 _RESTORE_BYTES = 1 << 19
 """Restored in one go: some 10 ms of the loop's time."""
+_TURNS_FOR_FOLLOWERS = 4
+"""A query that others follow lets them catch up, so that what is fetched and decoded then serves all of them."""
 _IDLE_SECONDS = 5.0
 _ERRORS_KEPT = 10
 
@@ -57,6 +61,11 @@ class QueryContext:
     """Where tasks keep state on disk; None: in memory."""
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
     """Who wants to know of the next step forward of any query."""
+
+    @cached_property
+    def reading(self) -> SharedReading:
+        """Where queries fetch."""
+        return SharedReading(self.cluster)
 
     def progress(self, _: object = None) -> None:
         """A query has committed, or failed."""
@@ -256,6 +265,9 @@ class PersistentQuery:
     def _take_tasks(self, tasks: list[Task]) -> None:
         """Put new tasks in place of the old ones, whose state on disk is given up."""
         before, self.tasks = self.tasks, tasks
+        reading = self._context.reading
+        reading.join(feed for task in tasks for feed in task.feeds)
+        reading.leave(feed for task in before for feed in task.feeds)
         for task in before:
             if task.disk is not None:
                 task.disk.close()
@@ -366,30 +378,47 @@ class PersistentQuery:
         self.errors = [*self.errors, QueryError(self._context.clock.now_ms(), message, kind)][-_ERRORS_KEPT:]
 
     async def _work(self) -> None:
-        cluster = self._context.cluster
         while True:
             if not self._paused.is_set():
                 await self._commit_all()
                 await self._paused.wait()
-            wanted = {place: offset for task in self.tasks for place, offset in task.wanted().items()}
-            if wanted:
-                for fetched in await cluster.fetch(wanted, _FETCH_BYTES):
-                    await run_in_slices(self._task_of[fetched.partition].accept(fetched))
-                    await next_turn()
-            busy = False
-            for task in self.tasks:
-                if task.has_input:
-                    busy = True
-                    self.processed += task.run(SLICE_SECONDS)
-                    if self._is_due(task):
-                        await self._begin_commit(task)
-                    await next_turn()
-                elif task.uncommitted_since is not None:
-                    busy = True
-                    await self._begin_commit(task)
-            if not busy:
+            await self._fetch()
+            if not await self._process():
                 await self._committed()
-                await cluster.wait({p: o for task in self.tasks for p, o in task.wanted().items()}, _IDLE_SECONDS)
+                for task in self.tasks:
+                    task.rest()
+                await self._context.cluster.wait(self._wanted(), _IDLE_SECONDS)
+
+    def _wanted(self) -> dict[TopicPartition, int]:
+        return {place: offset for task in self.tasks for place, offset in task.wanted().items()}
+
+    async def _fetch(self) -> None:
+        """Bring input to the tasks that have used theirs up."""
+        wanted = self._wanted()
+        if wanted:
+            for stretch in await self._context.reading.fetch(wanted, _FETCH_BYTES):
+                self._task_of[stretch.place].accept(stretch)
+                await next_turn()
+
+    async def _process(self) -> bool:
+        """A slice of each task that has input, and the commits that are due; False if there was nothing to do."""
+        busy = False
+        for task in self.tasks:
+            if task.has_input:
+                busy = True
+                self.processed += task.run(SLICE_SECONDS)
+                if self._is_due(task):
+                    await self._begin_commit(task)
+                for _ in range(_TURNS_FOR_FOLLOWERS if self._has_followers(task) else 1):
+                    await next_turn()
+            elif task.uncommitted_since is not None:
+                busy = True
+                await self._begin_commit(task)
+        return busy
+
+    def _has_followers(self, task: Task) -> bool:
+        reading = self._context.reading
+        return any(feed.stretch is not None and reading.has_followers(feed.stretch) for feed in task.feeds)
 
     @property
     def _task_of(self) -> dict[TopicPartition, Task]:

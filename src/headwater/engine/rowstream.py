@@ -10,7 +10,7 @@ from headwater.core.schema import Schema
 from headwater.engine.program import Program
 from headwater.engine.query import QueryContext
 from headwater.engine.task import Feed, Task
-from headwater.log.slices import SLICE_SECONDS, next_turn, run_in_slices
+from headwater.log.slices import SLICE_SECONDS, next_turn
 
 _FETCH_BYTES = 1 << 20
 _IDLE_SECONDS = 5.0
@@ -72,6 +72,7 @@ class TransientQuery:
                 self._task.read(place, self.program.stage(stage_input), start)
                 if self._bounded:
                     self._ends[place] = await cluster.list_offset(place, LATEST)
+        self._context.reading.join(self._task.feeds)
 
     def __aiter__(self) -> AsyncIterator[list[ResultRow]]:
         return self
@@ -101,9 +102,9 @@ class TransientQuery:
         wanted = self._wanted()
         if wanted:
             feeds = {feed.place: feed for feed in task.feeds}
-            for fetched in await cluster.fetch(wanted, _FETCH_BYTES):
-                await run_in_slices(task.accept(fetched))
-                self._cut(feeds[fetched.partition])
+            for stretch in await self._context.reading.fetch(wanted, _FETCH_BYTES):
+                task.accept(stretch)
+                self._cut(feeds[stretch.place])
         if task.has_input:
             task.run(SLICE_SECONDS)
             for output in task.outputs:
@@ -132,7 +133,9 @@ class TransientQuery:
             feed.records = [record for record in feed.records if record.offset < end]
 
     async def close(self) -> None:
-        self._closed = True
+        if not self._closed:
+            self._closed = True
+            self._context.reading.leave(self._task.feeds)
 
 
 class StateRows:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from headwater.cluster.api import Append, Fetched, TopicPartition
+from headwater.cluster.api import Append, TopicPartition
 from headwater.cluster.batches import Partitioner, each_append
 from headwater.engine.changelog import Changelog
 from headwater.engine.disk_state import DiskState
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import InputRecord, OutputRecord, Program, QueryFailedError, Report, Stage, TaskContext
+from headwater.engine.reading import Stretch
 from headwater.log.slices import run
-from headwater.wire.records import record_runs
 
 _LOGGER = logging.getLogger(__name__)
 _FIRST_CHUNK = 256
 _LARGEST_CHUNK = 8192
-_DECODED = 2_000
-"""Records taken out of a batch in one go: about half a ms."""
 
 
 @dataclass
@@ -33,6 +32,8 @@ class Feed:
     """Where to fetch next, once `records` is used up."""
     records: Sequence[InputRecord] = ()
     at: int = 0
+    stretch: Stretch | None = None
+    """Where `records` are from."""
 
     @property
     def position(self) -> int:
@@ -78,6 +79,7 @@ class Task:
         """Monotonic time of the first slice that is not committed yet."""
         self._chunk = _FIRST_CHUNK
         self._settled: list[Append] = []
+        self._stretch: Stretch | None = None
         self._changelog = Changelog([spec.role for spec in unit.stores], self.stores, self.disk)
 
     # --- called by generated code -------------------------------------------------------------------------------
@@ -90,6 +92,9 @@ class Task:
             log.record_error(query_id, operator, message, cause)
 
         return report
+
+    def decoder(self, signature: str, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        return decode if self._stretch is None else self._stretch.decoder(signature, decode)
 
     def bad_record(self, topic: str, target: str, error: Exception, payload: bytes | None, record: InputRecord) -> None:
         message = f"The {target} of the record at offset {record.offset} of topic {topic} cannot be read: {error}"
@@ -114,14 +119,22 @@ class Task:
                 return
         self.feeds.append(Feed(place, stage, start))
 
-    def accept(self, fetched: Fetched) -> Generator[None, None, None]:
-        """Take over fetched batches for one of the feeds, in steps."""
-        feed = next(feed for feed in self.feeds if feed.place == fetched.partition)
-        records: list[InputRecord] = []
-        for part in record_runs(fetched.data, feed.fetched_to, _DECODED):
-            records += part
-            yield
-        feed.records, feed.at, feed.fetched_to = records, 0, fetched.next_offset
+    def accept(self, stretch: Stretch) -> None:
+        """Take over fetched records for one of the feeds."""
+        for feed in self.feeds:
+            if feed.place == stretch.place:
+                feed.stretch = stretch
+                feed.records = stretch.records
+                feed.at = stretch.index_of(feed.fetched_to)
+                feed.fetched_to = stretch.end
+                return
+
+    def rest(self) -> None:
+        """Give up what has been processed: there may be no more input for long."""
+        self._stretch = None
+        for feed in self.feeds:
+            if feed.empty:
+                feed.records, feed.at, feed.stretch = (), 0, None
 
     @property
     def has_input(self) -> bool:
@@ -157,6 +170,7 @@ class Task:
             at = feed.at
             records = feed.records[at : at + count] if count < len(feed.records) else feed.records
             self.partition = feed.place.partition
+            self._stretch = feed.stretch
             feed.stage(self, records)
             feed.at = at + count
             done += count

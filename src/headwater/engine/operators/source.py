@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headwater.core.errors import DataError
 from headwater.core.schema import Column
-from headwater.core.types import BIGINT, INTEGER, STRING, TIMESTAMP
+from headwater.core.types import BIGINT, INTEGER, STRING, TIMESTAMP, Array, Map, SqlType, Struct
 from headwater.engine.event_time import timestamp_parser
 from headwater.engine.operators import tables
 from headwater.engine.program import QueryFailedError, StageInput
@@ -128,8 +128,11 @@ def _split_window(stage: StageCompiler, step: SourceStep) -> tuple[str, str]:
 def reader_for(
     stage: StageCompiler, columns: tuple[Column, ...], spec: FormatSpec, topic: str, *, is_key: bool
 ) -> Reader:
-    options = SerdeOptions(is_key, spec.wrap, spec.properties, stage.program.options.json_under_schema)
-    return formats.get(spec.name).reader(columns, options, topic, stage.program.registry)
+    return formats.get(spec.name).reader(columns, _options(stage, spec, is_key), topic, stage.program.registry)
+
+
+def _options(stage: StageCompiler, spec: FormatSpec, is_key: bool) -> SerdeOptions:
+    return SerdeOptions(is_key, spec.wrap, spec.properties, stage.program.options.json_under_schema)
 
 
 def decode(
@@ -149,10 +152,16 @@ def decode(
             body.line(f"{row} = {exact}({payload})")
         _skip_bad(stage, step, target, payload)
 
+    signature = _signature(columns, spec.name, _options(stage, spec, is_key))
     if reader.fast is None:
+        if signature is not None:
+            exact = stage.local(f"task.decoder({signature!r}, {exact})", f"decode_{target}")
         decode_exactly()
     else:
-        fast = stage.local(f"{stage.names.add(reader.fast, 'fast')}()", f"fast_{target}")
+        decoder = f"{stage.names.add(reader.fast, 'fast')}()"
+        if signature is not None:
+            decoder = f"task.decoder({signature!r}, {decoder})"
+        fast = stage.local(decoder, f"fast_{target}")
         with body.block("try:"):
             body.line(f"{row} = {fast}({payload})")
         with body.block(f"except {stage.names.add(reader.fast_errors, 'fast_errors')}:"):
@@ -160,6 +169,20 @@ def decode(
     return {
         c.name: Binding(c.type, access.replace("row", row, 1)) for c, access in zip(columns, reader.access, strict=True)
     }
+
+
+def _signature(columns: tuple[Column, ...], format_name: str, options: SerdeOptions) -> str | None:
+    """What queries over a topic must have in common to share rows; None where rows can be changed by who has them."""
+    if any(_is_mutable(column.type) for column in columns):
+        return None
+    fields = ", ".join(f"{column.name} {column.type}" for column in columns)
+    return f"{format_name} {options}: {fields}"
+
+
+def _is_mutable(sql_type: SqlType) -> bool:
+    if isinstance(sql_type, Struct):
+        return any(_is_mutable(field.type) for field in sql_type.fields)
+    return isinstance(sql_type, Array | Map)
 
 
 def _skip_bad(stage: StageCompiler, step: SourceStep, target: str, payload: str) -> None:

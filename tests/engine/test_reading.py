@@ -1,0 +1,191 @@
+"""Queries at the same place of a topic share what is fetched and decoded; any other fetches for itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from headwater.cluster.api import Append, Commit, Fetched, TopicPartition, TopicSpec
+from headwater.cluster.local import LocalCluster
+from headwater.engine.reading import SharedReading, Stretch
+from headwater.wire.records import build_batch
+from tests.engine.sql_node import EARLIEST_RESET, SqlNode, sql_node
+
+PLACE = TopicPartition("orders", 0)
+_FETCH_BYTES = 1 << 20
+
+
+class CountingCluster(LocalCluster):
+    """Counts fetches, and lets others run before it answers, as a remote cluster does."""
+
+    fetches = 0
+
+    async def fetch(self, positions: Mapping[TopicPartition, int], max_bytes: int = 4 << 20) -> list[Fetched]:
+        self.fetches += 1
+        await asyncio.sleep(0)
+        return await super().fetch(positions, max_bytes)
+
+
+@dataclass(eq=False)
+class At:
+    """A reader, and where it will fetch next."""
+
+    fetched_to: int
+    place: TopicPartition = PLACE
+
+    def take(self, stretch: Stretch) -> list[bytes | None]:
+        """The values that are new to the reader."""
+        values = [record.value for record in stretch.records[stretch.index_of(self.fetched_to) :]]
+        self.fetched_to = stretch.end
+        return values
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[SqlNode]:
+    async with sql_node(cluster=CountingCluster) as running:
+        await running.create_topic("orders")
+        yield running
+
+
+async def write(node: SqlNode, values: Sequence[bytes]) -> None:
+    await node.cluster.commit(Commit([Append(PLACE, build_batch([(None, value, 0, ()) for value in values]))]))
+
+
+def reading(node: SqlNode, *readers: At) -> tuple[SharedReading, CountingCluster]:
+    assert isinstance(node.cluster, CountingCluster)
+    node.cluster.fetches = 0
+    made = SharedReading(node.cluster)
+    made.join(readers)
+    return made, node.cluster
+
+
+async def read(shared: SharedReading, reader: At) -> list[bytes | None]:
+    (stretch,) = await shared.fetch({PLACE: reader.fetched_to}, _FETCH_BYTES)
+    return reader.take(stretch)
+
+
+@pytest.mark.parametrize(
+    ("positions", "fetches"),
+    [((0, 0, 0), 1), ((1, 1), 1), ((2, 0), 2), ((0, 2), 1)],
+    ids=["together", "together later on", "the one behind comes later", "the one ahead is served from what is kept"],
+)
+async def test_readers_at_the_same_place_share_a_fetch(node: SqlNode, positions: Sequence[int], fetches: int) -> None:
+    await write(node, [b"a", b"b", b"c"])
+    readers = [At(position) for position in positions]
+    shared, cluster = reading(node, *readers)
+    for reader, position in zip(readers, positions, strict=True):
+        assert await read(shared, reader) == [b"a", b"b", b"c"][position:]
+    assert cluster.fetches == fetches
+
+
+async def test_readers_that_fetch_at_the_same_time_wait_for_one_of_them(node: SqlNode) -> None:
+    await write(node, [b"a"])
+    readers = [At(0) for _ in range(5)]
+    shared, cluster = reading(node, *readers)
+    assert await asyncio.gather(*(read(shared, reader) for reader in readers)) == [[b"a"]] * 5
+    assert cluster.fetches == 1
+
+
+async def test_a_payload_is_decoded_once_for_all_that_read_it_alike(node: SqlNode) -> None:
+    await write(node, [b"1", b"2", b"1"])
+    readers = [At(0), At(0)]
+    shared, _ = reading(node, *readers)
+    decoded: list[bytes] = []
+
+    def decode(payload: bytes) -> int:
+        decoded.append(payload)
+        return int(payload)
+
+    for reader in readers:
+        (stretch,) = await shared.fetch({PLACE: reader.fetched_to}, _FETCH_BYTES)
+        assert [stretch.decoder("number", decode)(value or b"") for value in reader.take(stretch)] == [1, 2, 1]
+    assert decoded == [b"1", b"2"]
+
+
+async def test_a_payload_that_cannot_be_decoded_fails_for_each(node: SqlNode) -> None:
+    await write(node, [b"x"])
+    readers = [At(0), At(0)]
+    shared, _ = reading(node, *readers)
+    for reader in readers:
+        (stretch,) = await shared.fetch({PLACE: reader.fetched_to}, _FETCH_BYTES)
+        with pytest.raises(ValueError, match="x"):
+            stretch.decoder("number", int)(b"x")
+
+
+async def test_nothing_is_kept_for_a_reader_that_is_alone(node: SqlNode) -> None:
+    await write(node, [b"1"])
+    alone, gone = At(0), At(0)
+    shared, _ = reading(node, alone, gone)
+    shared.leave([gone])
+    (stretch,) = await shared.fetch({PLACE: 0}, _FETCH_BYTES)
+    assert stretch.decoder("number", int) is int
+
+
+async def test_a_topic_that_is_made_again_is_read_again(node: SqlNode) -> None:
+    await write(node, [b"old"])
+    first, second = At(0), At(0)
+    shared, _ = reading(node, first, second)
+    assert await read(shared, first) == [b"old"]
+    await node.cluster.delete_topics(["orders"])
+    await node.cluster.create_topics([TopicSpec("orders")])
+    await write(node, [b"new"])
+    assert await read(shared, second) == [b"new"]
+
+
+async def test_a_reader_that_stands_still_makes_nobody_keep_much(node: SqlNode) -> None:
+    still, moving = At(0), At(0)
+    shared, cluster = reading(node, still, moving)
+    for number in range(100):
+        await write(node, [b"%d" % number])
+        assert await read(shared, moving) == [b"%d" % number]
+    cluster.fetches = 0
+    counts = []
+    while still.fetched_to < 100:
+        counts.append(len(await read(shared, still)))
+    assert counts == [1] * 9 + [91]
+    assert cluster.fetches == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "other", "followed"),
+    [
+        (1000, 0, True),
+        (1000, 1999, True),
+        (1000, 2000, False),
+        (1000, 3000, False),
+        (1, 1999, False),
+    ],
+    ids=["far behind", "just behind", "next to come", "ahead", "new data"],
+)
+async def test_who_reads_old_data_knows_of_those_behind(node: SqlNode, size: int, other: int, followed: bool) -> None:
+    leader = At(2000)
+    shared, _ = reading(node, leader, At(other))
+    data = build_batch([(None, b"x" * 100, 0, ()) for _ in range(size)])
+    assert shared.has_followers(Stretch(Fetched(PLACE, data, 2000 + size, 2000 + size), 2000, [])) is followed
+
+
+QUERIES = 4
+
+
+async def test_queries_over_one_topic_give_what_each_would_give_alone(node: SqlNode) -> None:
+    await node.run(
+        "CREATE STREAM orders (id INT, tags ARRAY<INT>) WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON');"
+        "CREATE STREAM ids (id INT) WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON');"
+    )
+    await write(node, [b'{"id": %d, "tags": [%d, 1]}' % (number, number) for number in range(1000)] + [b"bad"])
+    for number in range(QUERIES):
+        await node.run(
+            f"CREATE STREAM big{number} AS SELECT id FROM ids WHERE id >= {number * 100};"
+            f"CREATE STREAM tags{number} AS SELECT ARRAY_SORT(tags) AS sorted FROM orders WHERE id = 5;",
+            EARLIEST_RESET,
+        )
+    await write(node, [b'{"id": 5, "tags": [9, 8]}', b'{"ID": 7}'])
+    await node.engine.runtime.settle()
+    for number in range(QUERIES):
+        expected = [*range(number * 100, 1000)] + [n for n in (5, 7) if n >= number * 100]
+        assert [r.value for r in await node.records(f"BIG{number}")] == [b'{"ID":%d}' % n for n in expected]
+        assert [r.value for r in await node.records(f"TAGS{number}")] == [b'{"SORTED":[1,5]}', b'{"SORTED":[8,9]}']
+    assert {query.failures for query in node.engine.runtime.queries.values()} == {1}
