@@ -35,7 +35,7 @@ APIS = """
     AlterUserScramCredentials DescribeCluster DescribeProducers DescribeTransactions ListTransactions
     DescribeTopicPartitions
     ElectLeaders AlterPartitionReassignments ListPartitionReassignments AlterReplicaLogDirs DescribeQuorum
-    ListConfigResources
+    ListConfigResources UpdateFeatures
 """.split()
 DATA = ["ConsumerProtocolSubscription", "ConsumerProtocolAssignment"]
 

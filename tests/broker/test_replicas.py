@@ -1,4 +1,4 @@
-"""What tools made for clusters of many ask about replicas: leaders, moves, directories, the quorum."""
+"""What tools made for clusters of many ask: about leaders, moves, directories, the quorum, levels of features."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from headwater.wire.messages import (
     ListConfigResourcesResponse,
     ListPartitionReassignmentsRequest,
     ListPartitionReassignmentsResponse,
+    UpdateFeaturesRequest,
+    UpdateFeaturesResponse,
 )
 from tests.broker.server import RawClient, running_broker
 
@@ -121,4 +123,22 @@ async def test_what_has_configs_is_listed_by_type(version: int, types: list[int]
         assert [(r.resource_type, r.resource_name) for r in answer.config_resources] == found
         refused = await client.ask(ListConfigResourcesRequest(resource_types=[3]), 1, ListConfigResourcesResponse)
         assert refused.error_code == Code.UNSUPPORTED_VERSION
+        await client.close()
+
+
+async def test_features_stay_at_their_level() -> None:
+    feature = UpdateFeaturesRequest.FeatureUpdateKey
+    same, other = feature(feature="group.version", max_version_level=1), feature(feature="nonsense")
+    lower = feature(feature="transaction.version", max_version_level=1, upgrade_type=2)
+    async with running_broker(settings=SETTINGS) as running:
+        client = await RawClient.connect(running.port)
+        request = UpdateFeaturesRequest(feature_updates=[same, other, lower])
+        each = await client.ask(request, 1, UpdateFeaturesResponse)
+        refused = Code.INVALID_UPDATE_VERSION
+        assert [r.error_code for r in each.results] == [Code.NONE, refused, refused]
+        together = await client.ask(request, 2, UpdateFeaturesResponse)
+        assert together.error_code == refused
+        assert "nonsense" in (together.error_message or "")
+        fine = await client.ask(UpdateFeaturesRequest(feature_updates=[same]), 2, UpdateFeaturesResponse)
+        assert fine.error_code == Code.NONE
         await client.close()

@@ -1478,6 +1478,30 @@ class ListConfigResourcesResponse(Struct):
     config_resources: list[ListConfigResourcesResponse.ConfigResource]
     def __init__(self, *, throttle_time_ms: int = ..., error_code: int = ..., config_resources: list[ListConfigResourcesResponse.ConfigResource] = ...) -> None: ...
 
+class UpdateFeaturesRequest(Struct):
+    class FeatureUpdateKey(Struct):
+        feature: str
+        max_version_level: int
+        allow_downgrade: bool
+        upgrade_type: int
+        def __init__(self, *, feature: str = ..., max_version_level: int = ..., allow_downgrade: bool = ..., upgrade_type: int = ...) -> None: ...
+    timeout_ms: int
+    feature_updates: list[UpdateFeaturesRequest.FeatureUpdateKey]
+    validate_only: bool
+    def __init__(self, *, timeout_ms: int = ..., feature_updates: list[UpdateFeaturesRequest.FeatureUpdateKey] = ..., validate_only: bool = ...) -> None: ...
+
+class UpdateFeaturesResponse(Struct):
+    class UpdatableFeatureResult(Struct):
+        feature: str
+        error_code: int
+        error_message: str | None
+        def __init__(self, *, feature: str = ..., error_code: int = ..., error_message: str | None = ...) -> None: ...
+    throttle_time_ms: int
+    error_code: int
+    error_message: str | None
+    results: list[UpdateFeaturesResponse.UpdatableFeatureResult]
+    def __init__(self, *, throttle_time_ms: int = ..., error_code: int = ..., error_message: str | None = ..., results: list[UpdateFeaturesResponse.UpdatableFeatureResult] = ...) -> None: ...
+
 class ConsumerProtocolSubscription(Struct):
     class TopicPartition(Struct):
         topic: str

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
+from headwater.broker.handlers.features import FEATURES
 from headwater.broker.session import Context
-from headwater.broker.transactions.coordinator import TV2
 from headwater.core.errors import HeadwaterError
 from headwater.log.topic import Topic
 from headwater.wire.messages import (
@@ -26,9 +26,6 @@ from headwater.wire.messages import (
 if TYPE_CHECKING:
     from headwater.broker.broker import Broker
 
-FEATURES = {"transaction.version": TV2, "group.version": 1}
-"""What clients may rely on, and the level: KIP-890 and KIP-848. They were numbered from 0, but clients of
-before KIP-1022 refuse an answer with a lowest level of 0."""
 _GROUP, _TRANSACTION = 0, 1
 _FIRST_WITHOUT_NAMES = 12
 _FIRST_WITH_MANY_KEYS = 4
