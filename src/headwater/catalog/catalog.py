@@ -16,7 +16,7 @@ from headwater.catalog.errors import CatalogCode, CatalogError
 from headwater.catalog.inventory import find, of_fact
 from headwater.catalog.journal import Journal
 from headwater.catalog.platform import Platform
-from headwater.catalog.schema_tags import schema_tags
+from headwater.catalog.schema_tags import TagsInUse
 from headwater.catalog.state import Change, Edit, Key, State
 from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
@@ -54,6 +54,7 @@ class Catalog:
         self._turn = asyncio.Lock()
         self._writing: set[asyncio.Task[Any]] = set()
         self._departures = Departures(platform)
+        self._tags_in_use = TagsInUse(platform)
         self._checked = -1
         """`State.said` when it was last looked whether all that is said is about something that is there."""
         self.after_sweep: list[Callable[[], Awaitable[None]]] = []
@@ -72,8 +73,8 @@ class Catalog:
             await asyncio.wait(self._writing)
 
     def _tags_of_schemas(self) -> Iterator[TagDef]:
-        found = {tag for fact in self.platform.schemas() for tags in schema_tags(fact).values() for tag in tags}
-        return (TagDef(name=tag, description="Used in schemas", guid=guid_of("tag", tag)) for tag in sorted(found))
+        names = self._tags_in_use.names()
+        return (TagDef(name=tag, description="Used in schemas", guid=guid_of("tag", tag)) for tag in names)
 
     # --- entities -----------------------------------------------------------------------------------------------
 
@@ -162,6 +163,7 @@ class Catalog:
     async def sweep(self) -> None:
         """Forget what was said about entities that are gone, and note what else is to be kept up to date."""
         changed = await self._note_deleted()
+        await run_in_slices(self._tags_in_use.refresh(), UPKEEP_SLICE_S)
         for upkeep in self.after_sweep:
             await upkeep()
         said = self.state.said

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from functools import lru_cache
 
-from headwater.catalog.platform import SchemaFact
+from headwater.catalog.platform import Platform, SchemaFact
 from headwater.catalog.schema_fields import described
 
 RECORD = ""
@@ -32,6 +32,42 @@ def _tags(fact: SchemaFact) -> Mapping[str, frozenset[str]]:
         if tags:
             found[path] = tags
     return found
+
+
+class TagsInUse:
+    """Which tags stand in schemas now. Looks only at subjects that have changed since it looked before."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._revision: int | None = None
+        self._by_subject: dict[str, frozenset[str]] = {}
+
+    def names(self) -> list[str]:
+        """Sorted."""
+        for _ in self.refresh():
+            pass
+        return sorted({tag for tags in self._by_subject.values() for tag in tags})
+
+    def refresh(self) -> Generator[None, None, None]:
+        """Take note of what has changed; may be done in slices beforehand."""
+        revision, changed = self._platform.subjects_changed(self._revision)
+        if changed is None:
+            self._by_subject.clear()
+            for fact in self._platform.schemas():
+                self._note(fact.subject, fact)
+                yield
+        else:
+            for subject in changed:
+                self._note(subject, self._platform.subject(subject))
+                yield
+        self._revision = revision
+
+    def _note(self, subject: str, fact: SchemaFact | None) -> None:
+        tags = frozenset[str]() if fact is None else frozenset[str]().union(*schema_tags(fact).values())
+        if tags:
+            self._by_subject[subject] = tags
+        else:
+            self._by_subject.pop(subject, None)
 
 
 def pattern_of(path: str) -> re.Pattern[str]:
