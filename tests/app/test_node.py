@@ -14,7 +14,15 @@ from headwater.app.access import is_loopback
 from headwater.app.node import Node, log_settings
 from headwater.broker.settings import BrokerSettings
 from headwater.core.errors import ConfigError, StartupError
-from headwater.core.settings import KafkaSettings, KsqlSettings, NodeSettings, RegistrySettings, Settings
+from headwater.core.settings import (
+    ConnectSettings,
+    ConsoleSettings,
+    KafkaSettings,
+    KsqlSettings,
+    NodeSettings,
+    RegistrySettings,
+    Settings,
+)
 from headwater.core.settings import LogSettings as LogPart
 from headwater.log import LogSettings
 
@@ -22,6 +30,8 @@ FREE_PORTS = {
     "kafka": KafkaSettings(port=0),
     "ksql": KsqlSettings(port=0),
     "registry": RegistrySettings(port=0),
+    "connect": ConnectSettings(port=0),
+    "console": ConsoleSettings(port=0),
 }
 
 
