@@ -111,7 +111,7 @@ class Declaration:
         """For aggregates: row parameters from `add`, literal ones from `__init__`, the result from `result`."""
         target: Any = self.target
         add_hints, result_hints = hints_of(target.add), hints_of(target.result)
-        setup = target.__init__ if "__init__" in vars(target) else None
+        setup = None if target.__init__ is object.__init__ else target.__init__
         setup_hints = hints_of(setup) if setup else {}
         found = []
         for choice in choices({**add_hints, **{f"__init__ {k}": v for k, v in setup_hints.items()}}):

@@ -37,6 +37,7 @@ _BUILTIN_MODULES = (
     "urls",
     "basic_aggregates",
     "list_aggregates",
+    "offset_aggregates",
     "statistics",
     "tables",
 )

@@ -1,13 +1,11 @@
-"""Aggregates whose state is a list or a map: collections, first and last values, top k, histograms."""
+"""Aggregates whose state is a list or a map: collections, top k, histograms."""
 
 from __future__ import annotations
 
 import bisect
-import itertools
 import sys
-import time
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from headwater.core.errors import AnalysisError
 from headwater.core.types import BYTES, STRING, Array, Field, SqlType, Struct
@@ -18,8 +16,6 @@ from headwater.plan.functions.types import Bigint, Date, Dec, Double, Int, Limit
 T = TypeVar("T")
 TopKType = TypeVar("TopKType", Int, Bigint, Double, str)
 Sortable = TypeVar("Sortable", Int, Bigint, Double, Dec, str, bytes, Date, Time, Timestamp)
-_sequence = itertools.count(time.time_ns() // 1000)
-"""Order of processing, for merging sessions; starts later in every later process."""
 
 
 @udaf("COLLECT_LIST", description="All values in order of arrival, NULLs included")
@@ -68,226 +64,6 @@ class CollectSet:
 
     def merge(self, left: list[T], right: list[T]) -> list[T]:
         return (left + [item for item in right if item not in left])[: self._most]
-
-    def result(self, state: list[T]) -> list[T]:
-        return state[:]
-
-
-class _OneBySequence:
-    """First or last value with its place in the order of processing; the state is empty or one (place, value)."""
-
-    keep_first: ClassVar[bool]
-
-    def __init__(self, ignore_nulls: bool = True) -> None:
-        self._ignore_nulls = ignore_nulls
-
-    def initial(self) -> list[tuple[int, Any]]:
-        return []
-
-    def add(self, state: list[tuple[int, Any]], value: Any) -> list[tuple[int, Any]]:
-        if (value is None and self._ignore_nulls) or (state and self.keep_first):
-            return state
-        return [(next(_sequence), value)]
-
-    def merge(self, left: list[tuple[int, Any]], right: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
-        both = sorted(left + right, key=lambda pair: pair[0])
-        return both[:1] if self.keep_first else both[-1:]
-
-    def result(self, state: list[tuple[int, Any]]) -> Any:
-        return state[0][1] if state else None
-
-
-class _FirstBySequence(_OneBySequence):
-    keep_first = True
-
-
-class _LastBySequence(_OneBySequence):
-    keep_first = False
-
-
-@udaf("LATEST_BY_OFFSET", description="The value processed last")
-class Latest:
-    structured = True
-    sessions = _LastBySequence
-    inline_add = "{0}"
-    inline_result = "{s}"
-
-    def initial(self) -> T | None:
-        return None
-
-    def add(self, state: T | None, value: T) -> T | None:
-        return value
-
-    def result(self, state: T | None) -> T | None:
-        return state
-
-
-@udaf("EARLIEST_BY_OFFSET", description="The value processed first")
-class Earliest:
-    structured = True
-    sessions = _FirstBySequence
-    inline_add = "({0} if {s} is None else {s})"
-    inline_result = "{s}"
-
-    def initial(self) -> T | None:
-        return None
-
-    def add(self, state: T | None, value: T) -> T | None:
-        return value if state is None else state
-
-    def result(self, state: T | None) -> T | None:
-        return state
-
-
-@udaf("LATEST_BY_OFFSET")
-class LatestWithNulls:
-    sessions = _LastBySequence
-
-    def __init__(self, ignore_nulls: bool) -> None:
-        self._ignore_nulls = ignore_nulls
-
-    def initial(self) -> list[T]:
-        return []
-
-    def add(self, state: list[T], value: T | None) -> list[T]:
-        return state if value is None and self._ignore_nulls else [value]  # type: ignore[list-item]
-
-    def result(self, state: list[T]) -> T | None:
-        return state[0] if state else None
-
-
-@udaf("EARLIEST_BY_OFFSET")
-class EarliestWithNulls:
-    sessions = _FirstBySequence
-
-    def __init__(self, ignore_nulls: bool) -> None:
-        self._ignore_nulls = ignore_nulls
-
-    def initial(self) -> list[T]:
-        return []
-
-    def add(self, state: list[T], value: T | None) -> list[T]:
-        return state if state or (value is None and self._ignore_nulls) else [value]  # type: ignore[list-item]
-
-    def result(self, state: list[T]) -> T | None:
-        return state[0] if state else None
-
-
-class _ManyBySequence:
-    """The first or last n values with their places in the order of processing."""
-
-    keep_first: ClassVar[bool]
-
-    def __init__(self, n: int, ignore_nulls: bool = True) -> None:
-        self._n = _positive(n)
-        self._ignore_nulls = ignore_nulls
-
-    def initial(self) -> list[tuple[int, Any]]:
-        return []
-
-    def add(self, state: list[tuple[int, Any]], value: Any) -> list[tuple[int, Any]]:
-        if (value is None and self._ignore_nulls) or (self.keep_first and len(state) >= self._n):
-            return state
-        return [*state, (next(_sequence), value)][-self._n :]
-
-    def merge(self, left: list[tuple[int, Any]], right: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
-        """The first n of both, even of the last values: ksqlDB does so, too."""
-        return sorted(left + right, key=lambda pair: pair[0])[: self._n]
-
-    def result(self, state: list[tuple[int, Any]]) -> list[Any]:
-        return [value for _, value in state]
-
-
-class _FirstManyBySequence(_ManyBySequence):
-    keep_first = True
-
-
-class _LastManyBySequence(_ManyBySequence):
-    keep_first = False
-
-
-def _positive(n: int) -> int:
-    if n < 1:
-        raise AnalysisError(f"earliestN and latestN must be 1 or greater, but got {n}")
-    return n
-
-
-@udaf("LATEST_BY_OFFSET")
-class LatestN:
-    sessions = _LastManyBySequence
-
-    def __init__(self, n: Int) -> None:
-        self._n = _positive(n)
-
-    def initial(self) -> list[T]:
-        return []
-
-    def add(self, state: list[T], value: T) -> list[T]:
-        state.append(value)
-        if len(state) > self._n:
-            del state[0]
-        return state
-
-    def result(self, state: list[T]) -> list[T]:
-        return state[:]
-
-
-@udaf("LATEST_BY_OFFSET")
-class LatestNWithNulls:
-    sessions = _LastManyBySequence
-
-    def __init__(self, n: Int, ignore_nulls: bool) -> None:
-        self._n = _positive(n)
-        self._ignore_nulls = ignore_nulls
-
-    def initial(self) -> list[T]:
-        return []
-
-    def add(self, state: list[T], value: T | None) -> list[T]:
-        if value is not None or not self._ignore_nulls:
-            state.append(value)  # type: ignore[arg-type]
-            if len(state) > self._n:
-                del state[0]
-        return state
-
-    def result(self, state: list[T]) -> list[T]:
-        return state[:]
-
-
-@udaf("EARLIEST_BY_OFFSET")
-class EarliestN:
-    sessions = _FirstManyBySequence
-
-    def __init__(self, n: Int) -> None:
-        self._n = _positive(n)
-
-    def initial(self) -> list[T]:
-        return []
-
-    def add(self, state: list[T], value: T) -> list[T]:
-        if len(state) < self._n:
-            state.append(value)
-        return state
-
-    def result(self, state: list[T]) -> list[T]:
-        return state[:]
-
-
-@udaf("EARLIEST_BY_OFFSET")
-class EarliestNWithNulls:
-    sessions = _FirstManyBySequence
-
-    def __init__(self, n: Int, ignore_nulls: bool) -> None:
-        self._n = _positive(n)
-        self._ignore_nulls = ignore_nulls
-
-    def initial(self) -> list[T]:
-        return []
-
-    def add(self, state: list[T], value: T | None) -> list[T]:
-        if len(state) < self._n and (value is not None or not self._ignore_nulls):
-            state.append(value)  # type: ignore[arg-type]
-        return state
 
     def result(self, state: list[T]) -> list[T]:
         return state[:]
