@@ -291,7 +291,7 @@ class Registry:
         # What was applied and is not in the topic must not be decided on: nothing is, until the topic has been read.
         self._stale = True
         self._pending = []
-        if isinstance(error, FencedError):
+        if isinstance(error, FencedError) and self.writes_here:
             self.defer(None)
             if self.ask_again is not None:
                 self.ask_again()
