@@ -13,13 +13,17 @@ from common.ksql import Client
 Row = list[object]
 
 
-def show(client: Client, queries: dict[str, Callable[[Row], None]], drawn: Callable[[], RenderableType]) -> None:
-    """Hand each row of each query to its function and draw four times a second; raises what ended a query."""
+def show(
+    client: Client, queries: dict[str, Callable[[Row], None]], drawn: Callable[[], RenderableType],
+    since: str = "latest",
+) -> None:  # fmt: skip
+    """Hand each row of each query to its function and draw four times a second; raises what ended a query. With `since`
+    "earliest" what was there before is shown, too."""
     problems: list[Exception] = []
 
     def follow(query: str, take: Callable[[Row], None]) -> None:
         try:
-            rows = client.query(query)
+            rows = client.query(query, {"auto.offset.reset": since})
             next(rows)
             for row in rows:
                 take(row)

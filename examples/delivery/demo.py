@@ -27,7 +27,7 @@ from common.demo import CheckError, await_rows, differences, refusal, run, with_
 from common.kafka import await_records, create_topics, read
 from common.ksql import Client, StatementError
 from common.rest import RestError, call
-from common.teardown import Parts
+from common.teardown import Parts, run_once
 from confluent_kafka import Message
 from data import MINUTE_MS, TOPICS, World, history
 from databases import Database, EmbeddedDatabase, PostgresDatabase, row_of
@@ -336,7 +336,9 @@ def live(args: argparse.Namespace) -> None:
     from view import show_deliveries
 
     client = Client(args.server)
-    prepare(client, args.bootstrap_servers)
+    create_topics(args.bootstrap_servers, TOPICS)
+    for path in STATEMENTS:
+        run_once(client, path)
     store(args)
     start_connectors(args)
     with web_service(args, args.web_port) as url, program("etl.py", "--bootstrap-servers", args.bootstrap_servers):

@@ -42,4 +42,4 @@ class Board:
 def show_deliveries(client: Client) -> None:
     """Draw until interrupted; raises what ended the query."""
     board = Board()
-    show(client, {QUERY: board.take}, board.drawn)
+    show(client, {QUERY: board.take}, board.drawn, since="earliest")

@@ -23,7 +23,7 @@ from common.demo import await_rows, differences, run, with_programs
 from common.kafka import Event, await_records, create_topics, producer, read, records_in
 from common.ksql import Client
 from common.rest import call
-from common.teardown import Parts
+from common.teardown import Parts, run_once
 from data import BOUNDARIES, ENRICHED, SOURCE, STAYS, TOPICS, searches
 from view import show_board
 
@@ -173,7 +173,8 @@ def counts_problems(client: Client, tally: Counter[expected.Row]) -> list[str]:
 def live(args: argparse.Namespace) -> None:
     """Start a producer of files, the connector and an agent, and show what comes out."""
     client = Client(args.server)
-    prepare(client, args.bootstrap_servers)
+    create_topics(args.bootstrap_servers, TOPICS)
+    run_once(client, HERE / "statements.sql")
     with tempfile.TemporaryDirectory(prefix="hotel-stays-") as folder, running() as agents:
         Connectors(args.connect).put(files.CONNECTOR, files.config(args, Path(folder)))
         agents.append(start_agent(args.bootstrap_servers))

@@ -20,7 +20,8 @@ def main() -> None:
     files.azure_options(parser)
     args = parser.parse_args()
     container, rng = args.folder / files.CONTAINER, random.Random()
-    for first in itertools.count(0, PER_SECOND):
+    # Numbers go on after a restart: the connector reads each file, by its name, once.
+    for first in itertools.count(int(time.time()) * PER_SECOND, PER_SECOND):
         now = int(time.time() * 1000)
         found = (search(number, rng, now) for number in range(first, first + PER_SECOND))
         files.upload(args, container, files.write(container, found, first))

@@ -34,6 +34,7 @@ def start(node: Running, services: Path, name: str, *options: str) -> subprocess
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,  # a group of its own, which Ctrl-C is for
     )
 
 
