@@ -48,9 +48,9 @@ async def gate(clock: ManualClock) -> Gate:
     return made
 
 
-async def write_as_somebody_else(cluster: LocalCluster, subject: str, schema_id: int) -> None:
+async def write_as_somebody_else(cluster: LocalCluster, subject: str, schema_id: int, **members: str) -> None:
     key = {"keytype": "SCHEMA", "subject": subject, "version": 1, "magic": 1}
-    value = {"subject": subject, "version": 1, "id": schema_id, "schema": '"long"', "deleted": False}
+    value = {"subject": subject, "version": 1, "id": schema_id, "schema": '"long"', "deleted": False, **members}
     batch = build_batch([(json.dumps(key).encode(), json.dumps(value).encode(), 1, ())])
     await cluster.commit(Commit([Append(PLACE, batch)]))
 
@@ -87,6 +87,21 @@ async def test_what_can_be_neither_written_nor_read_is_not_decided_on(caplog: py
         await door.registry.follow()
         assert (await door.ask("GET", "/subjects"))[1] == ["known"]
         assert await door.register("later", WIDER) == known + 1
+
+
+async def test_a_protobuf_schema_is_found_in_another_layout() -> None:
+    clock = ManualClock()
+    cluster = await gate(clock)
+    text = 'syntax = "proto3";\n\nmessage M { int32 a = 1; }\n'
+    async with opened(cluster, clock) as door:
+        await door.register("known", RECORD)
+        await write_as_somebody_else(cluster, "s", 7, schema=text, schemaType="PROTOBUF")
+        await door.register("known", WIDER)
+        for again in (text, "".join(text.splitlines())):
+            sent = {"schema": again, "schemaType": "PROTOBUF"}
+            assert (await door.ask("POST", "/subjects/s", sent))[1]["id"] == 7
+            assert (await door.ask("POST", "/subjects/s/versions", sent))[1]["id"] == 7
+        assert (await door.ask("GET", "/subjects/s/versions"))[1] == [1]
 
 
 async def refused(door: Door, subject: str) -> int:

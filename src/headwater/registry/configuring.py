@@ -72,8 +72,10 @@ def forget_config(state: RegistryState, subject: str | None) -> Decision[ConfigV
     return Decision(before, (Change(records.config_key(subject), None),) if subject in state.configs else ())
 
 
-def set_mode(state: RegistryState, subject: str | None, mode: str, force: bool) -> Decision[str]:
-    """Set a mode. IMPORT needs a scope without schemas, unless it is forced."""
+def set_mode(state: RegistryState, subject: str | None, mode: str | None, force: bool) -> Decision[str | None]:
+    """Set a mode; None takes it back. IMPORT needs a scope without schemas, unless it is forced."""
+    if mode is None:
+        return Decision(None, (Change(records.mode_key(subject), None),) if subject in state.modes else ())
     mode = checked_mode(mode)
     changes: list[Change] = []
     if mode == "IMPORT" and state.mode(subject) != "IMPORT" and not force:
@@ -90,10 +92,10 @@ def set_mode(state: RegistryState, subject: str | None, mode: str, force: bool) 
     return Decision(mode, tuple(changes))
 
 
-def forget_mode(state: RegistryState, subject: str | None, recursive: bool = False) -> Decision[str]:
+def forget_mode(state: RegistryState, subject: str | None, recursive: bool = False) -> Decision[str | None]:
     """Take a mode back; the answer is what it was. `recursive`: those of all subjects in the context, too."""
     before = state.own_mode(subject)
-    if before is None:
+    if before is None and not recursive:
         raise errors.subject_not_found(str(subject))
     given_up = {subject} | ({name for name in state.modes if name and is_within(name, subject)} if recursive else set())
     return Decision(before, tuple(Change(records.mode_key(name), None) for name in state.modes if name in given_up))

@@ -45,7 +45,7 @@ def latest(schemas: Schemas, subject: str, candidate: Candidate, normalize: bool
 
 class _Alike:
     """Finds the same schema where it is kept with other words: references in another order, or none at all (Avro),
-    members of a document in another order, or the version among the metadata."""
+    members of a document in another order, a `.proto` file in another layout, or the version among the metadata."""
 
     def __init__(
         self, schemas: Schemas, candidate: Candidate, parsed: Parsed, text: str, references: tuple[Reference, ...]
@@ -65,13 +65,16 @@ class _Alike:
         if value.schema == self._text and same_references:
             return True
         in_place = candidate.kind == "AVRO" and not self._references and bool(value.references)
-        reordered = same_references and len(value.schema) == len(self._text)
+        reordered = same_references and self._size(value.schema) == self._size(self._text)
         if not (in_place or reordered) or len(value.schema) + len(self._text) > LARGE_CHARS:
             return False
         try:
             return self._schemas.parse_value(value).meaning() == self._meaning
         except RegistryError:
             return False  # what it refers to is gone
+
+    def _size(self, text: str) -> int:
+        return len("".join(text.split())) if self._candidate.kind == "PROTOBUF" else len(text)
 
     @cached_property
     def _meaning(self) -> str:

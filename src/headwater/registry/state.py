@@ -235,16 +235,20 @@ class RegistryState:
 
     def config(self, subject: str | None) -> ConfigValue:
         """What holds for a subject: its own configuration, else its context's, else the registry's."""
-        found = next((self.configs[s] for s in scopes(subject) if s in self.configs), ConfigValue())
+        set_ones = [self.configs[s] for s in scopes(subject) if s in self.configs]
+        found = set_ones[0] if set_ones else ConfigValue()
         if found.compatibility_level is not None:
             return found
-        levels = (self.configs[s].compatibility_level for s in scopes(subject) if s in self.configs)
+        levels = (each.compatibility_level for each in set_ones)
         level = next((level for level in levels if level is not None), DEFAULT_COMPATIBILITY)
         return _with_level(found, level)
 
     def own_config(self, subject: str | None) -> ConfigValue | None:
         """What was configured for exactly this subject; the registry itself always has something."""
-        return self.config(None) if subject is None else self.configs.get(subject)
+        found = self.configs.get(subject)
+        if subject is not None or (found and found.compatibility_level is not None):
+            return found
+        return _with_level(found or ConfigValue(), DEFAULT_COMPATIBILITY)
 
     def mode(self, subject: str | None) -> str:
         """The mode in force for a subject."""

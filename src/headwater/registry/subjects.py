@@ -84,9 +84,10 @@ def checked_scope(name: str) -> str:
 
 def scopes(name: str | None) -> list[str | None]:
     """Where to look for what holds for a subject, nearest first; None is the whole registry."""
+    everywhere = prefix_of(GLOBAL_CONTEXT)
     if name is None:
-        return [None]
+        return [None, everywhere]
     parts = qualified(name)
     if parts.context == DEFAULT_CONTEXT:
-        return [name, prefix_of(GLOBAL_CONTEXT), None]
-    return [name, parts.prefix, prefix_of(GLOBAL_CONTEXT), None]
+        return [name, everywhere, None]
+    return [name, parts.prefix, everywhere, None]

@@ -15,12 +15,60 @@ import "google/protobuf/timestamp.proto";
 message M { repeated .x.M many = 2; map<string,int32> counts = 3; string a = 1 [deprecated=true]; }
 service S { rpc Go (M) returns (stream M); }"""
 
+CRAMPED = """syntax='proto3';option java_package="p";package x;
+import public "google/protobuf/any.proto"; import "google/protobuf/empty.proto";
+enum E { A = 0; B = 1 [deprecated = true]; reserved 5 to 7, 9; }
+message M { message N { reserved 2; int32 q = 1; } repeated .x.M many = 2; oneof o { int32 b = 6; }
+  string a = 1 [json_name="c", deprecated=true]; option deprecated = true; }
+service S { rpc Go (M) returns (stream M) {} rpc Come (M) returns (M) { option deprecated = true; } }"""
+LAID_OUT = """syntax = "proto3";
+package x;
+
+import "google/protobuf/empty.proto";
+import public "google/protobuf/any.proto";
+
+option java_package = "p";
+
+message M {
+  option deprecated = true;
+
+  repeated .x.M many = 2;
+  string a = 1 [
+    deprecated = true,
+    json_name = "c"
+  ];
+
+  oneof o {
+    int32 b = 6;
+  }
+
+  message N {
+    reserved 2;
+  <-
+    int32 q = 1;
+  }
+}
+enum E {
+  reserved 5 to 7, 9;
+  A = 0;
+  B = 1 [deprecated = true];
+}
+
+service S {
+  rpc Go (M) returns (stream M);
+  rpc Come (M) returns (M) {
+    option deprecated = true;
+  };
+}
+""".replace("<-", "")
+
 CANONICAL = [
     ("AVRO", "string", '"string"'),
     ("AVRO", '{"type": "string"}', '"string"'),
     ("AVRO", RECORD, '{"type":"record","name":"A","namespace":"x","fields":[{"name":"a","type":"int","default":1}]}'),
     ("JSON", '{"type" : "object",\n "title": "é"}', '{"type":"object","title":"é"}'),
     ("PROTOBUF", "message  A{}", "message A {}\n"),
+    ("PROTOBUF", CRAMPED, LAID_OUT),
 ]
 
 

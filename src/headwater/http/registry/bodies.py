@@ -79,5 +79,7 @@ class ConfigBody(Struct, rename="camel", forbid_unknown_fields=True, omit_defaul
         return frozenset(name for name, value in self.given.items() if value is None)
 
 
-class ModeBody(Struct, forbid_unknown_fields=True):
-    mode: str | None = None
+class ModeBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A mode of null is taken back."""
+
+    mode: str | UnsetType | None = UNSET

@@ -69,8 +69,9 @@ class RegistryDoor(Door[RegistryCall]):
 
     def find(self, parts: tuple[str, ...]) -> tuple[Methods, dict[str, str]] | None:
         found = super().find(parts)
-        if found is None and len(parts) > 2 and parts[0] == "contexts" and parts[2] not in ("contexts", "v1"):
-            inner = super().find(parts[2:])
+        after = parts[2:] if parts[:1] == ("contexts",) else ()
+        if found is None and after and (after == ("contexts",) or after[0] not in ("contexts", "v1")):
+            inner = super().find(after)
             return None if inner is None else (inner[0], {**inner[1], _BEFORE: unquote(parts[1])})
         return found
 

@@ -78,9 +78,10 @@ def _with_id(call: RegistryCall) -> SchemaValue:
     subject = in_context(call.context, named)
     parts = qualified(subject)
     value = _held(call, parts.context, schema_id, parts.subject)
-    if value is None and parts.subject and parts.context == DEFAULT_CONTEXT:
+    unsure = value is None or value.subject != subject
+    if unsure and parts.subject and parts.context == DEFAULT_CONTEXT:
         others = (_held(call, context, schema_id, parts.subject, True) for context in call.state.contexts)
-        value = next((other for other in others if other is not None), None)
+        value = next((other for other in others if other is not None), value)
     if value is None:
         raise schema_not_found(schema_id)
     if not call.allows(Action.READ, value.subject):

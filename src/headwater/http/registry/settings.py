@@ -31,15 +31,17 @@ def get_config(call: RegistryCall) -> dict[str, Any]:
 
 
 async def put_config(call: RegistryCall) -> dict[str, Any]:
-    """The request, as it was carried out."""
+    """What is configured now; the level as it was said, and members that were taken back as null."""
     scope, body = call.scope, call.read(ConfigBody)
     if not body.given:
         configuring.checked_level("")
-    await call.registry.carry_out(lambda state: configuring.configure(state, scope, body.value(), body.cleared))
-    echo: dict[str, Any] = msgspec.to_builtins(body)
-    if "compatibilityLevel" in echo:
-        echo.setdefault("compatibility", echo.pop("compatibilityLevel"))
-    return echo
+    change = await call.registry.carry_out(
+        lambda state: configuring.configure(state, scope, body.value(), body.cleared)
+    )
+    answer: dict[str, Any] = {**_shown(change), **msgspec.to_builtins(body)}
+    if "compatibilityLevel" in answer:
+        answer.setdefault("compatibility", answer.pop("compatibilityLevel"))
+    return answer
 
 
 async def delete_config(call: RegistryCall) -> dict[str, Any]:
@@ -59,14 +61,14 @@ def get_mode(call: RegistryCall) -> dict[str, str]:
 
 
 async def put_mode(call: RegistryCall) -> dict[str, str | None]:
-    """The request."""
+    """The request; a mode of null is taken back."""
     scope, body, force = call.scope, call.read(ModeBody), call.flag("force")
-    mode = configuring.checked_mode(body.mode)
+    mode = None if body.mode is None else configuring.checked_mode(body.mode or None)
     await call.registry.carry_out(lambda state: configuring.set_mode(state, scope, mode, force))
-    return {"mode": body.mode}
+    return {"mode": None if mode is None else str(body.mode)}
 
 
-async def delete_mode(call: RegistryCall) -> dict[str, str]:
+async def delete_mode(call: RegistryCall) -> dict[str, str | None]:
     """The mode that was set."""
     scope, recursive = call.scope, call.flag("recursive")
     return {"mode": await call.registry.carry_out(lambda state: configuring.forget_mode(state, scope, recursive))}

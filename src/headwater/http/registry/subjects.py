@@ -32,10 +32,11 @@ def _is_listed(call: RegistryCall, name: str) -> bool:
 
 
 def subjects_of(call: RegistryCall) -> list[str]:
-    """The subjects that `subjectPrefix` names and the caller may read, sorted; without one those of all contexts."""
+    """The subjects that `subjectPrefix` names and the caller may read, sorted; without one those of all contexts, or
+    of the one that the path begins with."""
     prefix = call.text("subjectPrefix", WILDCARD)
     names: Iterable[str] = call.state.subjects
-    if call.context != DEFAULT_CONTEXT:
+    if call.request.scope["path"].startswith("/contexts/"):
         prefix = in_context(call.context, prefix.removeprefix(WILDCARD))
     if prefix.startswith(WILDCARD):
         rest = prefix.removeprefix(WILDCARD)

@@ -14,6 +14,9 @@ _TIGHT_AFTER = frozenset({".", "(", "[", "<", "-", "+"})
 _TIGHT_BEFORE = frozenset({".", ",", ")", "]", ">", "<", ":"})
 _BEFORE_ABSOLUTE = frozenset({"repeated", "optional", "required", "stream", "extend", "group", ",", "="})
 """Words after which a point starts a name."""
+_PLAIN = frozenset({"package", "import", "reserved", "extensions", "rpc"})
+_LAST = ("default", "json_name")
+"""What Confluent's registry prints after a field's other options."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,17 @@ class Statement:
 
     head: tuple[str, ...]
     body: tuple[Statement, ...] | None = None
+
+    @property
+    def kind(self) -> str:
+        """The word that says what it is; `""` for a field or a value of an enum."""
+        words = self.head[1:] if self.head[0] in ("optional", "required", "repeated") else self.head
+        word, after, third = (*words, "", "", "")[:3]
+        if self.body is not None or (word == "option" and after != "="):
+            return word
+        if word in ("syntax", "edition"):
+            return word if third[:1] in ("'", '"') else ""
+        return word if word in _PLAIN and after not in ("=", ".") and third != "=" else ""
 
     @property
     def number(self) -> int:
@@ -94,30 +108,88 @@ def _is_group(head: list[str]) -> bool:
 
 
 def printed(tree: tuple[Statement, ...]) -> str:
-    """The text: two spaces per level, an empty line around imports and types at the top."""
-    groups: list[tuple[str, list[str]]] = []
-    for statement in tree:
-        kind = statement.head[0] if statement.head else ""
-        lines = list(_lines(statement, ""))
-        name = "head" if kind in ("syntax", "edition", "package") else kind if kind in ("import", "option") else ""
-        if name and groups and groups[-1][0] == name:
-            groups[-1][1].extend(lines)
-        else:
-            groups.append((name, lines))
-    return "\n\n".join("\n".join(lines) for _, lines in groups) + "\n"
+    """The text as Confluent's registry lays it out, so that what one of the two has is the same text in the other."""
+    sections = [list(_laid_out(section)) for section in _sections(tree, _TOP)]
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
-def _lines(statement: Statement, indent: str) -> Iterator[str]:
+_TOP = (
+    ("syntax", "edition", "package"), ("import",), ("option",), ("message", "enum"), ("extend",), ("service",),
+)  # fmt: skip
+_MESSAGE = (
+    ("reserved",), ("option",), ("",), ("oneof",), ("extensions",), ("extend",), ("message", "enum"),
+)  # fmt: skip
+_SECTIONS = {
+    "message": _MESSAGE,
+    "group": _MESSAGE,
+    "enum": (("reserved", "option", ""),),
+    "service": (("option",), ("rpc",)),
+}
+"""What the statements of a body begin with, in the order in which they are printed; `""` is a field or a value."""
+
+
+def _sections(body: tuple[Statement, ...], order: tuple[tuple[str, ...], ...]) -> Iterator[list[Statement]]:
+    """Statements that stand together, without empty lines between them; each kind in the order of the source.
+    Groups are messages, too, which payloads count: where there is one, everything stays in its place."""
+    if any(inner.kind == "group" for each in body for inner in (each, *_inside(each))):
+        yield list(body)
+        return
+    known = {word for section in order for word in section}
+    for section in (*order, None):
+        found = [each for each in body if (each.kind in section if section else each.kind not in known)]
+        if section:
+            found.sort(key=lambda each: (section.index(each.kind), each.head[1:2] == ("public",)))
+        if found:
+            yield found
+
+
+def _inside(statement: Statement) -> tuple[Statement, ...]:
+    return (statement.body or ()) if statement.kind in ("oneof", "extend") else ()
+
+
+def _laid_out(section: list[Statement]) -> Iterator[str]:
+    for statement in section:
+        yield from _lines(statement)
+
+
+def _lines(statement: Statement) -> Iterator[str]:
+    end = ";" if statement.kind == "rpc" else ""
+    if statement.body is None or (end and not statement.body):
+        *before, last = _with_options(statement.head)
+        yield from before
+        yield f"{last};"
+        return
     head = _joined(statement.head)
-    if statement.body is None:
-        yield f"{indent}{head};"
-    elif not statement.body:
-        yield f"{indent}{head} {{}}"
-    else:
-        yield f"{indent}{head} {{"
-        for inner in statement.body:
-            yield from _lines(inner, indent + "  ")
-        yield f"{indent}}}"
+    if not statement.body:
+        yield f"{head} {{}}"
+        return
+    yield f"{head} {{"
+    order = _SECTIONS.get(statement.kind, (("option",), ("",)))
+    for at, section in enumerate(_sections(statement.body, order)):
+        if at:
+            yield ""
+        for line in _laid_out(section):
+            yield f"  {line}"
+    yield f"}}{end}"
+
+
+def _with_options(head: tuple[str, ...]) -> list[str]:
+    """The lines of a field: several options in brackets have a line each."""
+    if "[" not in head or head[0] == "option" or head[-1] != "]":
+        return [_joined(head)]
+    at, depth = head.index("["), 0
+    options: list[list[str]] = [[]]
+    for word in head[at + 1 : -1]:
+        depth += (word in "[{(<") - (word in "]})>")
+        if word == "," and not depth:
+            options.append([])
+        else:
+            options[-1].append(word)
+    if len(options) == 1:
+        return [_joined(head)]
+    options.sort(key=lambda words: _LAST.index(words[0]) if words[:1] and words[0] in _LAST else -1)
+    lines = [f"  {_joined(tuple(option))}" for option in options]
+    return [f"{_joined(head[:at])} [", *(f"{line}," for line in lines[:-1]), lines[-1], "]"]
 
 
 def _joined(words: tuple[str, ...]) -> str:
@@ -126,8 +198,6 @@ def _joined(words: tuple[str, ...]) -> str:
         tight = not before or before in _TIGHT_AFTER or word in _TIGHT_BEFORE
         if (word == "[" and before == "=") or (word == "." and before in _BEFORE_ABSOLUTE):
             tight = False
-        if word == "(" and words[0] == "rpc" and before != "returns":
-            tight = True
         if word[:1] in "\"'":
             word = '"' + word[1:-1].replace('"', '\\"') + '"' if word[0] == "'" and '"' not in word else word
         text += word if tight else f" {word}"
