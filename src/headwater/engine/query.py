@@ -20,7 +20,6 @@ from headwater.engine.reading import SharedReading
 from headwater.engine.task import Task
 from headwater.log.slices import SLICE_SECONDS, next_turn, run_in_slices
 from headwater.plan.steps import QueryPlan
-from headwater.wire.records import read_records
 
 _LOGGER = logging.getLogger(__name__)
 _COMMIT_SECONDS = 0.05
@@ -30,8 +29,6 @@ _COMMIT_RECORDS = 20_000
 """Output records and changes of state that wait for a commit at the most: some 3 MB, which are written in one go, in a
 ms or two."""
 _FETCH_BYTES = 1 << 20
-_RESTORE_BYTES = 1 << 19
-"""Restored in one go: some 10 ms of the loop's time."""
 _TURNS_FOR_FOLLOWERS = 4
 """A query that others follow lets them catch up, so that what is fetched and decoded then serves all of them."""
 _IDLE_SECONDS = 5.0
@@ -312,8 +309,8 @@ class PersistentQuery:
         place = TopicPartition(self._changelog(task.unit), task.number)
         position, end = 0, await cluster.list_offset(place, LATEST)
         while position < end:
-            for fetched in await cluster.fetch({place: position}, _RESTORE_BYTES):
-                task.restore(read_records(fetched.data, position))
+            for fetched in await cluster.fetch({place: position}, _FETCH_BYTES):
+                await run_in_slices(task.restore(fetched.data, position))
                 position = fetched.next_offset
             await next_turn()
 

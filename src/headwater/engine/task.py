@@ -16,10 +16,15 @@ from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import InputRecord, OutputRecord, Program, QueryFailedError, Report, Stage, TaskContext
 from headwater.engine.reading import Stretch
 from headwater.log.slices import run
+from headwater.wire.records import Buffer, record_runs
 
 _LOGGER = logging.getLogger(__name__)
 _FIRST_CHUNK = 256
 _LARGEST_CHUNK = 8192
+_RESTORED = 500
+"""Changes of state applied in one go: about a ms."""
+_PARTED = 500
+"""Records whose partition is found out in one go: a ms or two if none of their keys was seen before."""
 
 
 @dataclass
@@ -228,9 +233,14 @@ class Task:
         outputs = self.program.units[self.unit].outputs
         for output, partitioner, records in zip(outputs, self.partitioners, self.outputs, strict=True):
             topic = self.topic_names[output.topic] if output.internal else output.topic
+            parts: dict[int, list[OutputRecord]] = {}
+            for at in range(0, len(records), _PARTED):
+                for partition, part in partitioner.split(records[at : at + _PARTED]):
+                    parts.setdefault(partition, []).extend(part)
+                yield
             made: list[Append] = []
-            for partition, part in partitioner.split(records):
-                for append in each_append(topic, partition, part):
+            for partition, whole in parts.items():
+                for append in each_append(topic, partition, whole):
                     made.append(append)
                     yield
             self._settled += made
@@ -250,9 +260,11 @@ class Task:
         taken, self._settled = self._settled, []
         return taken
 
-    def restore(self, records: Sequence[InputRecord]) -> None:
-        """Apply changelog records."""
-        self._changelog.restore(records)
+    def restore(self, data: Buffer, start: int) -> Generator[None, None, None]:
+        """Apply batches of the changelog, from offset `start` on, in steps."""
+        for records in record_runs(data, start, _RESTORED):
+            self._changelog.restore(records)
+            yield
 
 
 def _one_by_one(first: Stage, second: Stage) -> Stage:
