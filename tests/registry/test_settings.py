@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.registry.registry_door import RECORD, WIDER, body, opened
@@ -12,6 +14,8 @@ RULES = {
         {"name": "short", "kind": "CONDITION", "type": "CEL", "mode": "WRITE", "expr": "size(message.f) < 9"}
     ]
 }
+
+LISTED = {"subject": "a", "version": 1, "id": 1, "schema": json.dumps(RECORD, separators=(",", ":"))}
 
 TABLES: dict[str, list[Step]] = {
     "compatibility is BACKWARD until it is configured": [
@@ -53,6 +57,12 @@ TABLES: dict[str, list[Step]] = {
         ("PUT", "/config/other", {"alias": "a"}, 200, {"alias": "a"}),
         ("GET", "/subjects/other/versions", None, 200, [1]),
         ("GET", "/subjects/other/versions/latest", None, 200, {"schema"}),
+        ("PUT", "/config/:.c:inner", {"alias": "a"}, 200, {"alias": "a"}),
+        ("POST", "/subjects/:.c:a/versions", body(RECORD), 200, {"id": 1}),
+        ("GET", "/schemas?subjectPrefix=a&aliases=true", None, 200, [LISTED | {"aliases": ["other"]}]),
+        ("GET", "/schemas?subjectPrefix=:.c:&aliases=true", None, 200, [
+            LISTED | {"subject": ":.c:a", "aliases": [":.c:inner"]},
+        ]),
     ],
     "modes": [
         ("GET", "/mode", None, 200, {"mode": "READWRITE"}),

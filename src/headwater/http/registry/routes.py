@@ -25,6 +25,7 @@ RECURSIVE = Parameter("recursive", FLAG, "Also the modes of all subjects in the 
 CONTEXT_PREFIX = Parameter("contextPrefix", TEXT, "What names begin with")
 FORCE = Parameter("force", FLAG, "Set IMPORT though there are schemas")
 LATEST = Parameter("latestOnly", FLAG, "Only the newest version of each subject")
+ALIASES = Parameter("aliases", FLAG, "With the other names that subjects have")
 RULE_TYPE = Parameter("ruleType", TEXT, "Only schemas with a rule of this type")
 MAX_ID = Parameter("fetchMaxId", FLAG, "Say what the highest id is")
 KEY = Parameter("key", TEXT, "A property of the metadata; may be repeated")
@@ -94,7 +95,7 @@ ROUTES = (
     ),
     _route("GET", _V + "/{version}/schema", subjects.get_schema, Action.READ, (DELETED, FORMAT), None, _VERSION),
     _route("GET", _V + "/{version}/referencedby", subjects.get_referrers, Action.READ, _PAGE, None, _VERSION),
-    _route("GET", "/schemas", schemas.list_schemas, None, (PREFIX, DELETED, LATEST, RULE_TYPE, *_PAGE)),
+    _route("GET", "/schemas", schemas.list_schemas, None, (PREFIX, DELETED, LATEST, RULE_TYPE, ALIASES, *_PAGE)),
     _route("GET", "/schemas/types", schemas.list_kinds, None),
     _route("GET", _ID, schemas.get_by_id, None, (SUBJECT, FORMAT, REFERENCES, MAX_ID), None, (_NO_SCHEMA,)),
     _route("GET", f"{_ID}/schema", schemas.get_text_by_id, None, (SUBJECT, FORMAT), None, (_NO_SCHEMA,)),

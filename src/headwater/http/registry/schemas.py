@@ -25,7 +25,21 @@ def list_schemas(call: RegistryCall) -> list[dict[str, Any]]:
     kind = call.text("ruleType")
     if kind:
         found = [value for value in found if _has_rule(value.rule_set, kind)]
-    return [listed(call, value) for value in call.page(found)]
+    shown = call.page(found)
+    aliases = _aliases(call) if call.flag("aliases") else {}
+    return [
+        {**listed(call, value), **({"aliases": aliases[value.subject]} if value.subject in aliases else {})}
+        for value in shown
+    ]
+
+
+def _aliases(call: RegistryCall) -> dict[str, list[str]]:
+    """The other names that subjects have, which the caller may read."""
+    found: dict[str, list[str]] = {}
+    for name, config in sorted(call.state.configs.items(), key=lambda item: item[0] or ""):
+        if name and config.alias and call.allows(Action.READ, name):
+            found.setdefault(in_context(qualified(name).context, config.alias), []).append(name)
+    return found
 
 
 def _has_rule(rules: RuleSet | None, kind: str) -> bool:
