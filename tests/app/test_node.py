@@ -51,6 +51,7 @@ def test_defaults_are_those_of_the_parts() -> None:
     assert kafka.node_id == broker.node_id
     assert kafka.group_min_session_timeout_ms == broker.group_min_session_timeout_ms
     assert kafka.group_initial_rebalance_delay_ms == broker.group_initial_rebalance_delay_ms
+    assert kafka.allow_everyone_if_no_acl_found == broker.allow_everyone_if_no_acl_found
     assert kafka.auto_create_topics == broker.auto_create_topics
 
 

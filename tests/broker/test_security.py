@@ -8,10 +8,14 @@ import hmac
 
 import pytest
 
+from headwater.broker.access import ANONYMOUS, Access
 from headwater.broker.acls import OPERATIONS, Acl, AclFilter, Acls, Operation, Pattern, Permission, Resource
 from headwater.broker.auth import ApiKeys
 from headwater.broker.errors import Code
 from headwater.broker.scram import ScramCredential, ScramError, ScramExchange, ScramMechanism
+from headwater.broker.security import SecurityStore
+from headwater.core.clock import SystemClock
+from headwater.log.log import Log
 from headwater.log.storage import MemoryStorage
 from headwater.wire.messages import (
     AlterUserScramCredentialsRequest,
@@ -356,3 +360,28 @@ async def test_without_logins_there_are_no_rights_to_administer() -> None:
         answer = await client.ask(CreateAclsRequest(creations=[creation(READ_T)]), 2, CreateAclsResponse)
         assert answer.results[0].error_code == Code.SECURITY_DISABLED
         await client.close()
+
+
+@pytest.mark.parametrize(
+    ("entries", "topic", "allowed"),
+    [
+        ([], "t", True),
+        ([topic_acl("t", Operation.READ, who="User:ANONYMOUS")], "t", True),
+        ([topic_acl("t", Operation.READ)], "t", False),
+        ([topic_acl("t", Operation.READ)], "other", True),
+        ([topic_acl("t", Operation.ALL, prefixed=True)], "tea", False),
+        ([topic_acl("*", Operation.READ)], "t", False),
+        ([topic_acl("t", Operation.ALL, who="User:*", deny=True)], "t", False),
+    ],
+)
+def test_where_everyone_may_do_what_no_acl_is_about_those_without_login_are_under_acls_too(
+    entries: list[Acl], topic: str, allowed: bool
+) -> None:
+    log = Log(MemoryStorage(), SystemClock())
+    log.open()
+    security = SecurityStore(log)
+    for entry in entries:
+        security.acls.add(entry)
+    access = Access(None, security, open_without_acl=True)
+    assert access.allows(ANONYMOUS, "127.0.0.1", Operation.READ, Resource.TOPIC, topic) is allowed
+    log.close()

@@ -95,6 +95,7 @@ def broker_settings(kafka: KafkaSettings) -> BrokerSettings:
         default_partitions=kafka.default_partitions,
         auto_create_topics=kafka.auto_create_topics,
         super_users=frozenset(name.strip().removeprefix("User:") for name in names if name.strip()),
+        allow_everyone_if_no_acl_found=kafka.allow_everyone_if_no_acl_found,
         max_connections=kafka.max_connections,
         max_connections_per_ip=kafka.max_connections_per_ip,
         max_request_bytes=kafka.max_request_bytes,

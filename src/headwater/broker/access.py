@@ -22,7 +22,8 @@ class Access:
 
     `verifier` knows the operator's API keys, `security` the users and ACLs that clients administer (None where the log
     is an Apache Kafka cluster, which has its own). `required` says that clients have to log in; if not, whoever comes
-    without a login may do everything.
+    without a login may do everything. With `open_without_acl` everybody may do what no ACL is about, and nobody is
+    above ACLs for having no login (Kafka's `allow.everyone.if.no.acl.found`).
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class Access:
         *,
         required: bool = False,
         super_users: AbstractSet[str] = frozenset(),
+        open_without_acl: bool = False,
     ) -> None:
         self.verifier = verifier
         self.required = required
         self._security = security
         self._super_users = super_users
+        self._open_without_acl = open_without_acl
         self._verified = VerifiedSecrets()
 
     def verify(self, username: str, password: str) -> bool:
@@ -66,7 +69,7 @@ class Access:
         """Whether the client may do everything."""
         if principal is None:
             return False
-        if principal == ANONYMOUS and not self.required:
+        if principal == ANONYMOUS and not self.required and not self._open_without_acl:
             return True
         role = self.verifier.role(principal) if self.verifier is not None else None
         return role is Role.ADMIN or principal in self._super_users
@@ -81,9 +84,14 @@ class Access:
             return False
         security = self._security
         who = f"User:{principal}"
-        if self.is_reader(principal) and operation in READING:
+        is_reader = self.is_reader(principal)
+        if is_reader and operation in READING:
             return security is None or not security.acls.denies(who, host, operation, resource, name)
-        return security is not None and security.acls.allows(who, host, operation, resource, name)
+        if security is None:
+            return False
+        if self._open_without_acl and not is_reader and not security.acls.has_about(resource, name):
+            return True
+        return security.acls.allows(who, host, operation, resource, name)
 
     def is_reader(self, principal: str) -> bool:
         """Whether the name is a read-only API key."""

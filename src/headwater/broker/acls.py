@@ -221,6 +221,10 @@ class Acls:
             for acl in self._about(resource, name)
         )
 
+    def has_about(self, resource: Resource, name: str) -> bool:
+        """Whether any entry, for whomever, is about the resource."""
+        return any(True for _ in self._about(resource, name))
+
     def _about(self, resource: Resource, name: str) -> Iterator[Acl]:
         """The entries about a resource."""
         yield from self._literal.get((resource, name), ())

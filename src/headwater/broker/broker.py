@@ -66,7 +66,13 @@ class Broker:
         self.settings = settings or BrokerSettings()
         self.security = SecurityStore(log)
         required = verifier is not None if login_required is None else login_required
-        self.access = Access(verifier, self.security, required=required, super_users=self.settings.super_users)
+        self.access = Access(
+            verifier,
+            self.security,
+            required=required,
+            super_users=self.settings.super_users,
+            open_without_acl=self.settings.allow_everyone_if_no_acl_found,
+        )
         self.tokens = tokens
         self.offsets = offsets or OffsetStore(log, clock)
         self._shared_offsets = offsets is not None

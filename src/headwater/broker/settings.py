@@ -39,6 +39,8 @@ class BrokerSettings:
     super_users: frozenset[str] = frozenset()
     """Users who may do everything, beside the operator's API keys; all others need ACLs. Without any API key nobody has
     to log in and everybody may do everything."""
+    allow_everyone_if_no_acl_found: bool = False
+    """Everybody may do what no ACL is about, and clients without a login are under ACLs, too."""
     max_connections: int = 20_000
     """`max.connections`, of all listeners; Kafka has no limit."""
     max_connections_per_ip: int = 10_000

@@ -120,6 +120,9 @@ class KafkaSettings:
     super_users: str = setting(
         "", "Users who may do everything, as admin API keys may, separated by semicolons: `User:anna;User:CN=app,O=us`."
     )
+    allow_everyone_if_no_acl_found: bool = setting(
+        False, "Everybody may do what no ACL is about; clients without a login are then under ACLs, too."
+    )
     max_connections: int = setting(20_000, "Most connections of all listeners together.", minimum=1)
     max_connections_per_ip: int = setting(10_000, "Most connections from one address.", minimum=1)
     max_request_bytes: int = setting(
