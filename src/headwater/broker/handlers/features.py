@@ -16,19 +16,18 @@ if TYPE_CHECKING:
 FEATURES = {"transaction.version": TV2, "group.version": 1}
 """What clients may rely on, and the level: KIP-890 and KIP-848. They were numbered from 0, but clients of
 before KIP-1022 refuse an answer with a lowest level of 0."""
-_FIRST_WITH_ONE_ERROR = 2
 
 Update = UpdateFeaturesRequest.FeatureUpdateKey
 Result = UpdateFeaturesResponse.UpdatableFeatureResult
 
 
 def update_features(broker: Broker, context: Context, request: UpdateFeaturesRequest) -> UpdateFeaturesResponse:
-    """A feature may be raised to the level that it has. From version 2 on one error is that of the whole request."""
+    """A feature may be raised to the level that it has. One that cannot be changed fails the whole request."""
     if not broker.allows(context, Operation.ALTER, Resource.CLUSTER, CLUSTER_NAME):
         return UpdateFeaturesResponse(error_code=Code.CLUSTER_AUTHORIZATION_FAILED)
     results = [_updated(update) for update in request.feature_updates]
     failed = next((result for result in results if result.error_code), None)
-    if context.version < _FIRST_WITH_ONE_ERROR or failed is None:
+    if failed is None:
         return UpdateFeaturesResponse(results=results)
     return UpdateFeaturesResponse(error_code=failed.error_code, error_message=failed.error_message)
 
