@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from headwater.broker.apis import APIS
 from headwater.broker.errors import Code
-from headwater.broker.handlers.fetch import fetch
 from headwater.broker.net import KafkaListener
-from headwater.broker.session import Context, Session
 from headwater.broker.settings import BrokerSettings
 from headwater.core.errors import StartupError
-from headwater.log.storage import DiskStorage
 from headwater.wire.messages import (
     ApiVersionsRequest,
     ApiVersionsResponse,
@@ -43,13 +39,11 @@ from headwater.wire.messages import (
     MetadataResponse,
     OffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse,
-    ProduceRequest,
     ProduceResponse,
 )
-from headwater.wire.records import build_batch, read_records
+from headwater.wire.records import build_batch
+from tests.broker.requests import NOW, fetch_request, one, produce, produce_request, values
 from tests.broker.server import RawClient, Running, running_broker, until
-
-NOW = 1_700_000_000_000
 
 
 @pytest.fixture
@@ -63,46 +57,6 @@ async def client(running: Running) -> AsyncIterator[RawClient]:
     client = await RawClient.connect(running.port)
     yield client
     await client.close()
-
-
-def produce_request(topic: str, *batches: bytes, acks: int = -1, partition: int = 0) -> ProduceRequest:
-    data = [ProduceRequest.PartitionProduceData(index=partition, records=batch) for batch in batches]
-    return ProduceRequest(
-        acks=acks, timeout_ms=1000, topic_data=[ProduceRequest.TopicProduceData(name=topic, partition_data=data)]
-    )
-
-
-def fetch_request(
-    topic: str,
-    offset: int,
-    *,
-    wait_ms: int = 0,
-    min_bytes: int = 1,
-    max_bytes: int = 1 << 20,
-    topic_id: bytes = bytes(16),
-) -> FetchRequest:
-    place = FetchRequest.FetchPartition(partition=0, fetch_offset=offset, partition_max_bytes=max_bytes)
-    return FetchRequest(
-        max_wait_ms=wait_ms,
-        min_bytes=min_bytes,
-        max_bytes=max_bytes,
-        topics=[FetchRequest.FetchTopic(topic=topic, topic_id=topic_id, partitions=[place])],
-    )
-
-
-def one(response: FetchResponse) -> FetchResponse.PartitionData:
-    ((partition,),) = (topic.partitions for topic in response.responses)
-    return partition
-
-
-def values(response: FetchResponse) -> list[bytes | None]:
-    return [record.value for record in read_records(one(response).records or b"")]
-
-
-async def produce(client: RawClient, topic: str, *batches: bytes, acks: int = -1) -> list[tuple[int, int]]:
-    """(error, base offset) of each batch."""
-    response = await client.ask(produce_request(topic, *batches, acks=acks), 9, ProduceResponse)
-    return [(p.error_code, p.base_offset) for t in response.responses for p in t.partition_responses]
 
 
 async def test_api_versions_lists_what_is_served(client: RawClient) -> None:
@@ -258,70 +212,6 @@ async def test_answers_come_in_the_order_of_the_requests_even_behind_a_waiting_o
     assert (correlation, values(response)) == (waiting, [b"wake up"])
     assert [(await client.receive(ApiVersionsResponse, 0))[0] for _ in range(3)] == behind
     await other.close()
-
-
-async def test_requests_behind_an_append_that_is_not_durable_yet_are_handled_and_answered_after_it(
-    tmp_path: Path,
-) -> None:
-    async with running_broker(storage=DiskStorage(tmp_path)) as running:
-        partition = running.broker.log.create_topic("t").partitions[0]
-        client = await RawClient.connect(running.port)
-        batch = build_batch([(None, b"x", NOW, ())])
-        sent = [client.send(produce_request("t", batch), 9) for _ in range(5)]
-        sent.append(client.send(ApiVersionsRequest(), 0))
-        await until(lambda: partition.log_end == 5)
-        for number in range(5):
-            correlation, response = await client.receive(ProduceResponse, 9)
-            result = response.responses[0].partition_responses[0]
-            assert (correlation, result.error_code, result.base_offset) == (sent[number], 0, number)
-            assert partition.high_watermark > number, "answered before it was durable"
-        assert (await client.receive(ApiVersionsResponse, 0))[0] == sent[-1]
-        await client.close()
-
-
-async def test_fetch_waits_for_min_bytes_or_until_time_is_up(client: RawClient, running: Running) -> None:
-    running.broker.log.create_topic("t")
-    batch = build_batch([(None, b"x" * 100, NOW, ())])
-    client.send(fetch_request("t", 0, wait_ms=5_000, min_bytes=len(batch) + 1), 12)
-    other = await RawClient.connect(running.port)
-    await produce(other, "t", batch)
-    await produce(other, "t", batch)
-    _, response = await client.receive(FetchResponse, 12)
-    assert len(values(response)) == 2
-    nothing = await client.ask(fetch_request("t", 2, wait_ms=20), 12, FetchResponse)
-    assert values(nothing) == []
-    await other.close()
-
-
-async def test_fetch_does_not_wait_for_min_bytes_that_are_there_but_do_not_fit(
-    client: RawClient, running: Running
-) -> None:
-    running.broker.log.create_topic("t", configs={"segment.bytes": "300"})
-    batch = build_batch([(None, b"x" * 200, NOW, ())])
-    await produce(client, "t", batch)
-    await produce(client, "t", batch)
-    impatient = fetch_request("t", 0, wait_ms=3_600_000, min_bytes=400, max_bytes=400)
-    for request in (impatient, fetch_request("t", 0, wait_ms=3_600_000, min_bytes=400)):
-        assert len(values(await client.ask(request, 12, FetchResponse))) == 1
-
-
-async def test_fetch_sees_what_came_between_its_reading_and_its_waiting(running: Running) -> None:
-    partition = running.broker.log.create_topic("t").partitions[0]
-    context = Context(Session("127.0.0.1", "127.0.0.1", 9092), 12, "raw")
-    response = fetch(running.broker, context, fetch_request("t", 0, wait_ms=3_600_000))
-    assert not isinstance(response, FetchResponse)
-    partition.append(build_batch([(None, b"in between", NOW, ())]))
-    assert values(await response) == [b"in between"]
-
-
-async def test_a_client_that_goes_away_leaves_no_subscription(client: RawClient, running: Running) -> None:
-    partition = running.broker.log.create_topic("t").partitions[0]
-    impatient = await RawClient.connect(running.port)
-    impatient.send(fetch_request("t", 0, wait_ms=60_000), 12)
-    await impatient.writer.drain()
-    await until(lambda: bool(partition._subscribers))
-    await impatient.close()
-    await until(lambda: not partition._subscribers)
 
 
 async def test_fetch_gives_one_batch_even_above_the_limit(client: RawClient, running: Running) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 from headwater.broker.acls import Operation, Resource
 from headwater.broker.errors import Code, code_of
@@ -39,10 +41,33 @@ HIGH_WATERMARK = -1
 """As the offset of DeleteRecords: everything."""
 
 EpochEnd = OffsetForLeaderEpochResponse.EpochEndOffset
+T = TypeVar("T")
 
 
-def list_offsets(broker: Broker, context: Context, request: ListOffsetsRequest) -> ListOffsetsResponse:
+def _once_visible(broker: Broker, places: Iterable[tuple[str, int]], answer: Callable[[], T]) -> T | Awaitable[T]:
+    """The answer, when all that the partitions hold by now can be seen: with acks=1 a producer may know of records that
+    are not on disk yet, and whoever it tells expects to find them."""
+    partitions = (broker.partition(topic, index) for topic, index in places)
+    if all(partition is None or partition.high_watermark == partition.log_end for partition in partitions):
+        return answer()
+
+    async def later() -> T:
+        with contextlib.suppress(HeadwaterError):  # if the disk refuses, what can be seen is what there is
+            await broker.log.durable()
+        return answer()
+
+    return later()
+
+
+def list_offsets(
+    broker: Broker, context: Context, request: ListOffsetsRequest
+) -> ListOffsetsResponse | Awaitable[ListOffsetsResponse]:
     """The offset for a time or one of the special timestamps, per partition; -1 if there is none."""
+    places = ((topic.name, place.partition_index) for topic in request.topics for place in topic.partitions)
+    return _once_visible(broker, places, lambda: _list(broker, context, request))
+
+
+def _list(broker: Broker, context: Context, request: ListOffsetsRequest) -> ListOffsetsResponse:
     committed = request.isolation_level == READ_COMMITTED
     topics = []
     for wanted in request.topics:
@@ -107,8 +132,15 @@ def offset_for_leader_epoch(
     return OffsetForLeaderEpochResponse(topics=topics)
 
 
-def delete_records(broker: Broker, context: Context, request: DeleteRecordsRequest) -> DeleteRecordsResponse:
+def delete_records(
+    broker: Broker, context: Context, request: DeleteRecordsRequest
+) -> DeleteRecordsResponse | Awaitable[DeleteRecordsResponse]:
     """Drop everything before an offset (KIP-107)."""
+    places = ((topic.name, place.partition_index) for topic in request.topics for place in topic.partitions)
+    return _once_visible(broker, places, lambda: _delete(broker, context, request))
+
+
+def _delete(broker: Broker, context: Context, request: DeleteRecordsRequest) -> DeleteRecordsResponse:
     topics = []
     for wanted in request.topics:
         results = []
