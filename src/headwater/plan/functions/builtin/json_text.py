@@ -74,7 +74,8 @@ def _unquoted(value: Any) -> str:
     return value if isinstance(value, str) else json_text(value)
 
 
-_STEP = re.compile(r"""\.([^.\[\]"']+)|\[(-?[0-9]+)\]|\[(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\]""")
+_STEP = re.compile(r"""\.([^.\[\]"'*?()]+)|\[([\w-]+)\]|\[(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\]""")
+"""A name or an index: which of the two it is, depends on what is there. No wildcards, no filters."""
 
 
 @lru_cache(maxsize=1000)
@@ -96,7 +97,7 @@ def compile_path(path: str) -> tuple[str, ...]:
 def _follow(value: Any, steps: Sequence[str]) -> Any:
     for step in steps:
         if isinstance(value, list):
-            value = value[int(step)] if step.isdigit() and int(step) < len(value) else MISSING
+            value = value[int(step)] if step.isdecimal() and int(step) < len(value) else MISSING
         else:
             value = value.get(step, MISSING) if isinstance(value, dict) else MISSING
         if value is MISSING:

@@ -10,7 +10,8 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR
 from math import floor
 from typing import TypeVar
 
-from headwater.core.javatext import LONG_MAX, LONG_MIN, wrap_int, wrap_long
+from headwater.core.errors import FunctionError
+from headwater.core.javatext import LONG_MAX, LONG_MIN, double_text, wrap_int, wrap_long
 from headwater.core.types import Decimal, SqlType
 from headwater.plan.functions.declarations import udf
 from headwater.plan.functions.types import Bigint, Dec, Double, Int, RequiredBigint, RequiredInt
@@ -140,6 +141,18 @@ def _round_half_up(value: decimal.Decimal, scale: int) -> decimal.Decimal:
     return _WIDE.add(down, step) if twice >= step else down
 
 
+def _decimal_text(value: float) -> decimal.Decimal:
+    """A DOUBLE by its digits, as Java's BigDecimal has it. Raises `FunctionError` where there are none."""
+    if not math.isfinite(value):
+        raise FunctionError(f"{double_text(value)} has no digits to round")
+    return decimal.Decimal(repr(value))
+
+
+def _positive_zero(value: decimal.Decimal) -> float:
+    """As DOUBLE; decimals have no negative zero in Java."""
+    return float(value) + 0.0
+
+
 @udf("ROUND", category=_MATH, returns=_whole_part)
 def round_decimal(value: Dec) -> Dec:
     return _round_half_up(value, 0)
@@ -147,9 +160,7 @@ def round_decimal(value: Dec) -> Dec:
 
 @udf("ROUND", category=_MATH)
 def round_double_to(value: Double, places: Int) -> Double:
-    if not math.isfinite(value):
-        return value
-    return float(_round_half_up(decimal.Decimal(repr(value)), places))
+    return _positive_zero(_round_half_up(_decimal_text(value), places))
 
 
 @udf("ROUND", category=_MATH, returns=_same_as_first)
@@ -185,9 +196,7 @@ def trunc_decimal(value: Dec) -> Dec:
 
 @udf("TRUNC", category=_MATH)
 def trunc_double_to(value: Double, places: Int) -> Double:
-    if not math.isfinite(value):
-        return value
-    return float(_at_scale(decimal.Decimal(repr(value)), places, ROUND_DOWN))
+    return _positive_zero(_at_scale(_decimal_text(value), places, ROUND_DOWN))
 
 
 @udf("TRUNC", category=_MATH, returns=_same_as_first)
