@@ -11,6 +11,7 @@ import pytest
 
 from headwater.app.connect_election import ConnectElection
 from headwater.cluster.kafka import KafkaCluster
+from headwater.cluster.remote.errors import FencedError
 from headwater.connect.errors import UsageError
 from headwater.connect.plugins import Plugins
 from headwater.connect.worker import Worker, WorkerSettings
@@ -67,6 +68,26 @@ async def test_of_two_workers_one_runs_the_connectors_and_the_other_takes_over(
         await until(lambda: progress(second) == 30)
         assert states(second) == ["RUNNING", "RUNNING"]
         await second.worker.pause("elected")
+
+
+async def test_a_worker_that_was_shut_out_stops_until_the_group_has_decided(
+    kafka: Kafka, tmp_path: Path, numbers: Numbers
+) -> None:
+    somebody = KafkaCluster(ClusterSettings(bootstrap_servers=kafka.bootstrap_servers))
+    async with Member(kafka, tmp_path, "http://a:8083") as member:
+        numbers.end = 1
+        await member.worker.create("shut-out", {**SOURCE, "topic": "shut-out"})
+        await until(lambda: [task["state"] for task in member.worker.status("shut-out")["tasks"]] == ["RUNNING"])
+        await somebody.start()
+        try:
+            await somebody.take_over(member.worker.settings.configs_transactional_id)
+        finally:
+            await somebody.close()
+        with pytest.raises(FencedError):
+            await member.worker.pause("shut-out")
+        await until(lambda: not member.worker.ready)
+        await until(lambda: member.worker.ready)
+        await member.worker.pause("shut-out")
 
 
 def states(member: Member) -> list[str]:

@@ -37,6 +37,7 @@ class ConnectElection:
         protocol = GroupProtocol(group, PROTOCOL_TYPE, PROTOCOL, said, assign, self._assigned, self._revoked)
         self._member = cluster.member(protocol)
         self.background = self._member.background
+        worker.shut_out = self._member.rejoin
 
     async def start(self) -> None:
         """Join, and return when it is known who leads, or after a while."""

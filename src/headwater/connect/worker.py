@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,8 @@ class Worker:
         """Whether it can be asked: it leads, or knows who does."""
         self.leader_url: str | None = None
         """Of the worker that runs the connectors, where that is another one."""
+        self.shut_out: Callable[[], None] = lambda: None
+        """Called when another worker turns out to lead: has the leader elected again, where there is an election."""
         self._leads = False
         self._cluster = cluster
         self._clock = clock
@@ -87,7 +89,9 @@ class Worker:
     def _begin_anew(self) -> None:
         """Know nothing: what is in the topics decides."""
         settings, cluster, clock = self.settings, self._cluster, self._clock
-        self._configs = Configs(cluster, clock, settings.config_topic, settings.configs_transactional_id)
+        self._configs = Configs(
+            cluster, clock, settings.config_topic, settings.configs_transactional_id, lambda: self.shut_out()
+        )
         self._offsets = SourceOffsets(cluster, clock, settings.offset_topic)
         self._statuses = Statuses(cluster, clock, settings.status_topic, settings.worker_id)
         self._services = TaskServices(

@@ -8,7 +8,7 @@ commit-NAME         {"tasks": 1}                            makes the task confi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -30,8 +30,15 @@ class TargetState(StrEnum):
 class Configs:
     """Connectors by name. Everything is answered from memory; changes are durable when their call returns."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, topic: str, transactional_id: str | None = None) -> None:
-        self._topic = StateTopic(cluster, clock, topic, self._apply, transactional_id)
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        topic: str,
+        transactional_id: str | None = None,
+        shut_out: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._topic = StateTopic(cluster, clock, topic, self._apply, transactional_id, shut_out)
         self._connectors: dict[str, dict[str, str]] = {}
         self._targets: dict[str, TargetState] = {}
         self._tasks: dict[str, list[dict[str, str]]] = {}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from headwater.cluster.api import Append, Cluster, Commit, TopicPartition
 from headwater.cluster.batches import OutputRecord, Partitioner, appends
 from headwater.cluster.compacted import ensure_compacted, read_on
+from headwater.cluster.remote.errors import FencedError
 from headwater.core.clock import Clock
 
 Apply = Callable[[bytes, bytes | None], None]
@@ -18,9 +19,16 @@ class StateTopic:
     Connect has made have more; a key's partition is then the one that its producer takes."""
 
     def __init__(
-        self, cluster: Cluster, clock: Clock, name: str, apply: Apply, transactional_id: str | None = None
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        name: str,
+        apply: Apply,
+        transactional_id: str | None = None,
+        shut_out: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
+        self._shut_out = shut_out
         self._transactional_id = transactional_id
         self._cluster = cluster
         self._clock = clock
@@ -49,8 +57,15 @@ class StateTopic:
         ]
 
     async def write(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Write and apply these; on return they are durable. Raises `ClusterError`, `LogError`: nothing is applied."""
+        """Write and apply these; on return they are durable. Raises `ClusterError`, `LogError`: nothing is applied.
+
+        When somebody else has taken over the transactional id, `shut_out` is called, too.
+        """
         if records:
-            await self._cluster.commit(Commit(self.appends(records), transactional_id=self._transactional_id))
+            try:
+                await self._cluster.commit(Commit(self.appends(records), transactional_id=self._transactional_id))
+            except FencedError:
+                self._shut_out()
+                raise
             for key, value in records:
                 self._apply(key, value)
