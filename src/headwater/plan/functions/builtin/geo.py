@@ -40,8 +40,12 @@ def _distance(lat1: float, lon1: float, lat2: float, lon2: float, radius: float)
         raise FunctionError(
             "valid longitude values for GeoDistance function are in the range of -180 to +180 decimal degrees"
         )
-    half_lat, half_lon = math.radians(lat2 - lat1) / 2, math.radians(lon2 - lon1) / 2
-    chord = math.sin(half_lat) ** 2 + math.sin(half_lon) ** 2 * math.cos(math.radians(lat1)) * math.cos(
-        math.radians(lat2)
-    )
+    half_lat, half_lon = _radians(lat2 - lat1) / 2, _radians(lon2 - lon1) / 2
+    chord = math.sin(half_lat) ** 2 + math.sin(half_lon) ** 2 * math.cos(_radians(lat1)) * math.cos(_radians(lat2))
     return radius * 2 * math.asin(math.sqrt(chord))
+
+
+def _radians(degrees: float) -> float:
+    """Divided first, as Java did when the distances that people compare with were computed: the last digit depends on
+    it."""
+    return degrees / 180 * math.pi
