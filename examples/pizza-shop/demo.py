@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +42,10 @@ def check(args: argparse.Namespace) -> list[str]:
     """Prints a line per thing checked; returns the problems."""
     problems = set_up_problems(args.bootstrap_servers, args.server)
     wanted = [pizza(number) for number in range(ORDERS + LATE_ORDERS)]
-    with open_shop(args.bootstrap_servers, CHECK_SPEED, port=0) as shop:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Shop(args.bootstrap_servers, Path(folder), CHECK_SPEED, port=0).open() as shop,
+    ):
         ordered, differing = shop.serve(wanted[:ORDERS])
         late, more = shop.serve_without_delivery(wanted[ORDERS:])
         problems += differing + more + shop.page_problems(ordered)
@@ -117,23 +119,22 @@ def live(args: argparse.Namespace) -> None:
     for statement, status, message in set_up(args.server):
         if status != 200:
             print(f"{message}\nin {statement}", file=sys.stderr)
-    with open_shop(args.bootstrap_servers, LIVE_SPEED, PORT) as shop:
+    with Shop(args.bootstrap_servers, kept(args), LIVE_SPEED, PORT).open() as shop:
         print(f"webapp   {shop.url}", file=sys.stderr)
         arguments = ["--webapp", shop.url, "--speed", str(LIVE_SPEED)]
         with_programs([HERE / "order.py"], arguments, lambda: show_orders(Client(args.server)))
 
 
-@contextmanager
-def open_shop(bootstrap_servers: str, speed: int, port: int) -> Iterator[Shop]:
-    """The shop with a folder of its own."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Shop(bootstrap_servers, Path(folder), speed, port).open() as shop,
-    ):
-        yield shop
+def kept(args: argparse.Namespace) -> Path:
+    """Where the live shop keeps its orders: beside what else the node keeps, so that it goes on with the node."""
+    folder: Path = args.services.absolute() / "pizza-shop"
+    return folder
 
 
-PARTS = Parts([STATEMENTS], TOPICS, groups=[group_of(service) for service in SERVICES])
+PARTS = Parts(
+    [STATEMENTS], TOPICS, groups=[group_of(service) for service in SERVICES],
+    more=lambda args: shutil.rmtree(kept(args), ignore_errors=True),
+)  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

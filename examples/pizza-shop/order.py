@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 import time
+from urllib.error import URLError
 
 from customer import Customer
 from data import pizza
@@ -28,3 +30,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         pass
+    except URLError as error:
+        sys.exit(f"The web application does not answer: {error.reason}. Start it with `python webapp.py`")

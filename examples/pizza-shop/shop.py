@@ -28,6 +28,7 @@ class Shop:
     application's while the shop is open."""
 
     def __init__(self, bootstrap_servers: str, folder: Path, speed: int, port: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.url = ""
         self._port = port
         self._speed = speed

@@ -54,4 +54,4 @@ class Board:
 def show_orders(client: Client) -> None:
     """Draw until interrupted; raises what ended a query."""
     board = Board()
-    show(client, {ORDERS: board.take_order, STATUSES: board.take_status}, board.drawn)
+    show(client, {ORDERS: board.take_order, STATUSES: board.take_status}, board.drawn, since="earliest")
