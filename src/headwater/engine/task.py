@@ -27,7 +27,7 @@ _PARTED = 500
 """Records whose partition is found out in one go: a ms or two if none of their keys was seen before."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Feed:
     """One partition of one input topic: what has been fetched and not yet processed."""
 
