@@ -227,6 +227,56 @@ async def test_the_query_endpoint_of_old_sends_empty_lines_while_there_are_no_ro
             assert rest == ['{"row":{"columns":[7]}},', '{"finalMessage":"Limit Reached"}]']
 
 
+SCALABLE = {"ksql.query.push.v2.enabled": "true", "ksql.query.push.v2.registry.installed": "true"}
+TOKENS = {"ksql.query.push.v2.continuation.tokens.enabled": True}
+LINES = [
+    ("/query-stream", DELIMITED, '["*"]\n', '{"continuationToken":"*"}\n'),
+    ("/query-stream", JSON, ',["*"]', ',{"continuationToken":"*"}'),
+    ("/query", KSQL_JSON, '{"row":{"columns":["*"]}},\n', '{"continuationToken":{"continuationToken":"*"}},\n'),
+]
+
+
+@pytest.mark.parametrize(("path", "accept", "row", "token"), LINES)
+async def test_a_scalable_push_query_goes_on_from_the_token_of_another(
+    path: str, accept: str, row: str, token: str
+) -> None:
+    sql, properties = ("ksql", "streamsProperties") if path == "/query" else ("sql", "properties")
+    body: dict[str, object] = {sql: "SELECT item FROM fed EMIT CHANGES;", properties: TOKENS}
+    async with rest_server(SCALABLE) as rest:
+        await rest.ksql(ORDERS + "CREATE STREAM fed AS SELECT * FROM orders;" + ROWS)
+        await rest.node.settle()
+
+        async def ask(body: dict[str, object]) -> tuple[str, str]:
+            """The first row, and the token after it."""
+            async with rest.http1.stream("POST", path, json=body, headers={"accept": accept}) as response:
+                assert response.status_code == 200, await response.aread()
+                pieces = response.aiter_text()
+                await anext(pieces)
+                if "requestProperties" not in body:
+                    await rest.ksql("INSERT INTO orders VALUES (3, 1.0, 'mate');")
+                text = ""
+                while "Token" not in text:
+                    text += await anext(pieces)
+            before, between, after = (row + token).split("*")
+            first, second = text.removeprefix(before).removesuffix(after).split(between)
+            return first, second
+
+        item, at = await ask(body)
+        assert item == "mate"
+        await rest.ksql("INSERT INTO orders VALUES (4, 1.0, 'missed');")
+        await rest.node.settle()
+        again = {**body, "requestProperties": {"request.ksql.query.push.continuation.token": at}}
+        assert (await ask(again))[0] == "missed"
+        others: list[dict[str, object]] = [
+            {properties: {}},
+            {sql: "SELECT item FROM orders EMIT CHANGES;"},
+            {"requestProperties": {"request.ksql.query.push.continuation.token": "x"}},
+        ]
+        for other in others:
+            refused = await rest.http1.post(path, json={**again, **other})
+            assert (refused.status_code, refused.json()["error_code"]) == (400, 40000)
+
+
 async def test_any_connection_can_close_a_push_query(orders: RestServer) -> None:
     async with orders.http2.stream(
         "POST", "/query-stream", json={"sql": "SELECT id FROM orders EMIT CHANGES;"}

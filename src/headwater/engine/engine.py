@@ -10,6 +10,7 @@ from headwater.cluster.api import Cluster
 from headwater.core.clock import Clock
 from headwater.core.errors import HeadwaterError
 from headwater.core.names import quote
+from headwater.engine import continuation
 from headwater.engine.answering import Answering
 from headwater.engine.changes import Change
 from headwater.engine.command_runner import CommandRunner
@@ -315,9 +316,16 @@ class Engine:
     # --- queries ----------------------------------------------------------------------------------------------------
 
     async def query(
-        self, text: str, properties: Mapping[str, object] | None = None, variables: Mapping[str, str] | None = None
+        self,
+        text: str,
+        properties: Mapping[str, object] | None = None,
+        variables: Mapping[str, str] | None = None,
+        continued: str | None = None,
     ) -> RowResult | PrintResult:
-        """Open exactly one SELECT or PRINT. Raises `StatementError`, `RequestError`, `PropertyError`."""
+        """Open exactly one SELECT or PRINT; `continued` is the token from which a push query goes on.
+
+        Raises `StatementError`, `RequestError`, `PropertyError`.
+        """
         session = Session.of(properties or {}, variables or {}, self.settings.server)
         statements = self._parse(text, session)
         if len(statements) != 1:
@@ -327,9 +335,11 @@ class Engine:
         context = self._context(statements[0], session)
         await self.cluster.refresh()
         with _Failures(context.text, ()):
-            return await self._open(statements[0], context)
+            return await self._open(statements[0], context, continued)
 
-    async def _open(self, statement: ast.Statement, context: Answering) -> RowResult | PrintResult:
+    async def _open(
+        self, statement: ast.Statement, context: Answering, continued: str | None
+    ) -> RowResult | PrintResult:
         if isinstance(statement, ast.PrintTopic):
             result = await open_print(statement, context.services)
             result.closed = self._prints.discard
@@ -340,9 +350,9 @@ class Engine:
             raise StatementError(message)
         if statement.query.emit is None:
             return await self._pull(statement, context)
-        return await self._push(statement, context)
+        return await self._push(statement, context, continued)
 
-    async def _push(self, statement: ast.QueryStatement, context: Answering) -> RowResult:
+    async def _push(self, statement: ast.QueryStatement, context: Answering, continued: str | None) -> RowResult:
         limit = self.settings.integer("ksql.max.push.queries")
         running = sum(result.kind is ResultKind.PUSH for result in self._results.values())
         if running >= limit:
@@ -353,10 +363,19 @@ class Engine:
         plan = context.deciding().planner().plan_push(statement.query)
         properties = self.settings.effective(context.session.properties)
         query_id = push_query_id(statement.query, self.metastore, properties, self._random)
-        if is_scalable(statement.query, self.metastore, properties) and not plan.root.is_table:
+        scalable = is_scalable(statement.query, self.metastore, properties)
+        if scalable and not plan.root.is_table:
             plan = without_keyless(plan)
-        rows = await self.runtime.push(plan, properties, query_id)
-        return self._register(RowResult(rows, ResultKind.PUSH, statement.text))
+        has_tokens = scalable and properties.get(continuation.ENABLED, "").lower() == "true"
+        if continued is not None and not has_tokens:
+            message = f"Only a scalable push query goes on from a token, where {continuation.ENABLED} is true."
+            raise RequestError(message, ErrorCode.BAD_REQUEST)
+        starts = None if continued is None else continuation.offsets_of(continued)
+        rows = await self.runtime.push(plan, properties, query_id, starts)
+        result = RowResult(rows, ResultKind.PUSH, statement.text)
+        if has_tokens:
+            result.continuation = lambda: continuation.token_of(rows.positions())
+        return self._register(result)
 
     async def _pull(self, statement: ast.QueryStatement, context: Answering) -> RowResult:
         if not self.settings.flag("ksql.pull.queries.enable"):

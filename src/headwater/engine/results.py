@@ -63,6 +63,8 @@ class RowResult(_Closable[Sequence[ResultRow]]):
         self.query_id = rows.query_id
         self.schema = rows.schema
         self.closed: Callable[[RowResult], object] | None = None
+        self.continuation: Callable[[], str] | None = None
+        """A token for what comes after the last batch, of queries that have such."""
         self._rows = rows
 
     @property

@@ -59,8 +59,11 @@ class TransientQuery:
         self._closed = False
         self._task = Task(program, 0, 0, query_id, context.log)
 
-    async def start(self, properties: Mapping[str, str]) -> None:
-        """Find where to start: the latest unless `auto.offset.reset` says earliest; tables always the earliest."""
+    async def start(self, properties: Mapping[str, str], starts: Sequence[int] | None = None) -> None:
+        """Find where to start: the latest unless `auto.offset.reset` says earliest; tables always the earliest.
+
+        `starts` has an offset for each partition, of which records may be gone by now.
+        """
         cluster = self._context.cluster
         from_start = self._bounded or properties.get("auto.offset.reset") == "earliest"
         for stage_input in self.program.units[0].inputs:
@@ -69,10 +72,17 @@ class TransientQuery:
             for partition in range(info.partitions if info is not None else 0):
                 place = TopicPartition(stage_input.topic, partition)
                 start = await cluster.list_offset(place, timestamp)
+                if starts is not None and partition < len(starts):
+                    first, end = await cluster.list_offset(place, EARLIEST), await cluster.list_offset(place, LATEST)
+                    start = min(max(starts[partition], first), end)
                 self._task.read(place, self.program.stage(stage_input), start)
                 if self._bounded:
                     self._ends[place] = await cluster.list_offset(place, LATEST)
         self._context.reading.join(self._task.feeds)
+
+    def positions(self) -> list[int]:
+        """The next offset of each partition, after the batch that was given last."""
+        return [feed.position for feed in sorted(self._task.feeds, key=lambda feed: feed.place)]
 
     def __aiter__(self) -> AsyncIterator[list[ResultRow]]:
         return self

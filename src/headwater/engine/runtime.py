@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from headwater.core.errors import SqlError
 from headwater.engine import pull
@@ -128,13 +128,15 @@ class QueryRuntime:
     def resume(self, query_id: str) -> None:
         self._queries[query_id].resume()
 
-    async def push(self, plan: QueryPlan, properties: Mapping[str, str], query_id: str) -> RowStream:
-        """Open a push query."""
+    async def push(
+        self, plan: QueryPlan, properties: Mapping[str, str], query_id: str, starts: Sequence[int] | None = None
+    ) -> TransientQuery:
+        """Open a push query; `starts` are the offsets where it begins, by partition."""
         program = compile_plan(
             plan, self._functions, self._registry, self._options(properties, single_task=True), query_id
         )
         stream = TransientQuery(query_id, program, self.context)
-        await stream.start(properties)
+        await stream.start(properties, starts)
         return stream
 
     async def pull(self, plan: PullPlan, properties: Mapping[str, str], query_id: str) -> RowStream:

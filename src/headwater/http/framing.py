@@ -58,6 +58,10 @@ class Framing(Protocol):
         """A batch of rows; b"" if there is nothing to send."""
         ...
 
+    def token(self, token: str) -> bytes:
+        """From where another query can go on."""
+        ...
+
     def end(self, message: str | None) -> bytes:
         """The end; `message` is what the last line says (`Limit Reached`) where the layout has such a line."""
         ...
@@ -87,6 +91,9 @@ class Delimited:
     def rows(self, rows: Sequence[Row]) -> bytes:
         return _ENCODER.encode_lines(self._convert(row for row in rows if not row[1]))
 
+    def token(self, token: str) -> bytes:
+        return _ENCODER.encode({"continuationToken": token}) + b"\n"
+
     def end(self, message: str | None) -> bytes:
         return b""
 
@@ -109,6 +116,9 @@ class JsonArray:
     def rows(self, rows: Sequence[Row]) -> bytes:
         text = _ENCODER.encode(self._convert(row for row in rows if not row[1]))
         return b"," + text[1:-1] if len(text) > 2 else b""
+
+    def token(self, token: str) -> bytes:
+        return b"," + _ENCODER.encode({"continuationToken": token})
 
     def end(self, message: str | None) -> bytes:
         return b"]"
@@ -150,6 +160,9 @@ class StreamedRows:
         mark = b',"tombstone":true' if row[1] else b""
         return b"".join((self._before, b'{"row":{"columns":', line, mark, b"}}", self._after))
 
+    def token(self, token: str) -> bytes:
+        return self._before + _ENCODER.encode({"continuationToken": {"continuationToken": token}}) + self._after
+
     def end(self, message: str | None) -> bytes:
         if message is None:
             return b"]"
@@ -187,6 +200,9 @@ class ProtobufRows:
         if tombstone:
             body["tombstone"] = True
         return self._before + _ENCODER.encode({"row": body}) + self._after
+
+    def token(self, token: str) -> bytes:
+        return self._before + _ENCODER.encode({"continuationToken": {"continuationToken": token}}) + self._after
 
     def end(self, message: str | None) -> bytes:
         if message is None:

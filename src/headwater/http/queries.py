@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from starlette.responses import Response
 
+from headwater.engine.continuation import CONTINUED
 from headwater.engine.engine import Engine
 from headwater.engine.errors import ErrorCode, RequestError
 from headwater.engine.results import PrintResult, ResultKind, RowResult
@@ -50,7 +51,9 @@ class QueryEndpoints:
             raise RequestError(f"With {_MIGRATE} = false /query needs HTTP/1.1.", ErrorCode.METHOD_NOT_ALLOWED)
         if body.command_sequence_number is not None:
             await self._engine.wait_for_command(body.command_sequence_number)
-        result = await self._engine.query(body.ksql, body.streams_properties, body.variables)
+        result = await self._engine.query(
+            body.ksql, body.streams_properties, body.variables, _token(body.request_properties)
+        )
         if isinstance(result, PrintResult):
             return _text_response(result, DELIMITED if chosen == DELIMITED else KSQL_JSON)
         return await rows_response(result, KSQL_JSON if chosen == JSON else chosen, pause)
@@ -65,7 +68,7 @@ class QueryEndpoints:
     async def query_stream(self, call: Call) -> Response:
         chosen = choose(call.request.headers.get("accept"), _QUERY_STREAM_TYPES)
         body = decode(call.body, QueryStreamArgs)
-        result = await self._engine.query(body.sql, body.properties, body.variables)
+        result = await self._engine.query(body.sql, body.properties, body.variables, _token(body.request_properties))
         if isinstance(result, PrintResult):
             if chosen != DELIMITED:
                 await result.close()
@@ -86,6 +89,11 @@ class QueryEndpoints:
                   answers=_QUERY_STREAM_TYPES),
             Route("POST", "/close-query", self.close_query, "End a push query", body=CloseQueryArgs),
         ]  # fmt: skip
+
+
+def _token(request_properties: Mapping[str, object]) -> str | None:
+    token = request_properties.get(CONTINUED)
+    return None if token is None else str(token)
 
 
 def framing_for(result: RowResult, content_type: str) -> Framing:
@@ -142,6 +150,8 @@ async def _frames(result: RowResult, framing: Framing, first: Sequence[Row]) -> 
                 if chunk:
                     yield chunk
                     await asyncio.sleep(0)  # the server of HTTP/2 sends at its next turn, and all that it has then
+            if result.continuation is not None:
+                yield framing.token(result.continuation())
         last = framing.end(final_message(result))
     except Exception as error:  # noqa: BLE001 - the status is sent already: the error is part of the stream
         last = framing.error(error_body(error))
