@@ -20,6 +20,9 @@ from headwater.plan.functions import FunctionRegistry
 TIME_LIMIT_SECONDS = 20.0
 """For one run. The slowest take a tenth of a second; a machine may be busy."""
 
+_GRACE_SECONDS = 2.0
+"""From the loop's own time-out, which ends a run gently and takes its time, to the interrupt wherever the run is."""
+
 RunnerOf = Callable[[Run, FunctionRegistry], Awaitable[Outcome]]
 
 _RUNNERS: dict[Suite, RunnerOf] = {
@@ -77,8 +80,7 @@ def _limited(seconds: float) -> Iterator[None]:
         raise _TimeIsUp
 
     previous = signal.signal(signal.SIGALRM, ring)
-    # Later than the loop's own time-out, which ends a run more gently.
-    before = signal.setitimer(signal.ITIMER_REAL, seconds * 1.2)
+    before = signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS)
     try:
         yield
     finally:
