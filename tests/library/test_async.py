@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -95,6 +96,28 @@ async def test_a_remote_node_is_the_same(node: headwater.AsyncNode) -> None:
         async for row in remote.query("SELECT id FROM orders EMIT CHANGES", EARLIEST):
             assert row.id == 1
             break
+
+
+async def test_a_remote_query_passes_over_continuation_tokens() -> None:
+    scalable = {"ksql.query.push.v2.enabled": "true", "ksql.query.push.v2.registry.installed": "true"}
+    settings = {"ksql.properties": scalable}
+    async with headwater.start_async(memory=True, ksql_port=0, settings=settings) as node:
+        await node.execute(ORDERS + "CREATE STREAM fed AS SELECT * FROM orders;")
+        async with headwater.remote_async(node.endpoints["ksqldb"]) as remote:
+            tokens = {"ksql.query.push.v2.continuation.tokens.enabled": True}
+            rows = remote.query("SELECT id FROM fed EMIT CHANGES LIMIT 3", tokens)
+            reading = asyncio.create_task(_ids(rows))
+            number = 0
+            while not reading.done():
+                number += 1
+                await node.insert("orders", [{"id": number}])
+                await asyncio.sleep(0.1)
+            first, *others = reading.result()
+            assert others == [first + 1, first + 2]
+
+
+async def _ids(rows: AsyncIterable[Any]) -> list[int]:
+    return [row.id async for row in rows]
 
 
 async def test_table_queries_settle(node: headwater.AsyncNode) -> None:

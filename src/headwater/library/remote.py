@@ -39,6 +39,7 @@ _DELIMITED = "application/vnd.ksqlapi.delimited.v1"
 _SUBSTITUTION = "ksql.variable.substitution.enable"
 _POLL_SECONDS = 0.05
 """A person does not notice, and a server hardly."""
+_TOKEN = b'{"continuationToken":'
 _decode_values = msgspec.json.Decoder(list[Any], float_hook=Decimal).decode
 
 
@@ -241,10 +242,13 @@ class RemoteAnswer:
     async def next_rows(self) -> list[Row]:
         """The rows that have arrived. An error in mid-stream comes after the rows before it."""
         try:
-            if self._failure is None:
-                values = self._values(await self._lines.more())
+            while self._failure is None:
+                lines = await self._lines.more()
+                values = self._values(lines)
                 if values:
                     return self._make(values)
+                if not lines:
+                    break
             if self._failure is not None:
                 raise replies.failure(self._failure)
         except BaseException:
@@ -258,7 +262,7 @@ class RemoteAnswer:
         for line in lines:
             if line.startswith(b"["):
                 values.append(_decode_values(line))
-            else:
+            elif not line.startswith(_TOKEN):
                 self._failure = replies.problem(line)
         return values
 
