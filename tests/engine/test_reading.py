@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -22,11 +22,16 @@ class CountingCluster(LocalCluster):
     """Counts fetches, and lets others run before it answers, as a remote cluster does."""
 
     fetches = 0
+    after_fetch: Callable[[], Awaitable[None]] | None = None
+    """What happens between the cluster's answer and its arrival."""
 
     async def fetch(self, positions: Mapping[TopicPartition, int], max_bytes: int = 4 << 20) -> list[Fetched]:
         self.fetches += 1
         await asyncio.sleep(0)
-        return await super().fetch(positions, max_bytes)
+        found = await super().fetch(positions, max_bytes)
+        if self.after_fetch is not None:
+            await self.after_fetch()
+        return found
 
 
 @dataclass(eq=False)
@@ -135,6 +140,22 @@ async def test_a_topic_that_is_made_again_is_read_again(node: SqlNode) -> None:
     assert await read(shared, second) == [b"new"]
 
 
+async def test_what_was_fetched_from_a_topic_deleted_meanwhile_is_not_kept_for_its_successor(node: SqlNode) -> None:
+    await write(node, [b"old"])
+    first, second = At(0), At(0)
+    shared, cluster = reading(node, first, second)
+
+    async def make_again() -> None:
+        cluster.after_fetch = None
+        await cluster.delete_topics(["orders"])
+        await cluster.create_topics([TopicSpec("orders")])
+        await write(node, [b"new"])
+
+    cluster.after_fetch = make_again
+    assert await read(shared, first) == [b"old"]
+    assert await read(shared, second) == [b"new"]
+
+
 async def test_a_reader_that_stands_still_makes_nobody_keep_much(node: SqlNode) -> None:
     still, moving = At(0), At(0)
     shared, cluster = reading(node, still, moving)
@@ -189,3 +210,16 @@ async def test_queries_over_one_topic_give_what_each_would_give_alone(node: SqlN
         assert [r.value for r in await node.records(f"BIG{number}")] == [b'{"ID":%d}' % n for n in expected]
         assert [r.value for r in await node.records(f"TAGS{number}")] == [b'{"SORTED":[1,5]}', b'{"SORTED":[8,9]}']
     assert {query.failures for query in node.engine.runtime.queries.values()} == {1}
+
+
+async def test_queries_share_no_rows_where_only_the_text_of_their_columns_is_the_same(node: SqlNode) -> None:
+    await node.run(
+        "CREATE STREAM one (`A STRING, B` STRING) WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON');"
+        "CREATE STREAM two (a STRING, b STRING) WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON');"
+        "CREATE STREAM one_read AS SELECT `A STRING, B` AS x FROM one;"
+        "CREATE STREAM two_read AS SELECT b AS x FROM two;"
+    )
+    await write(node, [b'{"A STRING, B": "both", "A": "left", "B": "right"}'])
+    await node.engine.runtime.settle()
+    assert [record.value for record in await node.records("ONE_READ")] == [b'{"X":"both"}']
+    assert [record.value for record in await node.records("TWO_READ")] == [b'{"X":"right"}']

@@ -152,13 +152,14 @@ class SharedReading:
 
     async def _fetch(self, missing: Mapping[TopicPartition, int], max_bytes: int) -> list[Stretch]:
         shared = [place for place in missing if len(self._readers.get(place, ())) > 1]
+        topic_ids = {place: self._topic_id(place) for place in shared}
         here = asyncio.get_running_loop().create_future()
         self._coming.update(dict.fromkeys(shared, here))
         stretches: list[Stretch] = []
         try:
             for fetched in await self._cluster.fetch(missing, max_bytes):
                 stretch = await run_in_slices(_stretch_of(fetched, missing[fetched.partition]))
-                self._keep(stretch)
+                self._keep(stretch, topic_ids.get(stretch.place))
                 stretches.append(stretch)
         finally:
             here.set_result(None)
@@ -183,16 +184,16 @@ class SharedReading:
         info = self._cluster.topic(place.topic)
         return info.topic_id if info is not None else b""
 
-    def _keep(self, stretch: Stretch) -> None:
-        """Keep the stretch if somebody else may soon come to it."""
+    def _keep(self, stretch: Stretch, topic_id: bytes | None) -> None:
+        """Keep the stretch if somebody else may soon come to it, and the topic is the one it was fetched from."""
         readers = self._readers.get(stretch.place, ())
-        if len(readers) < 2:
+        if len(readers) < 2 or topic_id is None or topic_id != self._topic_id(stretch.place):
             return
         reach = stretch.start - _REACH * (stretch.end - stretch.start)
         awaited = sum(reach <= reader.fetched_to < stretch.end for reader in readers) - 1
         if awaited < 1:
             return
-        stretch.share(awaited, self._topic_id(stretch.place))
+        stretch.share(awaited, topic_id)
         kept = self._kept.setdefault(stretch.place, [])
         kept.append(stretch)
         self._oldest[stretch] = None

@@ -175,8 +175,7 @@ def _signature(columns: tuple[Column, ...], format_name: str, options: SerdeOpti
     """What queries over a topic must have in common to share rows; None where rows can be changed by who has them."""
     if any(_is_mutable(column.type) for column in columns):
         return None
-    fields = ", ".join(f"{column.name} {column.type}" for column in columns)
-    return f"{format_name} {options}: {fields}"
+    return repr((format_name, options, [(column.name, column.type) for column in columns]))
 
 
 def _is_mutable(sql_type: SqlType) -> bool:
