@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from headwater.broker.dynamic_configs import BROKER, DEFAULT, DYNAMIC_EVERY_NODE, DYNAMIC_GROUP, DYNAMIC_NODE, GROUP
 from headwater.broker.errors import Code
 from headwater.broker.handlers.configs import APPEND, DELETE, DYNAMIC_TOPIC, SET, SUBTRACT, TOPIC
+from headwater.core.errors import StartupError
 from headwater.log.storage import MemoryStorage
 from headwater.wire.messages import (
     AlterConfigsRequest,
@@ -121,6 +124,41 @@ async def test_a_groups_session_timeout_and_interval_are_its_own_and_outlast_a_r
         await client.close()
 
 
+async def test_a_groups_session_is_longer_than_its_interval_whatever_is_changed_last() -> None:
+    interval, session = "consumer.heartbeat.interval.ms", "consumer.session.timeout.ms"
+    async with running_broker() as running:
+        client = await RawClient.connect(running.port)
+        for changes, code in (
+            ([(interval, SET, "60000"), (session, SET, "60001")], Code.NONE),
+            ([(session, SET, "60000")], Code.INVALID_CONFIG),
+            ([(session, DELETE, None)], Code.INVALID_CONFIG),
+            ([(session, DELETE, None), (interval, DELETE, None)], Code.NONE),
+        ):
+            assert await alter(client, GROUP, "billing", *changes) == code
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "configs", "said"),
+    [
+        (BROKER, "1", {"log.retention.ms": "soon"}, "soon"),
+        (BROKER, "1", {"no.such": "1"}, "no.such"),
+        (GROUP, "billing", {"consumer.session.timeout.ms": "soon"}, "soon"),
+        (GROUP, "billing", {"consumer.heartbeat.interval.ms": "60000"}, "60000"),
+        (99, "", {}, "damaged"),
+    ],
+)
+async def test_a_node_says_at_its_start_what_is_wrong_in_the_file(
+    kind: int, name: str, configs: dict[str, str], said: str
+) -> None:
+    storage = MemoryStorage()
+    document = {"version": 1, "resources": [{"type": kind, "name": name, "configs": configs}]}
+    storage.replace("configs.json", json.dumps(document).encode(), sync=True)
+    with pytest.raises(StartupError, match=rf"^configs\.json .*{said}"):
+        async with running_broker(storage=storage):
+            pass
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "config", "value", "code"),
     [
@@ -129,6 +167,7 @@ async def test_a_groups_session_timeout_and_interval_are_its_own_and_outlast_a_r
         (BROKER, "9", "log.retention.ms", "1", Code.INVALID_REQUEST),
         (GROUP, "billing", "consumer.session.timeout.ms", "1", Code.INVALID_CONFIG),
         (GROUP, "billing", "retention.ms", "1", Code.INVALID_CONFIG),
+        (GROUP, "billing", "consumer.heartbeat.interval.ms", "45000", Code.INVALID_CONFIG),
         (GROUP, "", "consumer.session.timeout.ms", "50000", Code.INVALID_REQUEST),
         (16, "subscription", "interval.ms", "1000", Code.INVALID_REQUEST),
     ],

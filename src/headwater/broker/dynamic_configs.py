@@ -110,7 +110,16 @@ class DynamicConfigs:
             document = json.loads(data)
             if document["version"] != _VERSION:
                 raise ValueError(f"version {document['version']}")
-            found = {(int(e["type"]), str(e["name"])): dict(e["configs"]) for e in document["resources"]}
+            found = {
+                (int(e["type"]), str(e["name"])): {str(name): str(value) for name, value in dict(e["configs"]).items()}
+                for e in document["resources"]
+            }
+            for (kind, name), configs in found.items():
+                self.check(kind, name, configs)
+        except InvalidTopicConfigError as error:
+            raise StartupError(
+                f"{_FILE} in the data folder is wrong: {error} Correct it there, or take it out."
+            ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise StartupError(f"{_FILE} is damaged ({error!r}). Restore it from a copy of the data folder.") from error
         self._use(found)
@@ -119,24 +128,37 @@ class DynamicConfigs:
         """What is set for the node, for every node, or for a group."""
         return self._set.get((kind, name), {})
 
-    def check(self, kind: int, changes: Mapping[str, str | None]) -> None:
-        """Raises `InvalidTopicConfigError` if there is no such config, or the value is wrong."""
-        for name, value in changes.items():
-            definition = self.definitions[kind].get(name)
+    def check(self, kind: int, name: str, changes: Mapping[str, str | None]) -> None:
+        """Raises `InvalidTopicConfigError` if there is no such config, a value is wrong, or it does not go with the
+        others of the resource."""
+        definitions = self.definitions[kind]
+        for config, value in changes.items():
+            definition = definitions.get(config)
             if definition is None:
-                raise InvalidTopicConfigError(f"{name} does not exist, or cannot be changed while the node runs.")
+                raise InvalidTopicConfigError(f"{config} does not exist, or cannot be changed while the node runs.")
             if value is not None:
                 check_config(definition, value)
+        if kind == GROUP:
+            self._check_group(name, _merged(self.explicit(GROUP, name), changes))
+
+    def _check_group(self, group: str, configs: Mapping[str, str]) -> None:
+        """A member that beats no more often than its session lasts would be out before its next heartbeat. Kafka
+        refuses it, too."""
+        session, interval = (self._number(configs, name) for name in (GROUP_SESSION_TIMEOUT, GROUP_HEARTBEAT_INTERVAL))
+        if session <= interval:
+            raise InvalidTopicConfigError(
+                f"Group '{group}' would have {GROUP_SESSION_TIMEOUT} {session} and {GROUP_HEARTBEAT_INTERVAL} "
+                f"{interval}: the former must be the greater one."
+            )
 
     def change(self, changes: Mapping[tuple[int, str], Mapping[str, str | None]]) -> None:
         """Set configs of resources, by type and name, and with None take them away. The changes are valid, see
         `check`. Raises `LogError`; then nothing has changed."""
         wanted = dict(self._set)
         for resource, values in changes.items():
-            merged = {**wanted.pop(resource, {}), **values}
-            kept = {name: value for name, value in merged.items() if value is not None}
-            if kept:
-                wanted[resource] = kept
+            merged = _merged(wanted.pop(resource, {}), values)
+            if merged:
+                wanted[resource] = merged
         entries = [{"type": kind, "name": name, "configs": configs} for (kind, name), configs in wanted.items()]
         document = {"version": _VERSION, "resources": entries}
         self._log.write_metadata(_FILE, json.dumps(document, indent=1).encode())
@@ -144,7 +166,10 @@ class DynamicConfigs:
 
     def group_number(self, group: str, name: str) -> int:
         """The value that holds for a group."""
-        return int(self.explicit(GROUP, group).get(name, self.definitions[GROUP][name].default))
+        return self._number(self.explicit(GROUP, group), name)
+
+    def _number(self, group_configs: Mapping[str, str], name: str) -> int:
+        return int(group_configs.get(name, self.definitions[GROUP][name].default))
 
     def layers(self, topic_config: str) -> list[Layer]:
         """Where the default of a topic's config is set, what holds first. The last one is Kafka's own."""
@@ -174,6 +199,12 @@ class DynamicConfigs:
         dynamic = {**self.explicit(BROKER, EVERY_NODE), **self.explicit(BROKER, self._node)}
         topics = {_TOPIC_NAMES[name]: value for name, value in dynamic.items() if name in _TOPIC_NAMES}
         self._log.set_topic_defaults({**self._static, **topics})
+
+
+def _merged(configs: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """The configs after the changes, of which None takes one away."""
+    merged = {**configs, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 GROUP_SESSION_TIMEOUT, GROUP_HEARTBEAT_INTERVAL = "consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"

@@ -351,7 +351,7 @@ def _check_dynamic(broker: Broker, kind: int, name: str, changes: Changes) -> Ou
     if kind == GROUP and not name:
         return Code.INVALID_REQUEST, "Configs are of one group, whose name is missing."
     try:
-        broker.configs.check(kind, changes)
+        broker.configs.check(kind, name, changes)
     except HeadwaterError as error:
         return _told(error)
     return _FINE
