@@ -147,6 +147,8 @@ async def test_what_a_schema_tags_is_found_and_goes_with_the_schema(registered: 
     mail = "entity/type/sr_field/name/lsrc-1:.:1:shop.Customer.mail"
     assert [t["typeName"] for t in await registered.node.get(f"{mail}/tags")] == ["CONTACT", "PII"]
     await registered.node.delete(f"{mail}/tags/PII", 400)
+    await registered.node.delete("types/tagdefs/PII", 400)
+    await registered.node.delete("types/tagdefs/pii", 400)
     await registered.delete("customers-value")
     assert await registered.tagged("PII") == []
     assert await registered.node.get("types/tagdefs") == []

@@ -71,10 +71,15 @@ class Definitions(Generic[D]):
         return await self._each(given, self._updated)
 
     async def delete(self, name: str) -> None:
-        """Remove a definition, and what it says about entities. Raises `CatalogError` when there is none."""
+        """Remove a definition, and what it says about entities. Raises `CatalogError` when there is none that somebody
+        has made."""
 
         def decide() -> tuple[Sequence[Change], None]:
             found = self.get(name)
+            if found.name not in self._made:
+                raise CatalogError(
+                    CatalogCode.INVALID_PARAMETERS, f"Schemas say {found.name}: register versions without it."
+                )
             users = self._catalog.state.users_of(self._bindings, found.name)
             return [*((key, None) for key in users), ((self._record, found.name), None)], None
 
