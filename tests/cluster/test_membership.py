@@ -65,10 +65,13 @@ class Time:
     async def pass_(self, seconds: float) -> None:
         """Let the time pass in steps of a heartbeat, each of which has arrived before the next one begins."""
         for _ in range(int(seconds // HEARTBEAT_SECONDS)):
-            await until(lambda: self.clock.sleeping == 1)
-            self.clock.advance(int(HEARTBEAT_SECONDS * 1000))
+            await self.begin_heartbeat()
             await until(lambda: self.clock.sleeping == 1)  # the broker has answered, and the next pause has begun
             self._timers.advance(HEARTBEAT_SECONDS)
+
+    async def begin_heartbeat(self) -> None:
+        await until(lambda: self.clock.sleeping == 1)
+        self.clock.advance(int(HEARTBEAT_SECONDS * 1000))
 
 
 @pytest.fixture
@@ -146,3 +149,70 @@ async def test_a_part_that_cannot_be_taken_up_is_given_back(time: Time) -> None:
         assert membership.background.problem == "no"
         time.clock.advance(2_000)
         await until(lambda: len(member.told) >= 4)
+
+
+class Relay:
+    """Stands between a broker and its clients, and keeps answers to itself while it is told to."""
+
+    def __init__(self) -> None:
+        self.broker_port = 0
+        self.is_silent = False
+        self.kept = 0
+        """Answers that were not passed on."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[int]:
+        """The port for clients."""
+        server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        answers, questions = await asyncio.open_connection("127.0.0.1", self.broker_port)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pass(reader, questions, is_answer=False))
+                both.create_task(self._pass(answers, writer, is_answer=True))
+        finally:
+            writer.close()
+            questions.close()
+
+    async def _pass(self, source: asyncio.StreamReader, to: asyncio.StreamWriter, *, is_answer: bool) -> None:
+        while data := await source.read(65_536):
+            if is_answer and self.is_silent:
+                self.kept += 1
+            else:
+                to.write(data)
+        to.close()
+
+
+async def test_an_answer_that_is_lost_does_not_cost_the_membership(monkeypatch: pytest.MonkeyPatch) -> None:
+    relay, timers, clock = Relay(), ManualTime(), ManualClock()
+    async with relay.listening() as port, running_broker(timers=timers, advertised=("127.0.0.1", port)) as broker:
+        relay.broker_port = broker.port
+        time, member = Time(broker, timers, clock), Member(clock)
+        member.may_begin.set()
+        async with joined(time, member):
+            await until(lambda: len(member.told) == 2)
+            with monkeypatch.context() as patch:
+                loop = asyncio.get_running_loop()
+                now = loop.time()
+                patch.setattr(loop, "time", lambda: now)  # only the test moves the time of the member's limits
+                relay.is_silent = True
+                await time.begin_heartbeat()
+                await until(lambda: relay.kept == 1)
+                relay.is_silent = False
+                now += SESSION_SECONDS / 3
+                timers.advance(SESSION_SECONDS / 3)
+                await clock.until_sleeping()  # the answer is not waited for any more
+                clock.advance(200)
+                await until(lambda: clock.sleeping == 1)  # it was heard, with no pause before
+            timers.advance(SESSION_SECONDS - 1)
+            assert (time.members(), member.told) == (1, ["begin 1 of 1", "begun 1 of 1"])

@@ -17,6 +17,8 @@ from headwater.wire import messages as m
 HEARTBEAT_SECONDS = 3.0
 """`heartbeat.interval.ms` of Kafka's clients."""
 _RETRY_SECONDS = 0.2
+_TRIES_PER_SESSION = 3
+"""Heartbeats that may be tried before the session is over: one answer that is lost on its way must not cost it."""
 
 _MEMBER_ID_REQUIRED, _ILLEGAL_GENERATION, _REBALANCE_IN_PROGRESS, _UNKNOWN_MEMBER = 79, 22, 27, 25
 _JOIN_AGAIN = frozenset({_ILLEGAL_GENERATION, _REBALANCE_IN_PROGRESS, _UNKNOWN_MEMBER, _MEMBER_ID_REQUIRED})
@@ -62,6 +64,8 @@ class Membership:
         self._joined = False
         self._heard = 0.0
         """When the group last answered, on the monotonic clock."""
+        self._is_late = False
+        """The last try to be heard failed: the next heartbeat does not wait for its time."""
         self._beginning: asyncio.Task[None] | None = None
         """`assigned` at work."""
         self._ending: asyncio.Task[None] | None = None
@@ -100,6 +104,7 @@ class Membership:
             if self._silent_ms() > self._protocol.session_ms:
                 self._lose()
             self._coordinators.forget(GROUP, self._protocol.group)
+            self._is_late = True
             await self._brokers.clock.sleep(_RETRY_SECONDS)
         except BaseException:
             self._lose()
@@ -140,7 +145,10 @@ class Membership:
             await self._beat()
 
     async def _pause(self, work: asyncio.Task[None] | None) -> None:
-        """The time between heartbeats, or until the work is done."""
+        """The time between heartbeats, or until the work is done; nothing after a heartbeat that failed."""
+        if self._is_late:
+            self._is_late = False
+            return
         sleep = asyncio.ensure_future(self._brokers.clock.sleep(HEARTBEAT_SECONDS))
         try:
             await asyncio.wait([sleep] if work is None else [sleep, work], return_when=asyncio.FIRST_COMPLETED)
@@ -209,7 +217,7 @@ class Membership:
             group_id=self._protocol.group, generation_id=self._generation, member_id=self._member_id
         )
         try:
-            async with asyncio.timeout(self._protocol.session_ms / 1000):
+            async with asyncio.timeout(self._protocol.session_ms / 1000 / _TRIES_PER_SESSION):
                 node = await self._coordinators.find(GROUP, self._protocol.group)
                 answer = await self._brokers.call_held(node, apis.HEARTBEAT, request, 0.0)
         except TimeoutError:
