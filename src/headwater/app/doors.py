@@ -7,6 +7,7 @@ import ssl
 from starlette.types import ASGIApp
 
 from headwater.app.access import address
+from headwater.app.node_login import or_node
 from headwater.app.rest_access import RestAccess
 from headwater.broker.access import Access
 from headwater.core.clock import Clock
@@ -23,7 +24,10 @@ class RestDoors:
         self.host = settings.node.host
         self.tls = tls
         self.origins = Origins.of(EngineSettings(settings.ksql.properties), self.host)
-        self.identify = RestAccess(access, clock, settings.kafka.failed_login_delay_ms).identify
+        delay = settings.kafka.failed_login_delay_ms
+        self.identify = RestAccess(access, clock, delay).identify
+        self.identify_or_node = or_node(self.identify, settings.cluster.node_secret, clock, delay)
+        """For the one door that takes what other nodes forward."""
 
     def listener(self, title: str, app: ASGIApp, port: int) -> RestListener:
         """One that has yet to be started; `title` names it in errors."""

@@ -42,12 +42,9 @@ class KeyRefusedError(HeadwaterError):
 
 def key_ring(settings: Settings) -> KeyRing:
     """The keys of a node with these settings. Raises `ConfigError` or `StartupError`."""
-    fixed = dict(settings.node.api_keys)
-    if settings.cluster.node_secret:
-        if NODE_USER in fixed:
-            raise ConfigError(f"an API key in the setting node.api_keys must not be named `{NODE_USER}`")
-        fixed[NODE_USER] = settings.cluster.node_secret
-    return KeyRing(fixed, key_file(settings))
+    if settings.cluster.node_secret and NODE_USER in settings.node.api_keys:
+        raise ConfigError(f"an API key in the setting node.api_keys must not be named `{NODE_USER}`")
+    return KeyRing(settings.node.api_keys, key_file(settings))
 
 
 def key_file(settings: Settings) -> KeyFile:

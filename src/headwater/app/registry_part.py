@@ -30,7 +30,7 @@ class RegistryPart:
         self.registry = Registry(cluster, clock, settings.registry.max_schema_bytes)
         self.schemas = SqlSchemas(self.registry)
         self._doors = doors
-        self.door = RegistryDoor(self.registry, doors.identify, doors.origins)
+        self.door = RegistryDoor(self.registry, doors.identify_or_node, doors.origins)
 
     async def start(self, *, listen: bool) -> None:
         """Read the schemas, and open the door if asked. Raises `StartupError`, `ClusterError`, `LogError`."""

@@ -50,7 +50,7 @@ class RestAccess:
         `HttpError` (429) while too many logins wait.
         """
         address = address_of(connection)
-        pair = _basic(connection.headers.get("authorization", ""))
+        pair = basic_login(connection)
         if pair is not None and await self._verified(*pair, address):
             return Principal(pair[0], address, self._access)
         if self._access.required or (pair is not None and self._access.exists(pair[0])):
@@ -87,8 +87,9 @@ class RestAccess:
         return False
 
 
-def _basic(header: str) -> tuple[str, str] | None:
-    scheme, _, token = header.partition(" ")
+def basic_login(connection: HTTPConnection) -> tuple[str, str] | None:
+    """Name and secret that a request gives (RFC 7617); None if it gives none that can be read."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:

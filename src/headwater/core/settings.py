@@ -359,7 +359,8 @@ class ClusterSettings:
     node_secret: str = setting(
         "",
         """What the nodes on one Apache Kafka know each other by, the same at all of them: with it a node asks the one
-        that writes schemas as the user `headwater-node`. Needed where nodes ask for logins.""",
+        that writes schemas as the user `headwater-node`, over https or on one machine. Needed where nodes ask for
+        logins.""",
         secret=True,
     )
     node_ca_file: str = setting(

@@ -6,8 +6,10 @@ URL, as Confluent's does, so that both kinds of registry can be members of one g
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import msgspec
@@ -50,6 +52,11 @@ class Peers:
 
     authorization: str | None = field(default=None, repr=False)
     ca_file: str = ""
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """What https is spoken with: made once, as reading the system's authorities takes long. Raises `OSError`."""
+        return ssl.create_default_context(cafile=self.ca_file or None)
 
 
 class Assignment(Struct, frozen=True, omit_defaults=True):

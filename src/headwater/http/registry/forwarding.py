@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from urllib.parse import quote, urlsplit
 
 import h11
@@ -11,9 +10,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from headwater.http.origins import is_loopback_name
 from headwater.http.registry.call import FORWARDED, TAKES_MORE
+from headwater.http.registry.door import RegistryDoor
 from headwater.registry.decisions import Candidate
-from headwater.registry.election import HTTP_PORT, HTTPS_PORT
+from headwater.registry.election import HTTP_PORT, HTTPS_PORT, Peers
 from headwater.registry.errors import Code, RegistryError
 from headwater.registry.registry import Registry
 
@@ -58,16 +59,29 @@ async def _ask_writer(
     registry: Registry, url: str, method: str, target: str, headers: dict[str, str], body: bytes
 ) -> Response:
     """As the node, where nodes know each other: what the client may do has been checked here."""
-    own = registry.peers.authorization
-    login = {} if own is None else {"authorization": own}
+    login = _login(registry.peers, url)
     try:
         async with asyncio.timeout(_SECONDS):
             fields = {**headers, **login, FORWARDED: "true"}
-            return await exchange(url, method, target, list(fields.items()), body, registry.peers.ca_file)
+            return await exchange(url, method, target, list(fields.items()), body, registry.peers)
     except (OSError, TimeoutError, h11.ProtocolError, EOFError) as error:
         reason = str(error) or type(error).__name__
         message = f"Error while forwarding the request to the leader at {url}: {reason}"
         raise RegistryError(Code.FORWARDING_FAILED, message) from error
+
+
+def _login(peers: Peers, url: str) -> dict[str, str]:
+    """The header that says which node asks. Raises `RegistryError` where others could read it on the way."""
+    if peers.authorization is None:
+        return {}
+    address = urlsplit(url)
+    if address.scheme != "https" and not is_loopback_name(address.hostname or ""):
+        message = (
+            f"The leader at {url} is on another machine and does not speak https, without which cluster.node_secret is "
+            "not sent: set tls.rest = true at all nodes, or registry.advertised_url to an https address"
+        )
+        raise RegistryError(Code.FORWARDING_FAILED, message)
+    return {"authorization": peers.authorization}
 
 
 class _Refusal(msgspec.Struct):
@@ -84,14 +98,14 @@ def _as_refusal(body: bytes) -> RegistryError:
 
 
 async def exchange(
-    url: str, method: str, target: str, headers: list[tuple[str, str]], body: bytes, ca_file: str = ""
+    url: str, method: str, target: str, headers: list[tuple[str, str]], body: bytes, peers: Peers
 ) -> Response:
-    """One request over a connection of its own; https trusts the authorities in `ca_file`, or the system's.
+    """One request over a connection of its own.
 
-    Raises `OSError`, `EOFError`, `h11.ProtocolError`.
+    Raises `OSError`, `EOFError`, `h11.ProtocolError`, and `RegistryError` for an answer that is too large.
     """
     address = urlsplit(url)
-    tls = ssl.create_default_context(cafile=ca_file or None) if address.scheme == "https" else None
+    tls = peers.tls if address.scheme == "https" else None
     default = HTTP_PORT if tls is None else HTTPS_PORT
     reader, writer = await asyncio.open_connection(address.hostname, address.port or default, ssl=tls)
     try:
@@ -106,7 +120,7 @@ async def exchange(
 
 
 async def _response(connection: h11.Connection, reader: asyncio.StreamReader) -> Response:
-    status, kind, chunks = 0, "application/json", []
+    status, size, kind, chunks = 0, 0, "application/json", []
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
@@ -115,6 +129,9 @@ async def _response(connection: h11.Connection, reader: asyncio.StreamReader) ->
             status = event.status_code
             kind = next((value.decode() for name, value in event.headers if name == b"content-type"), kind)
         elif isinstance(event, h11.Data):
+            size += len(event.data)
+            if size > RegistryDoor.most_bytes:
+                raise RegistryError(Code.FORWARDING_FAILED, "The leader's answer is too large")
             chunks.append(bytes(event.data))
         elif isinstance(event, h11.EndOfMessage):
             return Response(b"".join(chunks), status, media_type=kind)
