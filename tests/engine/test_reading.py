@@ -11,6 +11,7 @@ import pytest
 from headwater.cluster.api import Append, Commit, Fetched, TopicPartition, TopicSpec
 from headwater.cluster.local import LocalCluster
 from headwater.engine.reading import SharedReading, Stretch
+from headwater.testing import ManualClock
 from headwater.wire.records import build_batch
 from tests.engine.sql_node import EARLIEST_RESET, SqlNode, sql_node
 
@@ -62,7 +63,7 @@ async def write(node: SqlNode, values: Sequence[bytes]) -> None:
 def reading(node: SqlNode, *readers: At) -> tuple[SharedReading, CountingCluster]:
     assert isinstance(node.cluster, CountingCluster)
     node.cluster.fetches = 0
-    made = SharedReading(node.cluster)
+    made = SharedReading(node.cluster, node.clock)
     made.join(readers)
     return made, node.cluster
 
@@ -184,8 +185,62 @@ async def test_a_reader_that_stands_still_makes_nobody_keep_much(node: SqlNode) 
 async def test_who_reads_old_data_knows_of_those_behind(node: SqlNode, size: int, other: int, followed: bool) -> None:
     leader = At(2000)
     shared, _ = reading(node, leader, At(other))
+    assert shared.has_followers(old_data(2000, size)) is followed
+
+
+def old_data(start: int, size: int = 1000) -> Stretch:
+    """What a reader has fetched from offset `start` on."""
     data = build_batch([(None, b"x" * 100, 0, ()) for _ in range(size)])
-    assert shared.has_followers(Stretch(Fetched(PLACE, data, 2000 + size, 2000 + size), 2000, [])) is followed
+    return Stretch(Fetched(PLACE, data, start + size, start + size), start, [])
+
+
+async def test_nobody_waits_for_a_reader_that_has_taken_nothing_for_long() -> None:
+    clock = ManualClock()
+    async with sql_node(clock, cluster=CountingCluster) as node:
+        await node.create_topic("orders")
+        await write(node, [b"x" * 100] * 1000)
+        slow = At(0)
+        shared, _ = reading(node, At(2000), slow)
+        assert shared.has_followers(old_data(2000))
+        clock.advance(11_000)
+        assert not shared.has_followers(old_data(2000))
+        await read(shared, slow)
+        assert shared.has_followers(old_data(2000))
+
+
+async def test_a_stretch_that_nobody_came_to_for_long_is_forgotten() -> None:
+    clock = ManualClock()
+    async with sql_node(clock, cluster=CountingCluster) as node:
+        await node.create_topic("orders")
+        await write(node, [b"a"])
+        first, second = At(0), At(0)
+        shared, cluster = reading(node, first, second)
+        await read(shared, first)
+        clock.advance(11_000)
+        await read(shared, second)
+        assert cluster.fetches == 2
+
+
+async def test_nobody_waits_for_queries_that_are_paused_or_have_failed(node: SqlNode) -> None:
+    await node.run("CREATE STREAM ids (id INT) WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON');")
+    await node.run("CREATE STREAM one AS SELECT id FROM ids;")
+    await node.run("CREATE STREAM two AS SELECT id FROM ids;", {"ksql.fail.on.deserialization.error": "true"})
+    _, second = node.engine.runtime.queries.values()
+    shared, ahead = node.engine.runtime.context.reading, old_data(1000)
+
+    async def expect(followed: bool) -> None:
+        while shared.has_followers(ahead) is not followed:  # noqa: ASYNC110 - queries work in their own time
+            await asyncio.sleep(0.01)
+
+    await expect(True)
+    second.pause()
+    await write(node, [b'{"id": 1}'])
+    await expect(False)
+    second.resume()
+    await expect(True)
+    await write(node, [b"bad"])
+    await expect(False)
+    assert second.state == "ERROR"
 
 
 QUERIES = 4

@@ -17,7 +17,7 @@ from headwater.engine.disk_state import DiskState
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import Program, QueryFailedError, Stage, Unit
 from headwater.engine.reading import SharedReading
-from headwater.engine.task import Task
+from headwater.engine.task import Feed, Task
 from headwater.log.slices import SLICE_SECONDS, next_turn, run_in_slices
 from headwater.plan.steps import QueryPlan
 
@@ -62,7 +62,7 @@ class QueryContext:
     @cached_property
     def reading(self) -> SharedReading:
         """Where queries fetch."""
-        return SharedReading(self.cluster)
+        return SharedReading(self.cluster, self.clock)
 
     def progress(self, _: object = None) -> None:
         """A query has committed, or failed."""
@@ -122,6 +122,8 @@ class PersistentQuery:
         """Transactional ids that the query has taken over."""
         self._runner: asyncio.Task[None] | None = None
         self._commit: asyncio.Task[list[int]] | None = None
+        self._reading: list[Feed] = []
+        """Of the tasks, unless they are at rest."""
         self._retry_ms = context.retry_initial_ms
 
     @property
@@ -262,12 +264,16 @@ class PersistentQuery:
     def _take_tasks(self, tasks: list[Task]) -> None:
         """Put new tasks in place of the old ones, whose state on disk is given up."""
         before, self.tasks = self.tasks, tasks
-        reading = self._context.reading
-        reading.join(feed for task in tasks for feed in task.feeds)
-        reading.leave(feed for task in before for feed in task.feeds)
+        self._read(tasks)
         for task in before:
             if task.disk is not None:
                 task.disk.close()
+
+    def _read(self, tasks: Sequence[Task]) -> None:
+        """From now on these tasks read, and no others of the query: nobody keeps or waits for who is at rest."""
+        before, self._reading = self._reading, [feed for task in tasks for feed in task.feeds]
+        self._context.reading.join(self._reading)
+        self._context.reading.leave(before)
 
     async def _build_tasks(self) -> list[Task]:
         context = self._context
@@ -365,6 +371,7 @@ class PersistentQuery:
     def _record_failure(self, error: Exception) -> None:
         self._failed = True
         self._commit = None
+        self._read([])
         self._context.progress()
         kind = "USER" if isinstance(error, HeadwaterError) else "SYSTEM"
         message = str(error) if isinstance(error, HeadwaterError) else f"{type(error).__name__}: {error}"
@@ -378,7 +385,9 @@ class PersistentQuery:
         while True:
             if not self._paused.is_set():
                 await self._commit_all()
+                self._read([])
                 await self._paused.wait()
+                self._read(self.tasks)
             await self._fetch()
             if not await self._process():
                 await self._committed()

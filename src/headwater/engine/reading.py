@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any, Protocol
 
 from headwater.cluster.api import Cluster, Fetched, TopicPartition
+from headwater.core.clock import Clock
 from headwater.log.slices import run_in_slices
 from headwater.wire.records import Record, record_runs
 
@@ -28,6 +29,8 @@ _FOLLOWING = 1_000_000
 _BACKLOG_BYTES = 1 << 16
 """A stretch of this size was not written just now."""
 _KEPT_OF_PARTITION = 2 * _REACH
+_PATIENCE_SECONDS = 10.0
+"""Who has taken nothing for so long does not read now (its client is slow): nothing is kept for it, nobody waits."""
 
 _DECODED = 2_000
 """Records taken out of a batch in one go: about half a ms."""
@@ -57,12 +60,15 @@ class Stretch:
         self.awaited = 0
         """How many other readers may yet come to it."""
         self.topic_id = b""
+        self.taken_at = 0.0
+        """Monotonic time at which it was fetched, or somebody else came to it."""
         self._rows: dict[Hashable, _Rows] | None = None
 
-    def share(self, awaited: int, topic_id: bytes) -> None:
+    def share(self, awaited: int, topic_id: bytes, now: float) -> None:
         """From now on rows are kept for others."""
         self.awaited = awaited
         self.topic_id = topic_id
+        self.taken_at = now
         self._rows = {}
 
     def index_of(self, offset: int) -> int:
@@ -102,9 +108,11 @@ class _Rows(dict[bytes, Any]):
 class SharedReading:
     """Fetches for all queries of a node."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
         self._cluster = cluster
-        self._readers: dict[TopicPartition, list[Reader]] = {}
+        self._clock = clock
+        self._readers: dict[TopicPartition, dict[Reader, float]] = {}
+        """With the monotonic time at which each joined or was last given old data."""
         self._kept: dict[TopicPartition, list[Stretch]] = {}
         self._oldest: dict[Stretch, None] = {}
         """All stretches in `_kept`, oldest first."""
@@ -114,14 +122,15 @@ class SharedReading:
 
     def join(self, readers: Iterable[Reader]) -> None:
         """These read from now on."""
+        now = self._clock.monotonic()
         for reader in readers:
-            self._readers.setdefault(reader.place, []).append(reader)
+            self._readers.setdefault(reader.place, {})[reader] = now
 
     def leave(self, readers: Iterable[Reader]) -> None:
         """These read no more."""
         for reader in readers:
             others = self._readers[reader.place]
-            others.remove(reader)
+            del others[reader]
             if len(others) < 2:
                 for stretch in self._kept.get(reader.place, ())[:]:
                     self._forget(stretch)
@@ -135,20 +144,34 @@ class SharedReading:
         """
         if stretch.size < _BACKLOG_BYTES:
             return False
-        readers = self._readers.get(stretch.place, ())
-        return len(readers) > 1 and any(stretch.start - _FOLLOWING <= r.fetched_to < stretch.start for r in readers)
+        behind = range(stretch.start - _FOLLOWING, stretch.start)
+        since = self._clock.monotonic() - _PATIENCE_SECONDS
+        readers = self._readers.get(stretch.place, {})
+        return len(readers) > 1 and any(at >= since and reader.fetched_to in behind for reader, at in readers.items())
 
     async def fetch(self, wanted: Mapping[TopicPartition, int], max_bytes: int) -> list[Stretch]:
         """Stretches that hold what there is now from the wanted offsets on; one may begin before its offset.
 
         Raises what the cluster's `fetch` does.
         """
+        self._forget_stale()
         coming = {self._coming[place] for place in wanted if place in self._coming}
         if coming:
             await asyncio.wait(coming)
         found = {place: stretch for place, offset in wanted.items() if (stretch := self._find(place, offset))}
         missing = {place: offset for place, offset in wanted.items() if place not in found}
-        return [*found.values(), *(await self._fetch(missing, max_bytes) if missing else ())]
+        stretches = [*found.values(), *(await self._fetch(missing, max_bytes) if missing else ())]
+        for stretch in stretches:
+            if stretch.size >= _BACKLOG_BYTES:
+                self._note_reader(stretch.place, wanted[stretch.place])
+        return stretches
+
+    def _note_reader(self, place: TopicPartition, offset: int) -> None:
+        """Whoever is at the offset reads."""
+        readers, now = self._readers.get(place, {}), self._clock.monotonic()
+        for reader in readers:
+            if reader.fetched_to == offset:
+                readers[reader] = now
 
     async def _fetch(self, missing: Mapping[TopicPartition, int], max_bytes: int) -> list[Stretch]:
         shared = [place for place in missing if len(self._readers.get(place, ())) > 1]
@@ -175,6 +198,7 @@ class SharedReading:
                     self._forget(stretch)
                     return None
                 stretch.awaited -= 1
+                stretch.taken_at = self._clock.monotonic()
                 if not stretch.awaited:
                     self._forget(stretch)
                 return stretch
@@ -193,7 +217,7 @@ class SharedReading:
         awaited = sum(reach <= reader.fetched_to < stretch.end for reader in readers) - 1
         if awaited < 1:
             return
-        stretch.share(awaited, topic_id)
+        stretch.share(awaited, topic_id, self._clock.monotonic())
         kept = self._kept.setdefault(stretch.place, [])
         kept.append(stretch)
         self._oldest[stretch] = None
@@ -202,6 +226,12 @@ class SharedReading:
             self._forget(kept[0])
         while self._bytes > _KEPT_BYTES:
             self._forget(next(iter(self._oldest)))
+
+    def _forget_stale(self) -> None:
+        """Forget what nobody has come to for long, from the oldest on."""
+        since = self._clock.monotonic() - _PATIENCE_SECONDS
+        while self._oldest and (oldest := next(iter(self._oldest))).taken_at < since:
+            self._forget(oldest)
 
     def _forget(self, stretch: Stretch) -> None:
         """Whoever holds the stretch goes on with it."""
