@@ -115,14 +115,19 @@ class DynamicConfigs:
                 for e in document["resources"]
             }
             for (kind, name), configs in found.items():
-                self.check(kind, name, configs)
-        except InvalidTopicConfigError as error:
-            raise StartupError(
-                f"{_FILE} in the data folder is wrong: {error} Correct it there, or take it out."
-            ) from error
+                self._check_stored(kind, name, configs)
         except (ValueError, KeyError, TypeError) as error:
             raise StartupError(f"{_FILE} is damaged ({error!r}). Restore it from a copy of the data folder.") from error
         self._use(found)
+
+    def _check_stored(self, kind: int, name: str, configs: Mapping[str, str]) -> None:
+        try:
+            self.check(kind, name, configs)
+        except InvalidTopicConfigError as error:
+            reason = str(error).removesuffix(".")
+            raise StartupError(
+                f"{_FILE} in the data folder is wrong for '{name}' (type {kind}): {reason}. Correct it or take it out."
+            ) from error
 
     def explicit(self, kind: int, name: str) -> Mapping[str, str]:
         """What is set for the node, for every node, or for a group."""
