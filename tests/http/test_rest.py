@@ -13,6 +13,7 @@ import pytest
 
 from headwater.cluster.local import LocalCluster
 from headwater.core.errors import StartupError
+from headwater.engine.continuation import offsets_of, token_of
 from headwater.http.framing import DELIMITED, JSON, KSQL_JSON, KSQL_PROTOBUF
 from headwater.http.server import KsqlServer
 from tests.engine.sql_node import SqlNode
@@ -275,6 +276,19 @@ async def test_a_scalable_push_query_goes_on_from_the_token_of_another(
         for other in others:
             refused = await rest.http1.post(path, json={**again, **other})
             assert (refused.status_code, refused.json()["error_code"]) == (400, 40000)
+
+
+async def test_a_token_behind_a_limit_leaves_out_no_row() -> None:
+    body: dict[str, object] = {"sql": "SELECT item FROM fed EMIT CHANGES LIMIT 1;", "properties": TOKENS}
+    async with rest_server(SCALABLE) as rest:
+        await rest.ksql(ORDERS + "CREATE STREAM fed AS SELECT * FROM orders;" + ROWS)
+        await rest.node.settle()
+        from_start = {"request.ksql.query.push.continuation.token": token_of([0])}
+        answer = await rest.http1.post("/query-stream", json={**body, "requestProperties": from_start})
+        _, row, token = answer.text.splitlines()
+        assert row == '["tea"]'
+        (offset,) = offsets_of(json.loads(token)["continuationToken"])
+        assert offset <= 1
 
 
 async def test_any_connection_can_close_a_push_query(orders: RestServer) -> None:

@@ -11,8 +11,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from headwater.engine.continuation import token_of
 from tests.http.rest_server import RestServer, rest_server
-from tests.http.test_rest import EARLIEST, ORDERS, ROWS
+from tests.http.test_rest import EARLIEST, ORDERS, ROWS, SCALABLE, TOKENS
 
 
 @pytest.fixture
@@ -47,6 +48,23 @@ async def test_rows_come_one_per_frame_after_the_schema(rest: RestServer) -> Non
         {"error": "done"},
     ]
     assert code == 1000
+
+
+async def test_a_query_goes_on_from_a_token_or_is_refused() -> None:
+    token = {"request.ksql.query.push.continuation.token": token_of([0])}
+    request = {
+        "ksql": "SELECT item FROM fed EMIT CHANGES LIMIT 1;",
+        "streamsProperties": TOKENS,
+        "requestProperties": token,
+    }
+    async with rest_server(SCALABLE) as rest:
+        await rest.ksql(ORDERS + "CREATE STREAM fed AS SELECT * FROM orders;" + ROWS)
+        await rest.node.settle()
+        received, _, _ = await frames(rest, request)
+        assert received[1] == {"row": {"columns": ["tea"]}}
+        received, code, _ = await frames(rest, {**request, "streamsProperties": {}})
+        assert list(received[0]) == ["error"]
+        assert code == 1003
 
 
 async def test_a_topic_can_be_printed(rest: RestServer) -> None:

@@ -57,6 +57,7 @@ class TransientQuery:
         self._bounded = bounded
         self._ends: dict[TopicPartition, int] = {}
         self._closed = False
+        self._before_cut: list[int] | None = None
         self._task = Task(program, 0, 0, query_id, context.log)
 
     async def start(self, properties: Mapping[str, str], starts: Sequence[int] | None = None) -> None:
@@ -81,7 +82,12 @@ class TransientQuery:
         self._context.reading.join(self._task.feeds)
 
     def positions(self) -> list[int]:
-        """The next offset of each partition, after the batch that was given last."""
+        """The next offset of each partition, after the batch that was given last.
+
+        Before it if LIMIT has cut it: who goes on from there gets rows again, and misses none.
+        """
+        if self._before_cut is not None:
+            return self._before_cut
         return [feed.position for feed in sorted(self._task.feeds, key=lambda feed: feed.place)]
 
     def __aiter__(self) -> AsyncIterator[list[ResultRow]]:
@@ -89,16 +95,19 @@ class TransientQuery:
 
     async def __anext__(self) -> list[ResultRow]:
         while not self._closed and self._left != 0:
+            before = self.positions()
             rows = await self._more()
             if rows:
-                return self._within_limit(rows)
+                return self._within_limit(rows, before)
             if self._bounded and self._finished():
                 break
         self.limit_reached = self._left == 0
         raise StopAsyncIteration
 
-    def _within_limit(self, rows: list[ResultRow]) -> list[ResultRow]:
+    def _within_limit(self, rows: list[ResultRow], before: list[int]) -> list[ResultRow]:
         if self._left is not None:
+            if len(rows) > self._left:
+                self._before_cut = before
             rows = rows[: self._left]
             self._left -= len(rows)
         return rows

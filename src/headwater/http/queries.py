@@ -51,9 +51,8 @@ class QueryEndpoints:
             raise RequestError(f"With {_MIGRATE} = false /query needs HTTP/1.1.", ErrorCode.METHOD_NOT_ALLOWED)
         if body.command_sequence_number is not None:
             await self._engine.wait_for_command(body.command_sequence_number)
-        result = await self._engine.query(
-            body.ksql, body.streams_properties, body.variables, _token(body.request_properties)
-        )
+        token = continued_from(body.request_properties)
+        result = await self._engine.query(body.ksql, body.streams_properties, body.variables, token)
         if isinstance(result, PrintResult):
             return _text_response(result, DELIMITED if chosen == DELIMITED else KSQL_JSON)
         return await rows_response(result, KSQL_JSON if chosen == JSON else chosen, pause)
@@ -68,7 +67,9 @@ class QueryEndpoints:
     async def query_stream(self, call: Call) -> Response:
         chosen = choose(call.request.headers.get("accept"), _QUERY_STREAM_TYPES)
         body = decode(call.body, QueryStreamArgs)
-        result = await self._engine.query(body.sql, body.properties, body.variables, _token(body.request_properties))
+        result = await self._engine.query(
+            body.sql, body.properties, body.variables, continued_from(body.request_properties)
+        )
         if isinstance(result, PrintResult):
             if chosen != DELIMITED:
                 await result.close()
@@ -91,7 +92,8 @@ class QueryEndpoints:
         ]  # fmt: skip
 
 
-def _token(request_properties: Mapping[str, object]) -> str | None:
+def continued_from(request_properties: Mapping[str, object]) -> str | None:
+    """The token that a request goes on from."""
     token = request_properties.get(CONTINUED)
     return None if token is None else str(token)
 

@@ -17,7 +17,7 @@ from headwater.engine.errors import ErrorCode, RequestError
 from headwater.engine.results import PrintResult, RowResult
 from headwater.http.errors import error_body
 from headwater.http.framing import RowEncoder
-from headwater.http.queries import final_message
+from headwater.http.queries import continued_from, final_message
 from headwater.http.requests import KsqlRequest, decode
 from headwater.http.values import compile_converter
 
@@ -40,7 +40,8 @@ class WebSocketEndpoint:
             body = decode(socket.query_params.get("request", "").encode(), KsqlRequest)
             if body.command_sequence_number is not None:
                 await self._engine.wait_for_command(body.command_sequence_number)
-            result = await self._engine.query(body.ksql, body.streams_properties, body.variables)
+            token = continued_from(body.request_properties)
+            result = await self._engine.query(body.ksql, body.streams_properties, body.variables, token)
         except HeadwaterError as error:
             await _fail(socket, error)
             return
