@@ -77,7 +77,8 @@ def test_a_package_brings_a_connector_that_every_door_of_a_node_drives(tmp_path:
         assert "file: Missing required" in command("validate", "connector.class=LinesSource", "topic=t", code=1)
         assert "right" in command("validate", "connector.class=LinesSource", "topic=t", f"file={source}")
         odd = "a/b %?#ü"
-        command("create", odd, "connector.class=LinesSource", f"file={source}", "topic=odd")
+        doubtful = command("create", odd, "connector.class=LinesSource", f"file={source}", "topic=odd", "topics=odd")
+        assert "warning: The configuration 'topics' is not known and has no effect; did you mean 'topic'?" in doubtful
         for step in ("status", "pause", "resume", "stop", "offsets"):
             command(step, odd)
         assert "give --yes, because there is nobody to ask" in command("delete", odd, code=2)
@@ -86,7 +87,7 @@ def test_a_package_brings_a_connector_that_every_door_of_a_node_drives(tmp_path:
         assert "Connector l is made" in made
         until(lambda: json.loads(command("status", "l", "--output", "json"))["tasks"] != [])
         until(lambda: json.loads(command("status", "l", "--output", "json"))["tasks"][0]["state"] == "RUNNING")
-        assert "RUNNING" in command("list")
+        assert command("list").split()[-5:] == ["source", "RUNNING", "1", "1", "0"]
         rows = statement("SHOW CONNECTORS;")["connectors"]
         assert rows == [
             {

@@ -33,7 +33,7 @@ def list_(*, output: Output = "table", server: Server = _DEFAULT) -> None:
 
     found = _door(server).get("/connectors", {"expand": "status"})
     rows = [_row(name, about["status"]) for name, about in sorted(found.items())]
-    show(output, ("Name", "Type", "State", "Tasks running", "Tasks"), rows)
+    show(output, ("Name", "Type", "State", "Tasks", "Running", "Failed"), rows)
 
 
 @app.command()
@@ -57,7 +57,10 @@ def status(name: Name, *, output: Output = "table", server: Server = _DEFAULT) -
 def create(name: Name, settings: Settings = None, *, server: Server = _DEFAULT) -> None:
     """Make a connector: `headwater connect create logs connector.class=… topic=logs`, or from a file."""
     given, config = _config(settings or [])
-    _door(server).send("POST", "/connectors", {**given, "name": name, "config": {"name": name, **config}})
+    config = {"name": name, **config}
+    door = _door(server)
+    door.send("POST", "/connectors", {**given, "name": name, "config": config})
+    _warn(_validated(door, config))
     print(f"Connector {name} is made. `headwater connect status {name}` shows whether it runs.")
 
 
@@ -168,18 +171,27 @@ def validate(settings: Settings = None, *, server: Server = _DEFAULT) -> None:
     _, config = _config(settings or [])
     if "connector.class" not in config:
         raise ConfigError("a configuration needs connector.class")
-    plugin = config["connector.class"].rpartition(".")[2]
     # The name is given when the connector is made, so that none is nothing wrong yet.
-    config = {"name": "unnamed", **config}
-    found = _door(server).send("PUT", f"/connector-plugins/{quote(plugin, safe='')}/config/validate", config)
+    found = _validated(_door(server), {"name": "unnamed", **config})
     for entry in found["configs"]:
         for problem in entry["value"]["errors"]:
             print(f"{entry['value']['name']}: {problem}")
-    for warning in found.get("warnings", ()):
-        print(f"warning: {warning}")
+    _warn(found)
     if found["error_count"]:
         raise typer.Exit(1)
     print("The configuration is right.")
+
+
+def _validated(door: Any, config: dict[str, str]) -> Any:
+    """What the server says of a configuration, field by field."""
+    plugin = config["connector.class"].rpartition(".")[2]
+    return door.send("PUT", f"/connector-plugins/{quote(plugin, safe='')}/config/validate", config)
+
+
+def _warn(found: Any) -> None:
+    """Tell what is not wrong but probably not meant; Apache's Connect has no such list."""
+    for warning in found.get("warnings", ()):
+        print(f"warning: {warning}")
 
 
 def _offsets(path: str) -> list[Any]:
@@ -227,8 +239,9 @@ def _needed(key: dict[str, Any]) -> str | None:
 
 
 def _row(name: str, status: dict[str, Any]) -> tuple[object, ...]:
-    running = sum(task["state"] == "RUNNING" for task in status["tasks"])
-    return name, status["type"], status["connector"]["state"], running, len(status["tasks"])
+    states = [task["state"] for task in status["tasks"]]
+    running, failed = states.count("RUNNING"), states.count("FAILED")
+    return name, status["type"], status["connector"]["state"], len(states), running, failed
 
 
 def _config(settings: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
