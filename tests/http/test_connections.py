@@ -13,8 +13,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
-from headwater.http.connections import HEAD_BYTES
+from headwater.http.connections import HEAD_BYTES, Connections
 from headwater.http.listener import RestListener
 from headwater.http.responses import StreamedResponse
 from headwater.testing.connect_rig import PATIENCE_SECONDS
@@ -159,6 +160,35 @@ async def test_a_connection_that_asks_nothing_is_closed(head: bytes) -> None:
         assert (await socket.ask(head)).count(b"HTTP/1.1 200") == (head == ASKED)
 
 
+async def test_a_body_that_does_not_go_on_is_not_waited_for() -> None:
+    started = b"POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 10\r\n\r\n123"
+    async with door(idle_seconds=1) as socket:
+        assert await socket.ask(started) == b""
+        assert (await socket.ask(ASKED + started)).count(b"HTTP/1.1 200") == 1, "nor that of a second request"
+
+
+async def test_a_client_whose_body_waits_to_be_taken_is_not_idle() -> None:
+    taken = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await taken.wait()
+        body = await Request(scope, receive).body()
+        await PlainTextResponse(str(len(body)))(scope, receive, send)
+
+    connections = Connections(slow, idle_seconds=1)
+    server = await asyncio.get_running_loop().create_server(connections.accept, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(b"POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 1000000\r\n\r\n" + bytes(999_999))
+    await asyncio.sleep(2)  # twice the time that a client may be idle
+    taken.set()
+    writer.write(bytes(1))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert (await reader.readuntil(b"1000000")).startswith(b"HTTP/1.1 200")
+    writer.close()
+    server.close()
+    await connections.close(1)
+
+
 async def test_a_body_that_nobody_wants_is_read_over_within_bounds() -> None:
     head = b"POST /nowhere HTTP/1.1\r\nhost: here\r\ncontent-length: %d\r\n\r\n"
     async with door() as socket:
@@ -194,6 +224,27 @@ async def test_a_stream_ends_when_its_client_leaves(version: int) -> None:
             assert await anext(response.aiter_text()) == "first\n"
         async with asyncio.timeout(PATIENCE_SECONDS):
             await socket.endless.closed.wait()
+
+
+async def test_a_stream_that_fails_is_closed_too() -> None:
+    closed: list[bool] = []
+
+    async def failing() -> AsyncIterator[bytes]:
+        yield b"first"
+        raise ValueError("a defect")
+
+    async def close() -> None:
+        closed.append(True)
+
+    async def receive() -> Message:
+        return await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        return None
+
+    with pytest.raises(ValueError, match="a defect"):
+        await StreamedResponse(failing(), "text/plain", close)({"type": "http"}, receive, send)
+    assert closed
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -6,12 +6,18 @@ import json
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
+import httpx
 import pytest
+from starlette.responses import PlainTextResponse
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from headwater.app.doors import RestDoors
+from headwater.broker.access import Access
+from headwater.core.settings import KsqlSettings, Settings
 from headwater.engine.settings import EngineSettings
 from headwater.http.origins import Origins
+from headwater.testing import ManualClock
 from tests.http.rest_server import RestServer, rest_server
 
 PAGE = "https://page.example"
@@ -76,6 +82,21 @@ async def test_settings_let_pages_and_names_in() -> None:
         assert await post(rest, origin="https://other.example") == 403
     async with rest_server({"access.control.allow.origin": "*"}) as rest:
         assert await post(rest, origin="https://other.example") == 200
+
+
+async def test_a_page_that_is_let_in_may_read_the_answers_of_every_door() -> None:
+    properties = {"access.control.allow.origin": PAGE, "access.control.allow.methods": "GET, PUT"}
+    settings = Settings(ksql=KsqlSettings(properties=properties))
+    listener = RestDoors(settings, Access(), ManualClock()).listener("a door", PlainTextResponse("read"), 0)
+    await listener.start()
+    asks = {"origin": PAGE, "access-control-request-method": "PUT"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.port}") as client:
+        answers = [await client.get("/", headers={"origin": PAGE}), await client.options("/", headers=asks)]
+    await listener.close()
+    for answer in answers:
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, PAGE)
+    assert answers[0].text == "read"
+    assert "PUT" in answers[1].headers["access-control-allow-methods"]
 
 
 async def test_pages_of_other_origins_get_no_rows_over_a_websocket(rest: RestServer) -> None:

@@ -14,7 +14,7 @@ from headwater.core.clock import Clock
 from headwater.core.settings import Settings
 from headwater.engine.settings import EngineSettings
 from headwater.http.listener import RestListener
-from headwater.http.origins import Origins
+from headwater.http.origins import Origins, for_pages
 
 
 class RestDoors:
@@ -23,7 +23,8 @@ class RestDoors:
     def __init__(self, settings: Settings, access: Access, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
         self.host = settings.node.host
         self.tls = tls
-        self.origins = Origins.of(EngineSettings(settings.ksql.properties), self.host)
+        self._about_pages = EngineSettings(settings.ksql.properties)
+        self.origins = Origins.of(self._about_pages, self.host)
         delay = settings.kafka.failed_login_delay_ms
         self.identify = RestAccess(access, clock, delay).identify
         self.identify_or_node = or_node(self.identify, settings.cluster.node_secret, clock, delay)
@@ -31,7 +32,7 @@ class RestDoors:
 
     def listener(self, title: str, app: ASGIApp, port: int) -> RestListener:
         """One that has yet to be started; `title` names it in errors."""
-        return RestListener(title, app, self.host, port, tls=self.tls)
+        return RestListener(title, for_pages(app, self._about_pages), self.host, port, tls=self.tls)
 
     def url(self, port: int) -> str:
         """Where a door is that listens on the port."""

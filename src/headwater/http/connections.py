@@ -187,6 +187,8 @@ class PlainHttp(HttpToolsProtocol):
         """Bytes since the last that ended a head, or were of a body."""
         self._unread = 0
         """Bytes of a body that came when its request was answered."""
+        self._in_request = False
+        """Whether the rest of a request has yet to come."""
 
     def data_received(self, data: bytes) -> None:
         self._useless += len(data)
@@ -195,8 +197,24 @@ class PlainHttp(HttpToolsProtocol):
             if not self._answering:
                 self.transport.write(_TOO_LARGE)
             self.transport.close()
-        elif self.timeout_keep_alive_task is None and not self._answering:
-            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
+        else:
+            self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Bound how long the client may send nothing, while it is its turn to."""
+        if self.timeout_keep_alive_task is None and (self._in_request or not self._answering):
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._idle)
+
+    def _idle(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self.flow.read_paused:  # what the client has sent waits to be taken
+            self._watch()
+        else:
+            self.transport.abort()
 
     @property
     def _answering(self) -> bool:
@@ -205,6 +223,7 @@ class PlainHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._useless = self._unread = 0
+        self._in_request = True
         self._date()
         super().on_headers_complete()
 
@@ -218,6 +237,7 @@ class PlainHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._useless = 0
+        self._in_request = False
         super().on_message_complete()
 
     def _unsupported_upgrade_warning(self) -> None:

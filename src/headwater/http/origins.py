@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp
 
 from headwater.engine.settings import EngineSettings
 from headwater.http.errors import HttpError
@@ -63,6 +65,23 @@ class Origins:
 
     def _knows(self, host: str) -> bool:
         return self.hosts is None or host in self.hosts or is_loopback_name(host)
+
+
+def for_pages(app: ASGIApp, settings: EngineSettings) -> ASGIApp:
+    """The application, telling browsers which pages may read its answers (CORS), if any may."""
+    origin = settings.text(ALLOWED_ORIGINS)
+    if not origin:
+        return app
+    listed = {
+        name: [part.strip() for part in settings.text(f"access.control.allow.{name}").split(",") if part.strip()]
+        for name in ("methods", "headers")
+    }
+    return CORSMiddleware(
+        app,
+        allow_origins=[part.strip() for part in origin.split(",")],
+        allow_methods=listed["methods"] or ["GET", "POST", "HEAD"],
+        allow_headers=listed["headers"],
+    )
 
 
 def is_loopback_name(host: str) -> bool:

@@ -27,11 +27,12 @@ class StreamedResponse(Response):
         finally:
             for task in (sender, watcher):
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watcher
-            with contextlib.suppress(asyncio.CancelledError, OSError):
-                await sender
-            await self._close()
+            try:
+                for task in (watcher, sender):
+                    with contextlib.suppress(asyncio.CancelledError, OSError):
+                        await task
+            finally:
+                await self._close()
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

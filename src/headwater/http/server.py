@@ -5,17 +5,14 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from headwater.broker.access import Principal
 from headwater.broker.acls import KSQL_NAME, Operation, Resource
 from headwater.engine.engine import Engine
 from headwater.engine.errors import NotReadyError
-from headwater.engine.settings import EngineSettings
 from headwater.http.bodies import DEFAULT_LIMIT_BYTES, too_large
 from headwater.http.door import Call, Door
 from headwater.http.errors import HttpError, error_response
@@ -23,7 +20,7 @@ from headwater.http.identity import Identify, anybody
 from headwater.http.information import InformationEndpoints
 from headwater.http.inserts import InsertEndpoints
 from headwater.http.listener import RestListener
-from headwater.http.origins import ALLOWED_ORIGINS, Origins
+from headwater.http.origins import Origins, for_pages
 from headwater.http.permissions import demand
 from headwater.http.queries import QueryEndpoints
 from headwater.http.routes import OPENAPI, Route
@@ -78,22 +75,6 @@ class KsqlDoor(Door[Call]):
         return document(Api("ksqlDB REST API", self._engine.settings.version), self.routes)
 
 
-def _with_cors(app: ASGIApp, settings: EngineSettings) -> ASGIApp:
-    origin = settings.text(ALLOWED_ORIGINS)
-    if not origin:
-        return app
-    listed = {
-        name: [part.strip() for part in settings.text(f"access.control.allow.{name}").split(",") if part.strip()]
-        for name in ("methods", "headers")
-    }
-    return CORSMiddleware(
-        app,
-        allow_origins=[part.strip() for part in origin.split(",")],
-        allow_methods=listed["methods"] or ["GET", "POST", "HEAD"],
-        allow_headers=listed["headers"],
-    )
-
-
 class KsqlServer:
     """Serves one engine. `port` 0 picks a free one; it is known after `start`."""
 
@@ -110,7 +91,7 @@ class KsqlServer:
         door = KsqlDoor(engine, identify, Origins.of(engine.settings, host), max_request_bytes)
         self._listener = RestListener(
             "ksqlDB's REST API",
-            _with_cors(door, engine.settings),
+            for_pages(door, engine.settings),
             host,
             port,
             idle_seconds=engine.settings.integer("ksql.idle.connection.timeout.seconds"),
