@@ -82,12 +82,13 @@ def test_a_port_in_use_is_named(option: str) -> None:
     assert f"127.0.0.1:{port}" in result.stderr
 
 
-def test_a_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inside", ["", "data", "more/data"])
+def test_a_folder_that_cannot_be_one_is_named(tmp_path: Path, inside: str) -> None:
     file = tmp_path / "file"
     file.touch()
-    result = run("up", "--data", str(file / "data"))
+    result = run("up", "--data", str(file / inside))
     assert (result.returncode, result.stdout) == (2, "")
-    assert str(file / "data") in result.stderr
+    assert result.stderr == f"headwater: Cannot use the data folder {file / inside}: {file} is not a folder.\n"
     assert result.stderr.count("\n") == 1
 
 

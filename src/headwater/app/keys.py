@@ -75,6 +75,9 @@ class KeyFile:
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
             return {}
+        except NotADirectoryError as error:
+            file = next(path for path in self.path.parents if path.exists())
+            raise StartupError(f"Cannot use the data folder {self.path.parent}: {file} is not a folder.") from error
         except (OSError, UnicodeDecodeError) as error:
             raise StartupError(f"Cannot read the API keys in {self.path}: {error}") from error
         try:
