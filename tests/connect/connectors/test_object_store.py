@@ -202,6 +202,29 @@ async def test_records_that_no_object_can_hold_go_to_the_dead_letter_topic(kind:
         assert (await rig.worker.offsets("out"))[0]["offset"] == {"kafka_offset": 8}
 
 
+async def test_a_write_that_is_tried_again_reports_a_refused_record_once(tmp_path: Path) -> None:
+    out = tmp_path / "services" / "object-store" / "out"
+    out.mkdir(parents=True)
+    (out / "topics").write_text("in the way")
+    async with ConnectRig(tmp_path / "services") as rig:
+        await rig.produce("things", [(None, "no object" if n == 3 else {"id": n}) for n in range(8)])
+        await rig.create("out", {
+            "connector.class": "FolderSink", "topics": "things", "folder": "out", "format.class": "csv",
+            "flush.size": "8", "errors.tolerance": "all", "errors.deadletterqueue.topic.name": "dead",
+            "offset.flush.interval.ms": "20", "value.converter": "JsonConverter",
+            "value.converter.schemas.enable": "false",
+        })  # fmt: skip
+        await rig.until(lambda: "Cannot write topics/things" in rig.trace("out"), "a write to fail")
+        (out / "topics").unlink()
+
+        async def committed() -> bool:
+            return [part["offset"] for part in await rig.worker.offsets("out")] == [{"kafka_offset": 8}]
+
+        await rig.until(committed, "the object")
+        assert len(await rig.records("dead")) == 1
+        assert [counts.failed for counts in rig.worker.counts().values()] == [1]
+
+
 def test_records_that_do_not_go_together_become_as_few_objects_as_can_be() -> None:
     records = [SinkRecord("t", 0, n, None, {"a": n if n < 5 else f"text {n}"}) for n in range(8)]
     found = formats.objects("parquet", records)

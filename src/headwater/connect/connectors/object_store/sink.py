@@ -149,11 +149,11 @@ class ObjectStoreSinkTask(SinkTask):
         buffer = progress.buffers[folder]
         encode = partial(formats.objects, self._format, buffer.records, zipped=self._gzip)
         made = encode() if len(buffer.records) <= _FEW else await asyncio.to_thread(encode)
-        for record, error in made.refused:
-            self._context.report(record, error)
         for records, data in made.written:
             path = self._path(folder, records[0])
             await self._store.call(f"write {path}", self._store.write, path, data)
+        for record, error in made.refused:  # last: whatever is tried again before is not told twice
+            self._context.report(record, error)
         del progress.buffers[folder]
 
     def _path(self, folder: str, first: SinkRecord) -> str:
