@@ -9,40 +9,53 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from headwater.connect.config import PLACEHOLDER, ConfigDef
+from headwater.connect.config import PLACEHOLDER, ConfigDef, Key
 from headwater.connect.errors import ConnectError
 from headwater.connect.providers import Placeholder, placeholders
 
-PathOf = Callable[[str, Path], Path | None]
-"""From a value, and the folder of embedded services, to the file or folder that it names; None if it names none."""
-_SQLITE = re.compile(r"(?:jdbc:)?(?:sqlite|duckdb)(?:\+\w+)?:(?://[^/]*(?:/|$))?(?:file:)?([^?;]*)", re.I)
+_FILE_PARAMETER = re.compile(r"(?:file|path|dir|directory|location|wallet|socket|cert|key|ca|crl)$", re.I)
+"""Parameters of URLs that name files: libpq's `sslkey` and `passfile`, MongoDB's `tlsCAFile`, MySQL's `ssl_ca`, ..."""
 
 
-def a_file(text: str, _services: Path) -> Path | None:
+def a_file(text: str, _services: Path) -> list[Path]:
     """A path; relative ones are in the working directory."""
-    return Path(text) if text else None
+    return [Path(text)] if text else []
 
 
-def a_service_file(text: str, services: Path) -> Path | None:
+def a_service_file(text: str, services: Path) -> list[Path]:
     """A path; relative ones are among the node's embedded data."""
-    return services / text
+    return [services / text]
 
 
-def a_file_url(text: str, _services: Path) -> Path | None:
+def a_file_url(text: str, _services: Path) -> list[Path]:
     """`file:///folder`; other URLs name no file."""
-    return Path(unquote(urlsplit(text).path)) if text.startswith("file:") else None
+    path = path_of_url(text)
+    return [] if path is None else [path]
 
 
-def a_database_file(text: str, _services: Path) -> Path | None:
-    """The file of an address such as `jdbc:sqlite:/path` or `sqlite:///path`; other databases are no files."""
-    match = _SQLITE.match(text)
-    return None if match is None or match[1] in ("", ":memory:") else Path(match[1])
+def path_of_url(url: str) -> Path | None:
+    """What `file:///folder` names, `%20` and the like decoded; None for other URLs. Whoever opens one asks here, so
+    that what is opened is what was looked at."""
+    return Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
+
+
+def parameter_files(parameters: Iterable[tuple[str, str]]) -> list[Path]:
+    """The files that parameters of a URL name: by their names, or because the value looks like a path."""
+    return [
+        Path(value)
+        for name, value in parameters
+        if value.startswith(("/", "~", ".")) or (_FILE_PARAMETER.search(name) and (name, value) != SYSTEM_ROOTS)
+    ]
+
+
+SYSTEM_ROOTS = ("sslrootcert", "system")
+"""libpq's word for the certificates of the machine, which is no file."""
 
 
 @dataclass(frozen=True)
@@ -61,22 +74,38 @@ class Allowed:
         )
         return cls(None if "*" in folders else tuple(map(Path, folders)), tuple(patterns))
 
-    def problems(self, definition: ConfigDef, given: Mapping[str, str], services: Path) -> dict[str, str]:
-        """What must not be reached, by key. Values that are still to be looked up are not paths yet."""
+    def problems(
+        self, definition: ConfigDef, given: Mapping[str, str], services: Path, *, looked_up: bool = False
+    ) -> dict[str, str]:
+        """What must not be reached, by key. Values that are still to be looked up are not paths yet; `looked_up` says
+        that none is, whatever it looks like."""
         found: dict[str, str] = {}
-        for key, value in given.items():
-            for placeholder in placeholders(value):
+        for name, text in given.items():
+            for placeholder in placeholders(text):
                 if (problem := self._problem_of(placeholder)) is not None:
-                    found[key] = f"{placeholder.text}: {problem}"
-        for key, path in _paths(definition, given, services):
-            if not self._covers(path, services):
-                found[key] = f"Invalid value for configuration {key}: {self._refusal()}"
+                    found[name] = f"{placeholder.text}: {problem}"
+        typed = definition.parse(given).config
+        for key in definition.keys.values():
+            value = typed.text(key.name)
+            if (looked_up or PLACEHOLDER.search(value) is None) and not self._allows(key, value, services):
+                found[key.name] = f"Invalid value for configuration {key.name}: {self._refusal()}"
         return found
 
-    def check(self, definition: ConfigDef, given: Mapping[str, str], services: Path) -> None:
+    def check(
+        self, definition: ConfigDef, given: Mapping[str, str], services: Path, *, looked_up: bool = False
+    ) -> None:
         """Raises `ConnectError` for the first that must not be reached."""
-        for problem in self.problems(definition, given, services).values():
+        for problem in self.problems(definition, given, services, looked_up=looked_up).values():
             raise ConnectError(problem)
+
+    def _allows(self, key: Key, value: str, services: Path) -> bool:
+        """Of a typed value: connectors use those, not the text that was given."""
+        if key.path is None or self.folders is None:
+            return True
+        try:
+            return all(self._covers(path, services) for path in key.path(value, services))
+        except ValueError:  # a value of which nobody can say which file is meant
+            return False
 
     def _problem_of(self, placeholder: Placeholder) -> str | None:
         if placeholder.provider == "env":
@@ -97,12 +126,3 @@ class Allowed:
     def _refusal(self) -> str:
         folders = ", ".join(map(str, self.folders or ())) or "none but those of the node's embedded services"
         return f"connectors may not touch this file; the setting connect.allowed_paths has their folders: {folders}"
-
-
-def _paths(definition: ConfigDef, given: Mapping[str, str], services: Path) -> Iterator[tuple[str, Path]]:
-    for name, value in given.items():
-        key = definition.keys.get(definition.canonical(name))
-        if key is not None and key.path is not None and PLACEHOLDER.search(value) is None:
-            path = key.path(value, services)
-            if path is not None:
-                yield name, path

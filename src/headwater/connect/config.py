@@ -94,7 +94,8 @@ class Key:
 
     `default` is a typed value (None: not set), or REQUIRED. Bounds are inclusive. `choices` are compared without regard
     to case and given as declared. `aliases` are other names that set the same key (a cloud connector's name of it).
-    `secret` hides a value that is not a PASSWORD. `path` gives the file of this machine that a value names, see
+    `secret` hides a value that is not a PASSWORD. `path` gives the files of this machine that a typed value
+    names, with the folder of embedded services; it raises `ValueError` where that cannot be told. See
     `headwater.connect.allowed`.
     """
 
@@ -114,7 +115,7 @@ class Key:
     recommender: Recommender | None = None
     aliases: tuple[str, ...] = ()
     secret: bool = False
-    path: Callable[[str, Path], Path | None] | None = None
+    path: Callable[[str, Path], Sequence[Path]] | None = None
 
     @property
     def required(self) -> bool:

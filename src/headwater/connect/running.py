@@ -148,7 +148,7 @@ class RunningConnector:
         definition = full_definition(connector)
         self._allowed.check(definition, given, self._services.folder)
         resolved, found = resolve(given, self._environment)
-        self._allowed.check(definition, resolved, self._services.folder)
+        self._allowed.check(definition, resolved, self._services.folder, looked_up=True)
         self._secrets = [*found, *hidden_values(definition, resolved)]
         return connector, checked(definition, resolved)
 

@@ -179,7 +179,7 @@ async def test_rows_of_one_time_come_together_and_bulk_comes_again(tmp_path: Pat
 ])  # fmt: skip
 def test_a_jdbc_address_becomes_one_of_sqlalchemy(url: str, expected: str) -> None:
     from headwater.connect.config import Config
-    from headwater.connect.connectors.sql.database import address
+    from headwater.connect.connectors.sql.address import address
 
     given = {"connection.url": url, "connection.user": "u", "connection.password": "p"}
     assert address(Config(given, given)).render_as_string(hide_password=False) == expected

@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from headwater.connect.allowed import a_file
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.connectors.bigquery.fields import Naming, sanitized
 from headwater.connect.connectors.bigquery.rows import Shape
@@ -52,7 +52,7 @@ CONFIG = ConfigDef(
         "commas, the first that fits.", importance=Importance.HIGH, validator=_datasets, aliases=("defaultDataset",)),
     Key("keyfile", Type.PASSWORD, "Key of the service account: its JSON, or the path of its file. Empty: what the "
         "machine is logged in with.", default=None, importance=Importance.HIGH, validator=_keyfile,
-        path=lambda text, _services: None if text.lstrip().startswith("{") else Path(text)),
+        path=lambda text, services: [] if text.lstrip().startswith("{") else a_file(text, services)),
     Key("bigquery.endpoint", Type.STRING, "Address of another server that speaks BigQuery's REST API, such as an "
         "emulator (`http://host:port`). Without `keyfile` nobody logs in there.", default=None),
     Key("auto.create.tables", Type.STRING, "Make tables that are missing; the cloud's newer values say how they are "

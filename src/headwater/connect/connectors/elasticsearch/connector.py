@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+from headwater.connect.allowed import a_file
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.connectors.elasticsearch.actions import (
     Action,
@@ -30,7 +31,7 @@ _CONFIG = ConfigDef(
     Key("connection.api.key", Type.PASSWORD, "API key, encoded as the server gives it, in place of user and password.",
         default=None, aliases=("api.key.value",)),
     Key("elastic.https.ssl.ca.file", Type.STRING, "PEM file of the authority that signed the server's certificate.",
-        default=None),
+        default=None, path=a_file),
     Key("read.timeout.ms", Type.INT, "Longest wait for an answer, in ms.", default=3_000, minimum=1),
     Key("batch.size", Type.INT, "Records per bulk request.", default=2_000, minimum=1, maximum=1_000_000),
     Key("key.ignore", Type.BOOLEAN, "Name documents by topic, partition and offset instead of by the record's key.",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, unquote_plus
 
+from headwater.connect.allowed import parameter_files
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.errors import ConnectError, MissingExtraError, RetriableError
 
@@ -16,10 +19,20 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 """In place of a host: the documents inside the node."""
 
+_PARAMETER = re.compile(r"[?&;]([^=&;?]+)=([^&;]*)")
+
+
+def _files(address: str, _services: Path) -> list[Path]:
+    """What the parameters of an address name: `tlsCAFile=...`. A host becomes part of one as it is."""
+    return parameter_files((unquote_plus(name), unquote_plus(value)) for name, value in _PARAMETER.findall(address))
+
+
 SERVER = ConfigDef(
-    Key("connection.uri", Type.PASSWORD, "URI of the deployment, in place of host, user and password.", default=None),
+    Key("connection.uri", Type.PASSWORD, "URI of the deployment, in place of host, user and password.", default=None,
+        path=_files),
     Key("connection.host", Type.STRING, "Host of the deployment, `host`, `host:port` or an Atlas host name; `embedded` "
-        "is the document store inside the node.", default=EMBEDDED, importance=Importance.HIGH),
+        "is the document store inside the node.", default=EMBEDDED, importance=Importance.HIGH,
+        path=_files),
     Key("connection.user", Type.STRING, "User to log in as.", default=None),
     Key("connection.password", Type.PASSWORD, "Password of that user.", default=None),
     Key("connection.timeout.ms", Type.INT, "Longest wait for a server, in ms.", default=10_000, minimum=1),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from headwater.connect.allowed import a_file, a_file_url
+from headwater.connect.allowed import a_file, a_file_url, path_of_url
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.connectors.object_store import formats
 from headwater.connect.connectors.object_store.parquet import arrow
@@ -27,9 +27,15 @@ def _inside(name: Any) -> str | None:
     return "must not lead out of the store" if ".." in name.split("/") or name.startswith("/") else None
 
 
-def _a_folder(text: str, services: Path) -> Path:
+def _a_folder(text: str, services: Path) -> list[Path]:
     """Relative ones are in the node's embedded data."""
-    return services / EMBEDDED / text.removeprefix("file://")
+    return [services / EMBEDDED / (path_of_url(text) or text)]
+
+
+def _of_url(url: str, bucket: str) -> Store | None:
+    """The folder that stands for a bucket beneath `file:///folder`; None for other URLs."""
+    path = path_of_url(url)
+    return None if path is None else folder_store(str(path / bucket))
 
 
 _AZURE_KEYS = ConfigDef(
@@ -76,8 +82,8 @@ def _azure(config: Config, folder: Path) -> Store:
     """The container that a configuration names, or the folder that stands in."""
     container, account = config.text("azblob.container.name"), config.text("azblob.account.name")
     endpoint, connection = config.text("azblob.endpoint"), config.text("azblob.connection.string")
-    if endpoint.startswith("file:"):
-        return folder_store(f"{urlsplit(endpoint).path.rstrip('/')}/{container}")
+    if (local := _of_url(endpoint, container)) is not None:
+        return local
     if not account and not connection:
         return folder_store(str(folder / EMBEDDED / container))
     check_answers(endpoint)
@@ -103,8 +109,8 @@ def _azure(config: Config, folder: Path) -> Store:
 def _s3(config: Config, folder: Path) -> Store:
     """The bucket that a configuration names, or the folder that stands in."""
     bucket, key, url = config.text("s3.bucket.name"), config.text("aws.access.key.id"), config.text("store.url")
-    if url.startswith("file:"):
-        return folder_store(f"{urlsplit(url).path.rstrip('/')}/{bucket}")
+    if (local := _of_url(url, bucket)) is not None:
+        return local
     if not key and not url:
         return folder_store(str(folder / EMBEDDED / bucket))
     check_answers(url)
@@ -119,8 +125,8 @@ def _gcs(config: Config, folder: Path) -> Store:
     """The bucket that a configuration names, or the folder that stands in."""
     bucket, url = config.text("gcs.bucket.name"), config.text("store.url")
     path, text = config.text("gcs.credentials.path"), config.text("gcs.credentials.json")
-    if url.startswith("file:"):
-        return folder_store(f"{urlsplit(url).path.rstrip('/')}/{bucket}")
+    if (local := _of_url(url, bucket)) is not None:
+        return local
     if not path and not text and not url:
         return folder_store(str(folder / EMBEDDED / bucket))
     check_answers(url)
@@ -134,7 +140,7 @@ def _gcs(config: Config, folder: Path) -> Store:
 
 def _folder(config: Config, folder: Path) -> Store:
     """The folder that a configuration names: relative ones are in the node's embedded data."""
-    return folder_store(str(_a_folder(config.text("folder"), folder)))
+    return folder_store(str(*_a_folder(config.text("folder"), folder)))
 
 
 @dataclass(frozen=True)

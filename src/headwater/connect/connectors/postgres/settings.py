@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from headwater.connect.allowed import a_file, parameter_files
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
 from headwater.connect.connectors.postgres.filters import filters, patterns
 from headwater.connect.connectors.postgres.options import Options
@@ -77,9 +78,11 @@ CONFIG = ConfigDef(
     Key("database.sslmode", Type.STRING, "As libpq's sslmode.", default="prefer",
         choices=("disable", "allow", "prefer", "require", "verify-ca", "verify-full"), group="Connection"),
     Key("database.sslrootcert", Type.STRING, "File with the root certificates to verify the server by.", default="",
-        group="Connection"),
-    Key("database.sslcert", Type.STRING, "File with the client's certificate.", default="", group="Connection"),
-    Key("database.sslkey", Type.STRING, "File with the client's private key.", default="", group="Connection"),
+        group="Connection", path=lambda text, _services: parameter_files([("sslrootcert", text)] if text else [])),
+    Key("database.sslcert", Type.STRING, "File with the client's certificate.", default="", group="Connection",
+        path=a_file),
+    Key("database.sslkey", Type.STRING, "File with the client's private key.", default="", group="Connection",
+        path=a_file),
     Key("topic.prefix", Type.STRING, "Logical name of the database server: topics are <prefix>.<schema>.<table>.",
         importance=HIGH, validator=_topic_prefix, group="Topics"),
     Key("topic.delimiter", Type.STRING, "Between the parts of topic names.", default=".", importance=LOW,

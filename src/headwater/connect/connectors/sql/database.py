@@ -8,9 +8,9 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlsplit
 
 from headwater.connect.config import Config
+from headwater.connect.connectors.sql.address import address, alchemy
 from headwater.connect.connectors.sql.dialect import DUCKDB, SQLITE, Dialect, dialect_of
 from headwater.connect.errors import ConnectError, MissingExtraError, RetriableError
 from headwater.core.errors import DataError
@@ -227,15 +227,6 @@ def told(error: Any) -> ConnectError | DataError:
     return ConnectError(f"The database: {text}")
 
 
-def alchemy() -> Any:
-    """The library. Raises `MissingExtraError`."""
-    try:
-        import sqlalchemy
-    except ImportError:
-        raise MissingExtraError("The JDBC connector", "jdbc") from None
-    return sqlalchemy
-
-
 def engine(config: Config) -> Any:
     """The engine of a configuration. Raises `ConnectError`, `MissingExtraError`."""
     library = alchemy()
@@ -245,30 +236,3 @@ def engine(config: Config) -> Any:
         raise ConnectError(f"The driver for {config.text('connection.url')} is not installed: {error}") from None
     except (library.exc.SQLAlchemyError, ValueError) as error:
         raise ConnectError(f"connection.url is wrong: {error}") from None
-
-
-_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql",
-            "sqlserver": "mssql+pymssql", "oracle:thin": "oracle+oracledb", "sqlite": "sqlite"}  # fmt: skip
-
-
-def address(config: Config) -> Any:
-    """SQLAlchemy's URL from a JDBC URL or one of its own, with the user and password of the configuration."""
-    library = alchemy()
-    text = config.text("connection.url")
-    user, password = config.text("connection.user") or None, config.text("connection.password") or None
-    if text.startswith("jdbc:sqlite:"):
-        return library.make_url(f"sqlite:///{text.removeprefix('jdbc:sqlite:')}")
-    if not text.startswith("jdbc:"):
-        url = library.make_url(text)
-        if url.get_backend_name() == "sqlite":
-            return url
-        return url.set(username=user or url.username, password=password or url.password)
-    kind, _, rest = text.removeprefix("jdbc:").partition(":" if text.startswith("jdbc:oracle:thin") else "://")
-    parts = urlsplit(f"x://{rest.replace(';', '?', 1).replace(';', '&')}")
-    query = dict(parse_qsl(parts.query))
-    database = query.pop("databaseName", None) or parts.path.strip("/")
-    query = {} if kind in ("sqlserver", "mysql", "mariadb") else query
-    return library.URL.create(
-        _DRIVERS.get(kind, kind), query.pop("user", None) or user, query.pop("password", None) or password,
-        parts.hostname, parts.port, database or None, query,
-    )  # fmt: skip

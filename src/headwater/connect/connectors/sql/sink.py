@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
-from headwater.connect.allowed import a_database_file, a_service_file
+from headwater.connect.allowed import a_service_file
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
+from headwater.connect.connectors.sql.address import files
 from headwater.connect.connectors.sql.database import AlchemyDatabase, Calls, Database, DuckDbDatabase, SqliteDatabase
 from headwater.connect.connectors.sql.rows import Column, Row, RowShape, runs
 from headwater.connect.errors import ConnectError, MissingExtraError
@@ -51,7 +52,7 @@ def _check(config: Config) -> Mapping[str, str]:
 
 CONNECTION = ConfigDef(
     Key("connection.url", Type.STRING, "Address: a JDBC URL (jdbc:postgresql://host/db) or SQLAlchemy's.",
-        importance=Importance.HIGH, group="Connection", path=a_database_file),
+        importance=Importance.HIGH, group="Connection", path=files),
     Key("connection.user", Type.STRING, "User.", default="", importance=Importance.HIGH, group="Connection"),
     Key("connection.password", Type.PASSWORD, "Password.", default="", importance=Importance.HIGH, group="Connection"),
 )  # fmt: skip

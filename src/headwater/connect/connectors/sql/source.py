@@ -12,7 +12,8 @@ from typing import Any
 
 from headwater.connect import schema as s
 from headwater.connect.config import Config, ConfigDef, Importance, Key, Type
-from headwater.connect.connectors.sql.database import AlchemyDatabase, Calls, alchemy, engine, told
+from headwater.connect.connectors.sql.address import alchemy
+from headwater.connect.connectors.sql.database import AlchemyDatabase, Calls, engine, told
 from headwater.connect.connectors.sql.sink import CONNECTION
 from headwater.connect.errors import ConnectError
 from headwater.connect.record import SourceRecord
