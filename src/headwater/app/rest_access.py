@@ -9,6 +9,8 @@ import hashlib
 import logging
 import secrets
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.requests import HTTPConnection
 
@@ -20,7 +22,7 @@ from headwater.http.identity import address_of
 _LOGGER = logging.getLogger(__name__)
 FAILED_LOGIN_MS = 100
 _MOST_WAITING = 10
-"""Logins of one name from one address that are checked one after the other; further ones are not looked at."""
+"""Logins of one name from one address that are checked one after the other."""
 _MOST_KNOWN = 10_000
 """Secrets that are remembered as right; beyond, all are forgotten, which costs a slow check each."""
 
@@ -30,7 +32,8 @@ class RestAccess:
 
     A wrong secret is told after `failed_login_ms`, and meanwhile no other is checked for the same name and address: so
     guessing is as slow as on the Kafka listeners, and cannot keep the node busy with slow hashes. Secrets that were
-    right before do not wait.
+    right before do not wait. Where too many wait, one more at a time is checked beside them, so that a right secret
+    can come in from an address that others, behind the same proxy, guess from.
     """
 
     def __init__(self, access: Access, clock: Clock | None = None, failed_login_ms: int = FAILED_LOGIN_MS) -> None:
@@ -40,6 +43,7 @@ class RestAccess:
         self._key = secrets.token_bytes(32)
         self._known: set[bytes] = set()
         self._waiting: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._beside: set[tuple[str, str]] = set()
         self._turns: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def identify(self, connection: HTTPConnection) -> Principal | None:
@@ -65,12 +69,25 @@ class RestAccess:
         if not self._access.exists(name) and not self._access.required:
             return False
         place = address, name
+        async with self._turn(place):
+            return await self._check(name, secret, address, digest)
+
+    @asynccontextmanager
+    async def _turn(self, place: tuple[str, str]) -> AsyncIterator[None]:
+        """Wait for the place's next check. Raises `HttpError` (429) where too many wait."""
         if self._waiting[place] >= _MOST_WAITING:
-            raise HttpError(429, f"Too many logins of {name} fail. Try again in a moment", {"Retry-After": "1"})
+            if place in self._beside:
+                raise HttpError(429, f"Too many logins of {place[1]} fail. Try again in a moment", {"Retry-After": "1"})
+            self._beside.add(place)
+            try:
+                yield
+            finally:
+                self._beside.discard(place)
+            return
         self._waiting[place] += 1
         try:
             async with self._turns[place]:
-                return await self._check(name, secret, address, digest)
+                yield
         finally:
             self._waiting[place] -= 1
             if not self._waiting[place]:
