@@ -70,6 +70,28 @@ def test_the_exchange_is_that_of_the_rfc() -> None:
     assert exchange.username == "user"
 
 
+def final_with(nonce: bytes) -> bytes:
+    """The client's final message of the example with another nonce, and the proof for that."""
+    salted = hashlib.pbkdf2_hmac("sha256", b"pencil", RFC_SALT, 4096)
+    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    without_proof = b"c=biws,r=" + nonce
+    signed = b",".join([RFC_FIRST.removeprefix(b"n,,"), RFC_SERVER_FIRST, without_proof])
+    signature = hmac.digest(hashlib.sha256(client_key).digest(), signed, "sha256")
+    proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
+    return without_proof + b",p=" + base64.b64encode(proof)
+
+
+CLIENT_NONCE = b"rOprNGfwEbeRWgbNEkqO"
+COMBINED_NONCE = CLIENT_NONCE + RFC_NONCE.encode()
+
+
+def test_the_doubled_nonce_of_older_librdkafka_is_taken() -> None:
+    exchange = rfc_exchange()
+    exchange.first(RFC_FIRST)
+    assert final_with(COMBINED_NONCE) == RFC_FINAL
+    assert exchange.final(final_with(CLIENT_NONCE + COMBINED_NONCE)).startswith(b"v=")
+
+
 @pytest.mark.parametrize(
     ("first", "final"),
     [
@@ -87,6 +109,10 @@ def test_the_exchange_is_that_of_the_rfc() -> None:
         (RFC_FIRST, RFC_FINAL.replace(b"p=dHz", b"p=dHy")),
         (RFC_FIRST, RFC_FINAL[:-4]),
         (RFC_FIRST, RFC_FINAL + b"!"),
+        (RFC_FIRST, final_with(CLIENT_NONCE)),
+        (RFC_FIRST, final_with(CLIENT_NONCE * 2)),
+        (RFC_FIRST, final_with(b"x" + COMBINED_NONCE)),
+        (RFC_FIRST, final_with(CLIENT_NONCE * 2 + COMBINED_NONCE)),
     ],
 )
 def test_a_wrong_message_is_refused(first: bytes, final: bytes) -> None:

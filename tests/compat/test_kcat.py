@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.broker.server import Running
+from tests.compat.conftest import SECRET, USER
 
 KCAT = shutil.which("kcat") or ""
 pytestmark = [pytest.mark.compat, pytest.mark.skipif(not KCAT, reason="kcat is not installed")]
@@ -45,3 +46,12 @@ def test_listing(broker: Running) -> None:
     kcat(broker, "-P", "-t", "kcat-listed", given="x\n")
     listed = json.loads(kcat(broker, "-L", "-J"))
     assert "kcat-listed" in {topic["topic"] for topic in listed["topics"]}
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_logins(guarded_broker: Running, mechanism: str) -> None:
+    login = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": mechanism}
+    login |= {"sasl.username": USER, "sasl.password": SECRET}
+    options = [part for name, value in login.items() for part in ("-X", f"{name}={value}")]
+    kcat(guarded_broker, "-P", "-t", f"kcat-{mechanism}", *options, given="x\n")
+    assert kcat(guarded_broker, "-C", "-t", f"kcat-{mechanism}", "-e", "-q", *options) == "x\n"

@@ -92,7 +92,7 @@ class ScramExchange:
         self._server_nonce = nonce()
         self._credential: ScramCredential | None = None
         self._binding = ""
-        self._nonce = ""
+        self._client_nonce = self._nonce = ""
         self._signed = ""
         self.username = ""
 
@@ -122,7 +122,7 @@ class ScramExchange:
         if credential is None:
             raise ScramError("The user is not known for this mechanism")
         self._credential = credential
-        self._nonce = client_nonce + self._server_nonce
+        self._client_nonce, self._nonce = client_nonce, client_nonce + self._server_nonce
         answer = f"r={self._nonce},s={base64.b64encode(credential.salt).decode()},i={credential.iterations}"
         self._signed = f"{bare},{answer}"
         return answer.encode()
@@ -135,7 +135,9 @@ class ScramExchange:
         text = _text(message)
         without_proof, found, proof_text = text.rpartition(",p=")
         fields = _fields(without_proof)
-        if not found or fields.get("r") != self._nonce or _decoded(fields.get("c", "")) != self._binding.encode():
+        # librdkafka before 2.6.1 puts its own nonce in front of the combined one once more; Kafka took that until 4.0.
+        nonces = (self._nonce, self._client_nonce + self._nonce)
+        if not found or fields.get("r") not in nonces or _decoded(fields.get("c", "")) != self._binding.encode():
             raise ScramError("The final message does not continue the first")
         name = self._mechanism.hash_name
         signed = f"{self._signed},{without_proof}".encode()
