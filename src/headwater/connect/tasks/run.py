@@ -232,14 +232,17 @@ class TaskRun(ABC):
         self._set(Status(State.FAILED, text))
 
     def _notice(self, error: Exception | None) -> None:
-        """Show in the status what is being waited out."""
+        """Show in the status what is being waited out; the log has it once."""
         state = self.status.state
         if error is None:
             self._set(Status(state))
-        else:
-            self.counts.retries += 1
-            _LOGGER.warning("Task %s tries again: %s", self.settings.name, trace(error, self.settings.secrets))
-            self._set(Status(state, f"Trying again: {trace(error, self.settings.secrets)}"))
+            return
+        self.counts.retries += 1
+        cause = trace(error, self.settings.secrets)
+        waiting = Status(state, f"Trying again: {cause}")
+        if waiting != self.status:
+            _LOGGER.warning("Task %s tries again: %s", self.settings.name, cause)
+        self._set(waiting)
 
     async def _pause_between(self, seconds: float) -> None:
         await self.interruptible(self.services.clock.sleep(seconds))
