@@ -255,3 +255,21 @@ async def test_clients_are_told_the_address_of_their_listener() -> None:
         seen = await client.ask(MetadataRequest(topics=None), 9, MetadataResponse)
         assert [(b.host, b.port) for b in seen.brokers] == [("outside.example", 19_092)]
         await leave(client)
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01", "it sent TLS, but this port takes Kafka's protocol in plain text"),
+        (b"GET / HTTP/1.1\r\n\r\n", "it sent HTTP, but this port takes Kafka's protocol"),
+        (b"PRI * HTTP/2.0\r\n\r\n", "it sent HTTP, but this port takes Kafka's protocol"),
+        (b"\x7f\xff\xff\xff", "it sent a frame of 2147483647 bytes"),
+    ],
+)
+async def test_the_log_names_another_protocol(sent: bytes, said: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with running_broker() as running:
+        client = await RawClient.connect(running.port)
+        client.writer.write(sent)
+        assert await client.closed_by_server()
+        await leave(client)
+    assert said in caplog.text

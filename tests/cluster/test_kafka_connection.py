@@ -21,7 +21,9 @@ async def test_nothing_listening_is_said_with_the_address() -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak Kafka's protocol"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not a Kafka broker: it answers with HTTP"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", "speaks TLS, and was addressed in plain text.*--config"),
+        (b"220 mail.example ESMTP\r\n", "does not speak Kafka's protocol"),
         (b"", "closed the connection"),
     ],
 )

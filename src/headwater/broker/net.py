@@ -23,6 +23,7 @@ from headwater.broker.timers import Timer
 from headwater.core.errors import HeadwaterError, StartupError
 from headwater.wire.codec import WireError
 from headwater.wire.definitions import Buffer, Struct
+from headwater.wire.frames import other_protocol
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,11 @@ _SMALL_WRITE = 64 << 10
 """Joining up to this many bytes is cheaper than handing many pieces to the transport."""
 FIRST_BUFFER = 1 << 20
 """Bytes of a connection's own buffer to begin with: a batch of the usual largest size is not copied on the way."""
+_INSTEAD = {
+    "TLS": "but this port takes Kafka's protocol in plain text (see Listeners in docs/security.md)",
+    "HTTP": "but this port takes Kafka's protocol; the REST doors have ports of their own",
+}
+"""What to say of other protocols that a client may speak."""
 
 
 class KafkaListener:
@@ -286,7 +292,7 @@ class Connection(asyncio.BufferedProtocol):
         at, end = 0, len(data)
         while end - at >= _LENGTH and not self._closing:
             size = int.from_bytes(data[at : at + _LENGTH], "big", signed=True)
-            if not self._size_is_fine(size):
+            if not self._size_is_fine(size, data[at : at + _LENGTH]):
                 return
             following = at + _LENGTH + size
             if following > end:
@@ -304,10 +310,13 @@ class Connection(asyncio.BufferedProtocol):
         own[: len(rest)] = rest
         self._own, self._filled, self._needed = own, len(rest), needed
 
-    def _size_is_fine(self, size: int) -> bool:
+    def _size_is_fine(self, size: int, length: memoryview) -> bool:
         limit = self._limit if self.session.principal is not None else min(self._limit, self._limit_before_login)
         if 0 <= size <= limit:
             return True
+        if spoken := other_protocol(length):
+            self._refuse(f"{spoken}, {_INSTEAD[spoken]}")
+            return False
         self._refuse(f"a frame of {size} bytes, where at most {limit} are allowed")
         return False
 

@@ -21,6 +21,11 @@ API_VERSIONS = 18
 _REQUEST = Packer(">hhih")
 _FRAME = Packer(">ii")
 _FLEXIBLE_FRAME = Packer(">iix")
+_TLS_RECORDS = (21, 22)
+"""An alert, which servers refuse with, and a handshake (RFC 8446 section 5.1)."""
+_TLS_MAJOR_VERSION = 3
+_HTTP_STARTS = frozenset((b"GET ", b"POST", b"PUT ", b"HEAD", b"DELE", b"OPTI", b"PATC", b"CONN", b"PRI ", b"HTTP"))
+"""The methods, HTTP/2's preface, and answers."""
 
 
 class RequestHeader(NamedTuple):
@@ -46,6 +51,18 @@ def read_request_header(frame: memoryview) -> RequestHeader:
     except (struct.error, ValueError, IndexError) as error:
         raise WireError(f"Malformed request header in a frame of {len(frame)} bytes: {error}") from None
     return RequestHeader(key, version, correlation, client, at)
+
+
+def other_protocol(length: Buffer) -> str:
+    """What the sender of a frame's impossible length speaks instead of Kafka's protocol: TLS, HTTP, or "" if unknown.
+
+    >>> [other_protocol(length) for length in (bytes([22, 3, 1, 2]), b"GET ", b"HTTP", bytes(4))]
+    ['TLS', 'HTTP', 'HTTP', '']
+    """
+    start = bytes(length)
+    if start[0] in _TLS_RECORDS and start[1] == _TLS_MAJOR_VERSION:
+        return "TLS"
+    return "HTTP" if start in _HTTP_STARTS else ""
 
 
 @cache

@@ -18,7 +18,7 @@ from headwater.wire import messages as m
 from headwater.wire.codec import WireError, decode
 from headwater.wire.decoding import skip_tags
 from headwater.wire.definitions import Struct
-from headwater.wire.frames import has_flexible_header, request_frame
+from headwater.wire.frames import has_flexible_header, other_protocol, request_frame
 
 S = TypeVar("S", bound=Struct)
 
@@ -26,6 +26,12 @@ MAX_FRAME = 256 << 20
 """Above this a length is taken for garbage: another protocol answers on this port."""
 _LENGTH_SIZE = 4
 _CORRELATION_SIZE = 4
+_SECURED = "`cluster.security_protocol`, or `--config client.properties` for commands"
+_INSTEAD = {
+    "TLS": f"speaks TLS, and was addressed in plain text: see {_SECURED}",
+    "HTTP": "is not a Kafka broker: it answers with HTTP",
+}
+"""What to say of other protocols that may be answered with."""
 
 
 class Address(NamedTuple):
@@ -63,7 +69,8 @@ class _Frames(asyncio.BufferedProtocol):
         if self._in_head:
             size = int.from_bytes(done, "big", signed=True)
             if not _CORRELATION_SIZE <= size <= MAX_FRAME:
-                self.fail(f"answered with a frame of {size} bytes, so it does not speak Kafka's protocol")
+                said = _INSTEAD.get(other_protocol(done))
+                self.fail(said or f"answered with a frame of {size} bytes, so it does not speak Kafka's protocol")
                 return
             self._buffer = bytearray(size)
         else:
