@@ -13,10 +13,12 @@ from typer.testing import CliRunner
 
 from headwater.app.client_properties import apply, cluster_settings, parse
 from headwater.app.group_reset import Target, parse_target
+from headwater.app.tls import ServerTls
 from headwater.broker.auth import ApiKeys
 from headwater.cli.main import app
+from headwater.core.clock import SystemClock
 from headwater.core.errors import ConfigError, HeadwaterError
-from headwater.core.settings import ClusterSettings
+from headwater.core.settings import ClusterSettings, NodeSettings, Settings
 from tests.broker.server import Running, broker_in_thread
 
 Command = Callable[..., str]
@@ -179,6 +181,21 @@ def test_logins_come_from_a_properties_file(tmp_path: Path, mechanism: str, secr
 def test_a_cluster_that_is_not_there_is_one_clear_error() -> None:
     result = CliRunner().invoke(app, ["topics", "list", "-b", "127.0.0.1:1"])
     assert str(result.exception) == "cannot connect to Kafka at 127.0.0.1:1: Connection refused"
+
+
+def test_a_listener_that_wants_a_login_is_one_clear_error() -> None:
+    with broker_in_thread(verifier=ApiKeys({"key": "s3cret"})) as guarded:
+        result = CliRunner().invoke(app, ["topics", "list", "-b", guarded.address])
+    assert "closed the connection; it may want a login or TLS" in str(result.exception)
+    assert "`--config client.properties`" in str(result.exception)
+
+
+def test_a_listener_that_speaks_tls_is_one_clear_error(tmp_path: Path) -> None:
+    settings = Settings(node=NodeSettings(data=tmp_path))
+    with broker_in_thread(tls=ServerTls(settings, SystemClock()).context) as encrypted:
+        result = CliRunner().invoke(app, ["topics", "list", "-b", encrypted.address])
+    assert "TLS" in str(result.exception)
+    assert "`--config client.properties`" in str(result.exception)
 
 
 def test_properties_are_read_as_java_does() -> None:

@@ -24,7 +24,7 @@ async def test_nothing_listening_is_said_with_the_address() -> None:
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not a Kafka broker: it answers with HTTP"),
         (b"\x15\x03\x03\x00\x02\x02\x46", "speaks TLS, and was addressed in plain text.*--config"),
         (b"220 mail.example ESMTP\r\n", "does not speak Kafka's protocol"),
-        (b"", "closed the connection"),
+        (b"", "closed the connection.*; it may want a login or TLS: .*--config client.properties"),
     ],
 )
 async def test_another_protocol_is_recognised(answer: bytes, said: str) -> None:

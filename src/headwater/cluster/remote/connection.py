@@ -26,6 +26,8 @@ MAX_FRAME = 256 << 20
 """Above this a length is taken for garbage: another protocol answers on this port."""
 _LENGTH_SIZE = 4
 _CORRELATION_SIZE = 4
+_BEFORE_LOGIN = 2
+"""So many answers a broker may give to anyone: about versions, of which the newest is asked for first."""
 _SECURED = "`cluster.security_protocol`, or `--config client.properties` for commands"
 _INSTEAD = {
     "TLS": f"speaks TLS, and was addressed in plain text: see {_SECURED}",
@@ -45,9 +47,14 @@ class Address(NamedTuple):
 
 
 class _Frames(asyncio.BufferedProtocol):
-    """Cuts what arrives into frames, each read straight into a buffer of its own: a fetched batch is never copied."""
+    """Cuts what arrives into frames, each read straight into a buffer of its own: a fetched batch is never copied.
 
-    def __init__(self) -> None:
+    `logs_in` says whether the client will; else that may be why a broker closes a connection at once.
+    """
+
+    def __init__(self, *, logs_in: bool) -> None:
+        self._logs_in = logs_in
+        self._answers = 0
         self.transport: asyncio.Transport | None = None
         self.waiting: dict[int, asyncio.Future[memoryview]] = {}
         self.lost: str | None = None
@@ -79,6 +86,7 @@ class _Frames(asyncio.BufferedProtocol):
         self._in_head = not self._in_head
 
     def _deliver(self, frame: memoryview) -> None:
+        self._answers += 1
         waiter = self.waiting.pop(int.from_bytes(frame[:_CORRELATION_SIZE], "big"), None)
         if waiter is None:
             self.fail("answered something that was not asked")
@@ -86,7 +94,10 @@ class _Frames(asyncio.BufferedProtocol):
             waiter.set_result(frame)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.fail(f"closed the connection ({exc})" if exc else "closed the connection")
+        reason = f"closed the connection ({exc})" if exc else "closed the connection"
+        if not self._logs_in and self._answers <= _BEFORE_LOGIN:
+            reason += f"; it may want a login or TLS: {_SECURED}"
+        self.fail(reason)
 
     def fail(self, reason: str) -> None:
         """Nothing more will come: everyone who waits is told."""
@@ -228,9 +239,9 @@ class Connection:
 
 async def _connect(address: Address, settings: ClusterSettings) -> _Frames:
     context = _tls(settings)
-    loop = asyncio.get_running_loop()
+    frames = _Frames(logs_in=settings.security_protocol.startswith("SASL"))
     try:
-        _, frames = await loop.create_connection(_Frames, address.host, address.port, ssl=context)
+        await asyncio.get_running_loop().create_connection(lambda: frames, address.host, address.port, ssl=context)
     except ssl.SSLError as error:
         raise AuthenticationError(f"TLS with Kafka at {address} failed: {error}") from error
     except OSError as error:
