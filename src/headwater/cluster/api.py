@@ -144,7 +144,9 @@ class Cluster(Protocol):
     async def regain(self, transactional_id: str) -> None:
         """Go on as the id's owner after a failure: what came of a commit that failed is settled afterwards.
 
-        Raises `FencedError` once somebody else has taken the id over, as every commit does from then on: stop.
+        Raises `FencedError` once somebody else has taken the id over, as every commit does from then on: stop. The same
+        comes of a transaction that could not be ended before the cluster gave it up: who can tell that nobody else has
+        worked since may `take_over` again.
         """
         ...
 

@@ -14,6 +14,7 @@ from headwater.cluster.batches import Partitioner
 from headwater.core.clock import Clock
 from headwater.core.errors import HeadwaterError, TopicExistsError
 from headwater.engine.disk_state import DiskState
+from headwater.engine.ownership import Ownership
 from headwater.engine.processing_log import ProcessingLogger
 from headwater.engine.program import Program, QueryFailedError, Stage, Unit
 from headwater.engine.reading import SharedReading
@@ -118,10 +119,11 @@ class PersistentQuery:
         self._paused = asyncio.Event()
         self._paused.set()
         self._failed = False
-        self._owned: set[str] = set()
-        """Transactional ids that the query has taken over."""
+        self._ownership = Ownership(context.cluster, self.group)
         self._runner: asyncio.Task[None] | None = None
         self._commit: asyncio.Task[list[int]] | None = None
+        self._work_begun = Commit()
+        """What `_commit` applies, or the last one did."""
         self._reading: list[Feed] = []
         """Of the tasks, unless they are at rest."""
         self._retry_ms = context.retry_initial_ms
@@ -301,14 +303,11 @@ class PersistentQuery:
     async def _own(self, task: Task) -> None:
         """Before anything of the task is read: a former owner's last commit is in by then, and it makes no more.
 
-        That is done once: a query whose tasks another node has taken over fails, and does not take them back.
+        A query whose tasks another node has taken over fails, and does not take them back.
         """
-        name, cluster = self._transactional_id(task), self._context.cluster
-        if name in self._owned:
-            await cluster.regain(name)
-        elif name is not None:
-            await cluster.take_over(name)
-            self._owned.add(name)
+        name = self._transactional_id(task)
+        if name is not None:
+            await self._ownership.claim(name)
 
     async def _restore(self, task: Task) -> None:
         cluster = self._context.cluster
@@ -350,6 +349,7 @@ class PersistentQuery:
             task.read(place, stage, start)
         if fresh:
             await cluster.commit(Commit(group=self.group, offsets=fresh))
+        self._ownership.begins(committed | fresh)
 
     # --- running ------------------------------------------------------------------------------------------------
 
@@ -366,6 +366,8 @@ class PersistentQuery:
             except Exception as error:  # noqa: BLE001 - whatever breaks a query must be shown as its state
                 if self._commit is not None:  # what is under way may still succeed: the rebuilt tasks must see it
                     await asyncio.wait([self._commit])
+                    if (problem := self._commit.exception()) is not None:
+                        self._ownership.failed(self._work_begun, problem)
                 self._record_failure(error)
 
     def _record_failure(self, error: Exception) -> None:
@@ -451,7 +453,7 @@ class PersistentQuery:
         await run_in_slices(task.settle(now, changelog))
         appended = task.take_output(now, changelog)
         task.uncommitted_since = None
-        work = Commit(appended, self.group, task.positions(), self._transactional_id(task))
+        work = self._work_begun = Commit(appended, self.group, task.positions(), self._transactional_id(task))
         self._commit = asyncio.create_task(self._context.cluster.commit(work), name=f"commit of {self.id}")
         self._commit.add_done_callback(self._context.progress)
 
@@ -475,4 +477,5 @@ class PersistentQuery:
             # A query that is stopped meanwhile must not take the commit with it: `stop` waits for its end.
             await asyncio.shield(self._commit)
             self._commit = None
+            self._ownership.committed(self._work_begun)
             self._retry_ms = self._context.retry_initial_ms

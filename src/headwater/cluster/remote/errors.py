@@ -101,7 +101,7 @@ class BusyError(PassingError):
 
 
 class FencedError(ClusterError):
-    """Another process took over this transactional id: this one must stop writing."""
+    """Another process took over this transactional id, or the cluster gave up its transaction: this one must stop."""
 
 
 class AuthenticationError(ClusterError):
