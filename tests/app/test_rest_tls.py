@@ -52,10 +52,24 @@ def test_the_command_line_trusts_the_authority_it_is_told_of(node: Running, ca: 
     assert (told.returncode, told.stderr) == (0, "")
     listed = run("connect", "list", "--server", node.endpoints["connect"], env={"HEADWATER_CA_FILE": ca})
     assert (listed.returncode, listed.stderr) == (0, "")
-    stranger = run("sql", "--server", url, "-e", "SHOW STREAMS;")
-    assert stranger.returncode == 2
-    assert "certificate is not trusted" in stranger.stderr
-    assert "--ca-file" in stranger.stderr
+    for stranger in (("sql", "--server", url, "-e", "SHOW STREAMS;"), ("connect", "list", "--server", url)):
+        refused = run(*stranger)
+        assert refused.returncode == 2
+        assert "certificate is not trusted" in refused.stderr
+        assert "variable HEADWATER_CA_FILE, or with --ca-file for `headwater sql`" in " ".join(refused.stderr.split())
+        assert "headwater up" not in refused.stderr
+
+
+def test_who_speaks_http_to_an_https_door_is_told_of_https(node: Running) -> None:
+    url = node.endpoints["ksqldb"]
+    plain = url.replace("https:", "http:")
+    for command in (("sql", "--server", plain, "-e", "SHOW STREAMS;"), ("connect", "list", "--server", plain)):
+        refused = run(*command)
+        assert refused.returncode == 2
+        assert f"It may speak https: try {url}" in " ".join(refused.stderr.split())
+        assert "headwater up" not in refused.stderr
+    with pytest.raises(StartupError, match=f"It may speak https: try {url}"), headwater.remote(plain):
+        pass
 
 
 def test_programs_trust_the_authority_they_are_told_of(node: Running, ca: str) -> None:

@@ -64,10 +64,8 @@ class RestDoor:
                 raise RefusedError(_message(error), error.code) from None
         except (URLError, HTTPException, OSError) as error:
             reason = getattr(error, "reason", None)
-            told = why_not(reason if isinstance(reason, Exception) else error)
-            raise StartupError(
-                f"{self._what} does not answer at {self._server}: {told}. Start a node with `headwater up`"
-            ) from error
+            told = why_not(self._server, reason if isinstance(reason, Exception) else error)
+            raise StartupError(f"{self._what} does not answer at {self._server}: {told}") from error
 
 
 def _message(error: HTTPError) -> str:

@@ -23,11 +23,19 @@ def client_context(ca_file: str = "") -> ssl.SSLContext:
         raise ConfigError(f"cannot read the authorities in {file}: {error.strerror or error}") from error
 
 
-def why_not(error: Exception) -> str:
-    """Why a server was not reached, with what to do about a certificate that is not trusted."""
+def why_not(server: str, error: Exception | str) -> str:
+    """Why the server at a URL was not reached, and what to do about it; a text says how a connection ended."""
+    from http.client import BadStatusLine
+
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"its certificate is not trusted ({error.verify_message}). `headwater trust` on the server writes the file "
-            f"of its authority: name that in {CA_FILE}, or with `headwater sql --ca-file`"
+            f"of its authority: name that in the environment variable {CA_FILE}, or with --ca-file for `headwater sql`"
         )
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    reason = error if isinstance(error, str) else getattr(error, "strerror", None) or str(error) or type(error).__name__
+    secure = server.startswith("https:")
+    if secure and isinstance(error, ssl.SSLError):
+        return f"{reason}. It may not speak https: try http:{server.partition(':')[2]}"
+    if not secure and isinstance(error, str | ConnectionResetError | BrokenPipeError | BadStatusLine):
+        return f"{reason}. It may speak https: try https:{server.partition(':')[2]}"
+    return f"{reason}. Start one with `headwater up`"

@@ -175,12 +175,12 @@ class RemoteServer:
                 try:
                     self._connection = await Http2Connection.open(self._address, self._ca_file)
                 except (OSError, TimeoutError) as error:
-                    raise self._unreachable(why_not(error)) from error
+                    raise self._unreachable(error) from error
         return self._connection.request(method, path, headers)
 
-    def _unreachable(self, reason: str) -> StartupError:
+    def _unreachable(self, reason: Exception | str) -> StartupError:
         url = self.endpoints["ksqldb"]
-        return StartupError(f"no ksqlDB server answers at {url}: {reason}. Start one with `headwater up`")
+        return StartupError(f"no ksqlDB server answers at {url}: {why_not(url, reason)}")
 
 
 class Lines:

@@ -226,9 +226,7 @@ class Client:
         return HTTPConnection(host, port or 80, timeout=CONNECT_SECONDS)
 
     def _unreachable(self, error: Exception) -> StartupError:
-        return StartupError(
-            f"no ksqlDB server answers at {self.server}: {why_not(error)}. Start one with `headwater up`"
-        )
+        return StartupError(f"no ksqlDB server answers at {self.server}: {why_not(self.server, error)}")
 
 
 def _parse(server: str) -> SplitResult:
