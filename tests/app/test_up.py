@@ -70,16 +70,24 @@ def test_a_folder_in_use_is_refused_with_the_pid_of_its_owner(tmp_path: Path) ->
         assert f"in use by process {node.process.pid}" in second.stderr
 
 
-@pytest.mark.parametrize("option", ["--kafka-port", "--ksql-port"])
-def test_a_port_in_use_is_named(option: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "setting"),
+    [
+        ("--kafka-port", "kafka.port"), ("--tls-port", "kafka.tls_port"), ("--ksql-port", "ksql.port"),
+        ("--registry-port", "registry.port"), ("--connect-port", "connect.port"), ("--console-port", "console.port"),
+    ],
+)  # fmt: skip
+def test_a_port_in_use_is_named_with_what_gives_another(tmp_path: Path, option: str, setting: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        result = run("up", "--memory", "--free-ports", option, port)
+        result = run("up", "--memory", "--data", str(tmp_path), "--free-ports", option, port)
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert f"127.0.0.1:{port}" in result.stderr
+    assert f"Use another port with {option} N or the setting `{setting}`" in result.stderr
+    assert ("--free-ports" in result.stderr) == (option != "--tls-port")
 
 
 @pytest.mark.parametrize("inside", ["", "data", "more/data"])

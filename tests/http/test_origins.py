@@ -87,7 +87,8 @@ async def test_settings_let_pages_and_names_in() -> None:
 async def test_a_page_that_is_let_in_may_read_the_answers_of_every_door() -> None:
     properties = {"access.control.allow.origin": PAGE, "access.control.allow.methods": "GET, PUT"}
     settings = Settings(ksql=KsqlSettings(properties=properties))
-    listener = RestDoors(settings, Access(), ManualClock()).listener("a door", PlainTextResponse("read"), 0)
+    doors = RestDoors(settings, Access(), ManualClock())
+    listener = doors.listener("a door", PlainTextResponse("read"), 0, "console.port")
     await listener.start()
     asks = {"origin": PAGE, "access-control-request-method": "PUT"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.port}") as client:

@@ -63,7 +63,7 @@ class ConnectPart:
         host = self._settings.node.host
         if listen:
             door = ConnectDoor(self.worker, self._doors.identify, self._doors.origins)
-            listener = self._doors.listener(TITLE, door, self._settings.connect.port)
+            listener = self._doors.listener(TITLE, door, self._settings.connect.port, "connect.port")
             await listener.start()
             self._stack.push_async_callback(listener.close)
             self.port = listener.port

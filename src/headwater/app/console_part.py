@@ -30,7 +30,7 @@ class ConsolePart:
         self._engine = engine
         self._broker = broker
         door = OperationsDoor(self._metrics, endpoints, doors.identify, doors.origins)
-        self._listener = doors.listener("the console", door, settings.console.port)
+        self._listener = doors.listener("the console", door, settings.console.port, "console.port")
 
     @property
     def port(self) -> int:

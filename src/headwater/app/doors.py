@@ -30,9 +30,9 @@ class RestDoors:
         self.identify_or_node = or_node(self.identify, settings.cluster.node_secret, clock, delay)
         """For the one door that takes what other nodes forward."""
 
-    def listener(self, title: str, app: ASGIApp, port: int) -> RestListener:
-        """One that has yet to be started; `title` names it in errors."""
-        return RestListener(title, for_pages(app, self._about_pages), self.host, port, tls=self.tls)
+    def listener(self, title: str, app: ASGIApp, port: int, setting: str) -> RestListener:
+        """One that has yet to be started; `title` and `setting`, that of its port, name it in errors."""
+        return RestListener(title, for_pages(app, self._about_pages), self.host, port, setting=setting, tls=self.tls)
 
     def url(self, port: int) -> str:
         """Where a door is that listens on the port."""

@@ -41,7 +41,7 @@ class RegistryPart:
         self._stack.push_async_callback(following.close)
         self.background = [following]
         if listen:
-            door = self._doors.listener(TITLE, self.door, self._settings.registry.port)
+            door = self._doors.listener(TITLE, self.door, self._settings.registry.port, "registry.port")
             await door.start()
             self._stack.push_async_callback(door.close)
             self.port = door.port

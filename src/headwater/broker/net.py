@@ -21,6 +21,7 @@ from headwater.broker.dispatch import Answer, Later
 from headwater.broker.sockets import ConnectionCounts, bind_all, distinguished_name
 from headwater.broker.timers import Timer
 from headwater.core.errors import HeadwaterError, StartupError
+from headwater.core.settings import other_port
 from headwater.wire.codec import WireError
 from headwater.wire.definitions import Buffer, Struct
 from headwater.wire.frames import other_protocol
@@ -105,7 +106,7 @@ class KafkaListener:
         except OSError as error:
             raise StartupError(
                 f"Cannot listen for Kafka clients on {host}:{port}: {os.strerror(error.errno or 0)}. "
-                f"Is another Headwater or Kafka running? Set `{self._setting}` to use another port."
+                f"Is another Headwater or Kafka running? {other_port(self._setting)}"
             ) from error
         self._accepting = [asyncio.create_task(self._accept(listening)) for listening in self._sockets]
         self._sweep = self.broker.timers.call_later(SWEEP_SECONDS, self.sweep)

@@ -427,5 +427,15 @@ def free_ports() -> dict[str, int]:
     return {item.name: 0 for item in declared() if item.key == "port"}
 
 
+def other_port(setting: str) -> str:
+    """How to have a door on another port than the one of its setting: the end of a message about a port in use."""
+    part, _, key = setting.rpartition(".")
+    if part not in parts():  # one of [kafka.listeners], which only a file and the environment can name
+        return f"Set `{setting}` to use another port."
+    option = f"--{key.replace('_', '-')} N" if key != "port" else f"--{part}-port N"
+    free = "; --free-ports takes free ones for all" if key == "port" else ""
+    return f"Use another port with {option} or the setting `{setting}`{free}."
+
+
 def _default(item: Field[Any]) -> Any:
     return item.default_factory() if callable(item.default_factory) else item.default

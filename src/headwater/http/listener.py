@@ -10,6 +10,7 @@ import ssl
 from starlette.types import ASGIApp
 
 from headwater.core.errors import StartupError
+from headwater.core.settings import other_port
 from headwater.http.connections import Connections
 
 _GRACE_SECONDS = 1.0
@@ -20,8 +21,8 @@ _BACKLOG = 100
 class RestListener:
     """Serves an ASGI application in this loop. `port` 0 picks a free one; it is known after `start`.
 
-    `title` names the door in errors. A connection without a request is closed after `idle_seconds`.
-    With `tls` it speaks nothing else.
+    `title` and `setting`, that of its port, name the door in errors. A connection without a request is closed after
+    `idle_seconds`. With `tls` it speaks nothing else.
     """
 
     def __init__(
@@ -31,12 +32,14 @@ class RestListener:
         host: str,
         port: int,
         *,
+        setting: str = "",
         idle_seconds: int = 600,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.title = title
         self.host = host
         self.port = port
+        self._setting = setting
         self._connections = Connections(app, idle_seconds)
         self._tls = tls
         self._server: asyncio.Server | None = None
@@ -66,8 +69,9 @@ class RestListener:
         except OSError as error:
             listener.close()
             reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+            remedy = other_port(self._setting) if self._setting else "Choose another port."
             raise StartupError(
-                f"Cannot listen on {self.host}:{self.port} for {self.title}: {reason}. Choose another port."
+                f"Cannot listen on {self.host}:{self.port} for {self.title}: {reason}. {remedy}"
             ) from error
         return listener
 

@@ -94,6 +94,7 @@ class KsqlServer:
             for_pages(door, engine.settings),
             host,
             port,
+            setting="ksql.port",
             idle_seconds=engine.settings.integer("ksql.idle.connection.timeout.seconds"),
             tls=tls,
         )
