@@ -105,4 +105,5 @@ async def test_web_pages_of_others_get_nothing(guarded: Guarded) -> None:
                 await client.post(f"{guarded.url}/subjects/s/versions", content=b'{"schema": "\\"string\\""}'),
             ]
         assert [(answer.status_code, answer.json()["error_code"]) for answer in answers] == [(403, 40301)] * 2
+        assert "under [ksql.properties] in the node's config file" in answers[0].json()["message"]
     assert await guarded.ask("admin", "GET", "/subjects") == (200, [])

@@ -21,6 +21,7 @@ from headwater.http.errors import HttpError
 
 ALLOWED_ORIGINS = "access.control.allow.origin"
 ADVERTISED = "ksql.advertised.listener"
+WHERE = "under [ksql.properties] in the node's config file (see Web pages in docs/security.md)"
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ class Origins:
                 raise HttpError(
                     403,
                     f"This server is not called {name}: requests must name localhost or a loopback address as their "
-                    f"host. If it is reached under this name on purpose, set {ADVERTISED}=http://{host}.",
+                    f"host. If it is reached under this name on purpose, set {ADVERTISED}=http://{host} {WHERE}.",
                 )
         for origin in connection.headers.getlist("origin"):
             if not self.allowed & {"*", origin} and urlsplit(origin).netloc.lower() not in map(str.lower, hosts):
                 raise HttpError(
                     403,
                     f"Pages of {origin} may not use this server. If they are trusted with everything on it, set "
-                    f"{ALLOWED_ORIGINS}={origin}.",
+                    f"{ALLOWED_ORIGINS}={origin} {WHERE}.",
                 )
 
     def _knows(self, host: str) -> bool:
