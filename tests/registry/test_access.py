@@ -96,6 +96,18 @@ async def test_permissions_are_those_of_the_key_and_the_subject(guarded: Guarded
     assert (status, refused["error_code"]) == (403, 40301)
 
 
+async def test_a_refusal_names_the_user_and_what_grants_it(guarded: Guarded) -> None:
+    _, refused = await guarded.ask("team", "POST", "/subjects/t1-value/versions", body(RECORD))
+    assert refused["message"] == (
+        "User is denied operation Write on Subject: t1-value. team needs WRITE on SUBJECT t1-value: see "
+        "`headwater acls add --subject`, or use another API key"
+    )
+    _, refused = await guarded.ask("team", "PUT", "/config", {"compatibility": "NONE"})
+    assert "team needs ALTER_CONFIGS on SUBJECT __REGISTRY" in refused["message"]
+    guarded.allow("team", Operation.ALTER_CONFIGS, "__REGISTRY")
+    assert (await guarded.ask("team", "PUT", "/config", {"compatibility": "NONE"}))[0] == 200
+
+
 async def test_web_pages_of_others_get_nothing(guarded: Guarded) -> None:
     """Browsers let any page send requests here, and a page's own name may stand for this machine's address."""
     for headers in ({"origin": "https://evil.example"}, {"host": "evil.example"}):

@@ -6,6 +6,7 @@ from enum import Enum
 
 from headwater.broker.access import Principal
 from headwater.broker.acls import Operation, Resource
+from headwater.registry.errors import Code, RegistryError
 
 EVERYTHING = "__REGISTRY"
 """The name under which the registry itself is a subject to the authorizer."""
@@ -33,3 +34,17 @@ _OPERATIONS = {
 def allows(principal: Principal, action: Action, subject: str | None) -> bool:
     """Whether the principal may; a subject of None is the registry itself."""
     return principal.may(_OPERATIONS[action], Resource.SUBJECT, EVERYTHING if subject is None else subject)
+
+
+def require(principal: Principal, action: Action, subject: str | None) -> None:
+    """Raise `RegistryError` (40301), with what grants it, unless the principal may."""
+    if allows(principal, action, subject):
+        return
+    what = "the registry" if subject is None else f"Subject: {subject}"
+    name = EVERYTHING if subject is None else subject
+    operation = _OPERATIONS[action].name
+    raise RegistryError(
+        Code.FORBIDDEN,
+        f"User is denied operation {action.value} on {what}. {principal.name} needs {operation} on "
+        f"{Resource.SUBJECT.name} {name}: see `headwater acls add --subject`, or use another API key",
+    )

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from headwater.http.door import Call
-from headwater.http.registry.access import Action, allows
+from headwater.http.registry.access import Action, allows, require
 from headwater.registry import subjects
 from headwater.registry.errors import Code, RegistryError, version_not_found
 from headwater.registry.registry import Registry
@@ -148,9 +148,7 @@ class RegistryCall(Call):
 
     def require(self, action: Action, subject: str | None) -> None:
         """Raise `RegistryError` (40301) unless the caller may."""
-        if not self.allows(action, subject):
-            what = "the registry" if subject is None else f"Subject: {subject}"
-            raise RegistryError(Code.FORBIDDEN, f"User is denied operation {action.value} on {what}")
+        require(self.caller, action, subject)
 
 
 def missing(state: RegistryState, subject: str, version: int, deleted: bool = False) -> RegistryError:

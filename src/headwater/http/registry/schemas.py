@@ -10,7 +10,7 @@ from headwater.http.registry.call import RegistryCall
 from headwater.http.registry.rendering import Text, formatted, listed, schema_shown
 from headwater.http.registry.subjects import subjects_of
 from headwater.registry.decisions import KINDS
-from headwater.registry.errors import Code, RegistryError, schema_not_found
+from headwater.registry.errors import schema_not_found
 from headwater.registry.records import RuleSet, SchemaValue
 from headwater.registry.subjects import DEFAULT_CONTEXT, in_context, prefix_of, qualified
 
@@ -98,8 +98,7 @@ def _with_id(call: RegistryCall) -> SchemaValue:
         value = next((other for other in others if other is not None), value)
     if value is None:
         raise schema_not_found(schema_id)
-    if not call.allows(Action.READ, value.subject):
-        call.require(Action.READ, value.subject)
+    call.require(Action.READ, value.subject)
     return value
 
 
@@ -132,7 +131,7 @@ def _with_guid(call: RegistryCall) -> list[SchemaValue]:
         found = []
     readable = [value for value in found if call.allows(Action.READ, value.subject)]
     if found and not readable:
-        raise RegistryError(Code.FORBIDDEN, f"User is denied operation Read on Subject: {found[0].subject}")
+        call.require(Action.READ, found[0].subject)
     if not found:
         raise schema_not_found(named)
     return readable
