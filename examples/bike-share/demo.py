@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from catalog import GIVEN, GROUPS, NEW, TAG, Catalog
 from common.demo import CheckError, await_rows, differences, run, same_row
 from common.kafka import Event, await_records, create_topics, read
 from common.ksql import Client
+from common.processes import program
 from common.rest import call, quoted
 from common.teardown import Parts
 from data import (
@@ -271,18 +271,10 @@ def live(args: argparse.Namespace) -> None:
             show_board(Client(args.server))
 
 
-@contextmanager
-def running(feed: str, args: argparse.Namespace) -> Iterator[None]:
+def running(feed: str, args: argparse.Namespace) -> AbstractContextManager[object]:
     """A feed's producer, while something is done."""
-    command = [sys.executable, HERE / "producers.py", feed, "--registry", args.registry]
-    process = subprocess.Popen(
-        [*command, "--bootstrap-servers", args.bootstrap_servers], cwd=HERE, start_new_session=True
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+    addresses = ("--registry", args.registry, "--bootstrap-servers", args.bootstrap_servers)
+    return program(HERE / "producers.py", feed, *addresses, cwd=HERE)
 
 
 def more_options(parser: argparse.ArgumentParser) -> None:

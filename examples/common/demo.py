@@ -6,7 +6,6 @@ import argparse
 import math
 import operator
 import os
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from typing import Any
 
 from common.kafka import PATIENCE_SECONDS, DeliveryError
 from common.ksql import Client, StatementError
+from common.processes import end_in_order, start, stop
 from common.rest import RestError
 from common.teardown import Parts, tear_down
 
@@ -44,6 +44,7 @@ def run(
         parser.add_argument("--tear-down", action="store_true", help="take all of the example away from the node")
     more_options(parser)
     args = parser.parse_args()
+    end_in_order()
     try:
         if parts is not None and args.tear_down:
             tear_down(args, parts)
@@ -69,18 +70,11 @@ def run(
 
 def with_programs(programs: Iterable[Path], arguments: list[str], work: Callable[[], None]) -> None:
     """Do `work` while Python programs run as processes of their own."""
-    # In a session of their own: Ctrl-C is for this process, which then ends them.
-    running = [
-        subprocess.Popen([sys.executable, path, *arguments], cwd=path.parent, start_new_session=True)
-        for path in programs
-    ]
+    running = [start(path, *arguments, cwd=path.parent) for path in programs]
     try:
         work()
     finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
+        stop(*running)
 
 
 def refusal(client: Client, statements: Path, reason: str) -> list[str]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -26,6 +26,7 @@ from common.connect import Connectors
 from common.demo import CheckError, await_rows, differences, refusal, run, with_programs
 from common.kafka import await_records, create_topics, read
 from common.ksql import Client, StatementError
+from common.processes import program
 from common.rest import RestError, call
 from common.teardown import Parts, run_once
 from confluent_kafka import Message
@@ -53,7 +54,7 @@ def check(args: argparse.Namespace) -> list[str]:
     problems = refused_without_topics(client)
     prepare(client, servers)
     problems += refused_ambiguity(client)
-    with program("etl.py", "--bootstrap-servers", servers):
+    with etl_program(servers):
         done = load(args, database)
         found, tx_ids = captured_problems(servers, done)
         events = expected.cleaned(done, tx_ids)
@@ -81,16 +82,8 @@ def prepare(client: Client, bootstrap_servers: str) -> None:
                 print(f"warning      {warning['message'].partition('. ')[0]}")
 
 
-@contextmanager
-def program(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A program of the example as a process of its own, ended at the end."""
-    command = [sys.executable, "-u", HERE / name, *arguments]
-    process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate()
+def etl_program(servers: str) -> AbstractContextManager[object]:
+    return program("etl.py", "--bootstrap-servers", servers, cwd=HERE, stdout=DEVNULL)
 
 
 @contextmanager
@@ -98,7 +91,7 @@ def web_service(args: argparse.Namespace, port: int) -> Iterator[str]:
     """The web service's address, while it runs."""
     options = ["--services", str(args.services), *(["--postgres", args.postgres] if args.postgres else [])]
     options += ["--redis", args.redis] if args.redis else []
-    with program("web.py", "--port", str(port), *options) as process:
+    with program("web.py", "--port", str(port), *options, cwd=HERE, stdout=PIPE) as process:
         assert process.stdout is not None
         line = process.stdout.readline().split()
         if not line:
@@ -341,7 +334,7 @@ def live(args: argparse.Namespace) -> None:
         run_once(client, path)
     store(args)
     start_connectors(args)
-    with web_service(args, args.web_port) as url, program("etl.py", "--bootstrap-servers", args.bootstrap_servers):
+    with web_service(args, args.web_port) as url, etl_program(args.bootstrap_servers):
         sys.stderr.write(f"web      {url}\n")
         with_programs([HERE / "producer.py"], ["--web", url], lambda: show_deliveries(client))
 

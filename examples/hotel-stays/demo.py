@@ -22,6 +22,7 @@ from common.connect import Connectors
 from common.demo import await_rows, differences, run, with_programs
 from common.kafka import Event, await_records, create_topics, producer, read, records_in
 from common.ksql import Client
+from common.processes import start, stop
 from common.rest import call
 from common.teardown import Parts, run_once
 from data import BOUNDARIES, ENRICHED, SOURCE, STAYS, TOPICS, searches
@@ -118,23 +119,19 @@ def searches_counted(client: Client) -> int:
 
 
 @contextmanager
-def running() -> Iterator[list[subprocess.Popen[bytes]]]:
+def running() -> Iterator[list[subprocess.Popen[str]]]:
     """A list of agents, all ended in the end."""
-    agents: list[subprocess.Popen[bytes]] = []
+    agents: list[subprocess.Popen[str]] = []
     try:
         yield agents
     finally:
-        for agent in agents:
-            agent.terminate()
-        for agent in agents:
-            agent.wait()
+        stop(*agents)
 
 
-def start_agent(bootstrap_servers: str) -> subprocess.Popen[bytes]:
-    worker = [sys.executable, "-m", "headwater.cli.main", "worker", "agent:app"]
-    # In a session of its own: Ctrl-C is for this process, which then ends it.
-    command = [*worker, "--bootstrap-servers", bootstrap_servers, "--log-level", "error"]
-    return subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL, start_new_session=True)
+def start_agent(bootstrap_servers: str) -> subprocess.Popen[str]:
+    worker = ["-m", "headwater.cli.main", "worker", "agent:app"]
+    options = ["--bootstrap-servers", bootstrap_servers, "--log-level", "error"]
+    return start(*worker, *options, cwd=HERE, stdout=subprocess.DEVNULL)
 
 
 def enriched_problems(servers: str, events: list[Event]) -> list[str]:

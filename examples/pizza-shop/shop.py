@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from common.demo import await_rows
 from common.kafka import PATIENCE_SECONDS, DeliveryError, await_records, client_config
+from common.processes import start, stop
 from confluent_kafka.admin import AdminClient
 from customer import Customer, Refused
 from data import Order, Pizza, Status
@@ -102,9 +102,9 @@ class Shop:
         return orders
 
     def _start(self, service: str, *options: str, **streams: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, f"{service}.py", "--bootstrap-servers", self._bootstrap_servers]
+        command = [f"{service}.py", "--bootstrap-servers", self._bootstrap_servers]
         command += ["--speed", str(self._speed), "--folder", str(self._folder), *options]
-        process = subprocess.Popen(command, cwd=HERE, text=True, **{"stdout": subprocess.DEVNULL, **streams})
+        process = start(*command, cwd=HERE, **{"stdout": subprocess.DEVNULL, **streams})
         self._processes[service] = process
         return process
 
@@ -116,9 +116,7 @@ class Shop:
             raise DeliveryError(f"The web application did not start (exit code {process.wait()}).")
 
     def _stop(self, service: str) -> None:
-        process = self._processes.pop(service)
-        process.terminate()
-        process.wait()
+        stop(self._processes.pop(service))
 
     def _members(self, service: str) -> int:
         """How many the service's group has."""

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, NoReturn
 
 from headwater.core.errors import ConfigError, StartupError
 
@@ -27,6 +28,7 @@ _STANDARD_PORTS = {
     "--console-port": 9021,
 }
 _STOP_SECONDS = 20
+_END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def examples_folder() -> Path:
@@ -49,8 +51,9 @@ def run_demo(name: str, node_options: Sequence[str], options: Sequence[str] = ()
     Raises `ConfigError` for an unknown name, `StartupError` if the node does not start.
     """
     folder = _folder(name)
+    _end_in_order()
     with _services(node_options) as services, _node(_ports(standard=not check), node_options, services) as endpoints:
-        command = [sys.executable, "demo.py", *_addresses(endpoints)]
+        command = ["demo.py", *_addresses(endpoints)]
         if "--bootstrap-servers" in node_options:
             command.append("--kafka-elsewhere")
         if check:
@@ -73,7 +76,9 @@ def run_attached(name: str, options: Sequence[str]) -> int:
         told[at] = os.path.abspath(told[at])
     elif "SERVICES" not in os.environ:
         told += ["--services", os.path.abspath(".headwater/services")]
-    return _run_example(_folder(name), [sys.executable, "demo.py", *told])
+    folder = _folder(name)
+    _end_in_order()
+    return _run_example(folder, ["demo.py", *told])
 
 
 def _folder(name: str) -> Path:
@@ -87,11 +92,13 @@ def _folder(name: str) -> Path:
 
 def _run_example(folder: Path, command: Sequence[str]) -> int:
     path = os.pathsep.join(filter(None, (os.fspath(folder.parent), os.environ.get("PYTHONPATH"))))
-    example = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": path})
+    example = _child(command, cwd=folder, env={**os.environ, "PYTHONPATH": path})
     try:
         return example.wait()
     except KeyboardInterrupt:
         return 0 if example.wait() in (0, -signal.SIGINT) else 1
+    finally:
+        _stop(example)
 
 
 def _addresses(endpoints: dict[str, str]) -> list[str]:
@@ -114,18 +121,42 @@ def _services(options: Sequence[str]) -> Iterator[Path]:
 def _node(ports: Sequence[str], options: Sequence[str], services: Path) -> Iterator[dict[str, str]]:
     """A `headwater up` process; gives its endpoints by name. On Ctrl-C it outlives the example, so that this can end
     first."""
-    command = [sys.executable, "-m", "headwater.cli.main", "up", *ports, *options]
+    command = ["-m", "headwater.cli.main", "up", *ports, *options]
     environment = {**os.environ, "HEADWATER_CONNECT_SERVICES": os.fspath(services)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment)
+    process = _child(command, stdout=subprocess.PIPE, start_new_session=True, env=environment)
     try:
         yield _endpoints(process, options)
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _stop(process)
+
+
+def _child(command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
+    """A Python program, or `-m` and a module, which ends with this process even if that is killed."""
+    launcher = examples_folder() / "common" / "child.py"
+    return subprocess.Popen([sys.executable, launcher, *command], stdin=subprocess.PIPE, text=True, **options)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Nothing happens if it has ended."""
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _end_in_order() -> None:
+    """Let SIGTERM and SIGHUP (the terminal was closed) end this process as an exception does: all is cleaned up."""
+    for number in _END_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    for other in _END_SIGNALS:  # one is enough: a second must not disturb the cleaning up
+        signal.signal(other, signal.SIG_IGN)
+    raise SystemExit(128 + number)
 
 
 def _endpoints(process: subprocess.Popen[str], options: Sequence[str]) -> dict[str, str]:
