@@ -32,10 +32,12 @@ def why_not(server: str, error: Exception | str) -> str:
             f"its certificate is not trusted ({error.verify_message}). `headwater trust` on the server writes the file "
             f"of its authority: name that in the environment variable {CA_FILE}, or with --ca-file for `headwater sql`"
         )
+    if isinstance(error, BadStatusLine) and not isinstance(error, ConnectionError):
+        error = "it does not speak HTTP"
     reason = error if isinstance(error, str) else getattr(error, "strerror", None) or str(error) or type(error).__name__
     secure = server.startswith("https:")
     if secure and isinstance(error, ssl.SSLError):
         return f"{reason}. It may not speak https: try http:{server.partition(':')[2]}"
-    if not secure and isinstance(error, str | ConnectionResetError | BrokenPipeError | BadStatusLine):
+    if not secure and isinstance(error, str | ConnectionResetError | BrokenPipeError):
         return f"{reason}. It may speak https: try https:{server.partition(':')[2]}"
     return f"{reason}. Start one with `headwater up`"
