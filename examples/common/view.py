@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from common.ksql import Client
@@ -33,8 +33,14 @@ def show(
     for query, take in queries.items():
         threading.Thread(target=follow, args=(query, take), daemon=True).start()
     pause = threading.Event()
-    with Live(drawn(), refresh_per_second=4, screen=False) as screen:
-        while not problems:
-            pause.wait(0.25)
-            screen.update(drawn())
+    # A screen of its own, drawn from its top: lines that other processes log to the terminal would shift any other.
+    console = Console()
+    try:
+        with Live(drawn(), console=console, refresh_per_second=4, screen=True) as screen:
+            while not problems:
+                pause.wait(0.25)
+                screen.update(drawn())
+    finally:
+        if console.is_terminal:
+            console.print(drawn())
     raise problems[0]
