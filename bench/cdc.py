@@ -27,8 +27,8 @@ from headwater.log import DiskStorage, Log, LogSettings
 from headwater.log.offsets import OffsetStore
 from headwater.testing.connect_rig import ConnectRig
 from headwater.wire.records import read_records
-from tests.ports import take_ports
 from tests.debezium_fixture import debezium_program
+from tests.ports import take_ports
 from tests.postgres_fixture import PASSWORD, USER, Database, fresh_database, running_postgres
 
 TOPIC = TopicPartition("data.public.orders", 0)
